@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { Exchange } from './http/exchange.js';
+import { Guard } from './http/guard.js';
+import { Problem } from './http/problem.js';
+import { hasEnded } from './jobs/job.js';
+import { Jobs } from './jobs/jobs.js';
+import { simulate } from './jobs/simulated.js';
+import { Uploads } from './jobs/uploads.js';
+import { Ledger } from './ledger.js';
+import { EventLog, type JobTopic } from './log/log.js';
+import { Store } from './log/store.js';
+import { allow, preflight } from './routes/cors.js';
+import { routes } from './routes/index.js';
+import type { Settings } from './settings.js';
+
+/** The server without its sockets: what it keeps, and how it answers a request. */
+export class App {
+  readonly ledger: Ledger;
+  readonly log: EventLog;
+  readonly jobs: Jobs;
+  readonly uploads: Uploads;
+  /** How many clients wait. */
+  waiting = 0;
+  stopping = false;
+  private readonly store: Store;
+  private readonly guard: Guard;
+
+  constructor(
+    readonly settings: Settings,
+    /** A secret of whoever started this server; `GET /healthz` proves it with a hash. */
+    readonly token: string,
+  ) {
+    this.store = Store.open(settings.data);
+    this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
+    this.guard = new Guard(settings.allowHost, settings.allowOrigin);
+    this.log = new EventLog(this.store, settings.maxEvents);
+    this.jobs = new Jobs(this.log, settings.maxJobs, settings.keepJobs);
+    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs);
+    this.uploads.sweep(this.log.jobs());
+    for (const topic of this.log.jobs()) if (!hasEnded(topic.job)) this.run(topic);
+  }
+
+  /** `Retry-After` for what is not ready yet, in whole seconds (RFC 9110, section 10.2.3). */
+  get retryAfter(): string {
+    return String(Math.max(1, Math.ceil(this.settings.retryMs / 1000)));
+  }
+
+  /** Sets a job going, or going on. A manual one waits to be told. */
+  run(topic: JobTopic): void {
+    const { kind } = topic.job.spec;
+    if (kind === 'video') this.uploads.enqueue(topic);
+    if (kind === 'simulated') simulate(this.jobs, topic);
+  }
+
+  /** Answers a request. */
+  readonly handle = (req: IncomingMessage, res: ServerResponse, expectsContinue = false): void => {
+    const url = req.url as string;
+    const row = this.ledger.begin(req, res, !/^\/traffic(\?|$)/.test(url));
+    const x = new Exchange(this, req, res, row, expectsContinue);
+    this.dispatch(x).catch((error: Error) => this.fail(x, error));
+  };
+
+  private async dispatch(x: Exchange): Promise<void> {
+    const { req } = x;
+    x.nameExperiment();
+    this.guard.check(req);
+    if (req.headers.origin !== undefined) allow(x);
+    const [, jobId, resource = ''] = /^\/jobs\/([^/]+)(\/[a-z]+)?$/.exec(x.path) ?? [];
+    x.jobId = jobId ?? '';
+    const route = jobId === undefined ? x.path : `/jobs/{id}${resource}`;
+    const methods = routes.get(route);
+    if (methods) x.row.route = route;
+    const known = methods ? [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'] : [];
+    const Allow = known.join(', ');
+    const method = req.method as string;
+    if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, Allow);
+    if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
+    const answer = methods[method === 'HEAD' ? 'GET' : method];
+    if (!answer) throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
+    await answer(x);
+  }
+
+  private fail(x: Exchange, error: Error): void {
+    const { res } = x;
+    if (res.destroyed || x.req.socket.destroyed) return; // the client has left: nobody to answer
+    const problem =
+      error instanceof Problem
+        ? error
+        : new Problem(500, 'The server failed at this request: a bug. Its log says more.');
+    if (problem.status === 500) process.stderr.write(`${x.req.method} ${x.req.url}: ${error.stack}\n`);
+    if (res.headersSent) res.destroy();
+    else x.problem(problem);
+  }
+
+  /** Lets go all who wait, and lets nobody wait any more. */
+  stop(): void {
+    this.stopping = true;
+    for (const topic of [this.log.all, ...this.log.jobs()]) this.log.delivery.release(topic);
+  }
+
+  /** Writes what is staged. Jobs that have not ended go on with the next server on this data. */
+  close(): void {
+    this.log.flush();
+    this.store.close();
+  }
+}

@@ -1,0 +1,280 @@
+import { createHash } from 'node:crypto';
+import { readFile, rm, stat } from 'node:fs/promises';
+import net from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Client } from './client.js';
+import { TIMESTAMP } from './expectations.js';
+import {
+  LocalServer,
+  ownServers,
+  type StartOptions,
+  startServer,
+  target,
+  temporaryFolder,
+  withServer,
+} from './server.js';
+import { within } from './within.js';
+
+const lab = target();
+
+test('GET /healthz answers 200 with a JSON status', async () => {
+  const answer = await lab.get('/healthz');
+  expect(answer.status).toBe(200);
+  expect(answer.type).toBe('application/json');
+  expect(answer.json().status).toBe('ok');
+});
+
+test('GET /metrics is Prometheus text', async () => {
+  const answer = await lab.get('/metrics');
+  expect(answer.status).toBe(200);
+  expect(answer.type).toBe('text/plain');
+  const lines = answer.text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) {
+    expect(line).toMatch(/^[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? ([+-]?Inf|NaN|[-+]?[0-9.]+(e[-+]?\d+)?)( -?\d+)?$/i);
+  }
+});
+
+test('GET /openapi.json describes every path of the interface', async () => {
+  const answer = await lab.get('/openapi.json');
+  expect(answer.status).toBe(200);
+  expect(answer.type).toBe('application/json');
+  const { openapi, paths } = answer.json<{ openapi: string; paths: Record<string, object> }>();
+  expect(openapi).toMatch(/^3\./);
+  const methods = Object.fromEntries(
+    Object.entries(paths).map(([path, item]) => [path.replace(/\{\w+\}/g, '{id}'), item]),
+  );
+  for (const [path, method] of [
+    ['/jobs', 'get'],
+    ['/jobs', 'post'],
+    ['/jobs/{id}', 'get'],
+    ['/jobs/{id}', 'delete'],
+    ['/jobs/{id}/result', 'get'],
+    ['/jobs/{id}/events', 'get'],
+    ['/jobs/{id}/progress', 'post'],
+    ['/jobs/{id}/finish', 'post'],
+    ['/events', 'get'],
+    ['/traffic', 'get'],
+    ['/metrics', 'get'],
+    ['/healthz', 'get'],
+  ] as const) {
+    expect(methods[path], path).toHaveProperty(method);
+  }
+});
+
+test("GET / in a browser is the server's own page", async () => {
+  const answer = await lab.get('/', { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
+  expect(answer.status).toBe(200);
+  expect(answer.type).toBe('text/html');
+  expect(answer.text).toMatch(/<!doctype html>/i);
+});
+
+/** Starts a server that is expected not to come up. */
+async function refused(flags: string[], options: StartOptions = {}) {
+  const data = await temporaryFolder();
+  const server = new LocalServer(flags, data, options);
+  try {
+    const exit = await within(server.exited, `exit with ${flags.join(' ')}`, 30_000);
+    return { ...exit, stdout: server.stdout, stderr: server.stderr };
+  } finally {
+    server.kill('SIGKILL');
+    await server.exited;
+    await rm(data, { recursive: true, force: true });
+  }
+}
+
+async function occupy(port: number): Promise<net.Server> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+ownServers('the server as a process', () => {
+  test('when it is ready it prints one line on stdout and answers GET /healthz; all else goes to stderr', async () => {
+    await withServer([], async (server, client) => {
+      expect(server.stdout).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+\n$/);
+      expect((await client.get('/healthz')).status).toBe(200);
+      await client.get('/nowhere');
+      await client.finished();
+      expect(server.stdout).toMatch(/^ready http:\/\/127\.0\.0\.1:\d+\n$/);
+    });
+  });
+
+  test('it listens on 127.0.0.1 only', async () => {
+    await withServer([], async (server) => {
+      const port = Number(new URL(server.url).port);
+      for (const host of ['127.0.0.2', '::1']) {
+        const outcome = await new Promise<string>((resolve) => {
+          const socket = net.connect({ host, port });
+          socket.once('connect', () => {
+            socket.destroy();
+            resolve('connected');
+          });
+          socket.once('error', () => resolve('refused'));
+        });
+        expect(outcome, host).toBe('refused');
+      }
+    });
+  });
+
+  test('the state file tells url, httpsUrl, pid and token, healthz a hash of the token, and the file goes with the server', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'state.json');
+    try {
+      await withServer(['--state', file], async (server, client) => {
+        const state = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+        expect(state.url).toBe(server.url);
+        expect(state).toHaveProperty('httpsUrl');
+        expect(state.pid).toBe(server.pid);
+        expect(state.token).toMatch(/.{16,}/);
+        const { tokenHash } = (await client.get('/healthz')).json();
+        expect(tokenHash).toBe(createHash('sha256').update(String(state.token)).digest('hex'));
+        // The token is for those who may read the checkout, so nobody else may read the file.
+        expect((await stat(file)).mode & 0o077).toBe(0);
+      });
+      await expect(stat(file)).rejects.toThrow('ENOENT');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test('settings come from flags, then the environment, then defaults', async () => {
+    const env = { RETRY_MS: '2345', HEARTBEAT_MS: '60' };
+    const retryOf = async (client: Client) => {
+      const stream = await client.stream('/events');
+      await stream.opened();
+      stream.close();
+      return stream.retry;
+    };
+    await withServer([], async (_, client) => expect(await retryOf(client)).toBe(1000));
+    await withServer([], async (_, client) => expect(await retryOf(client)).toBe(2345), { env });
+    await withServer(['--retry-ms', '3456'], async (_, client) => expect(await retryOf(client)).toBe(3456), { env });
+  });
+
+  test('PORT and DATA_DIR are settings too', async () => {
+    const data = await temporaryFolder();
+    const taken = await occupy(0);
+    const { port } = taken.address() as net.AddressInfo;
+    taken.close();
+    try {
+      const env = { PORT: String(port), HTTPS_PORT: '0', DATA_DIR: data };
+      const server = await startServer([], { bare: true, data, env });
+      expect(server.url).toBe(`http://127.0.0.1:${port}`);
+      const job = await new Client(server.url).finished();
+      await server.stop();
+      await withServer([], async (_, client) => expect(await client.job(job.jobId)).toEqual(job), {
+        data,
+      });
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+
+  test('a port that was asked for and is taken is an error that names it', async () => {
+    const taken = await occupy(0);
+    const { port } = taken.address() as net.AddressInfo;
+    try {
+      const end = await refused(['--port', String(port)]);
+      expect(end.code).toBeGreaterThan(0);
+      expect(end.stdout).toBe('');
+      expect(end.stderr).toContain(String(port));
+      expect(end.stderr).not.toMatch(/\n\s+at /);
+    } finally {
+      taken.close();
+    }
+  });
+
+  test('a port that is only a default and taken gives way to a free one, told in the output', async () => {
+    // Whoever has the port has it: us, or somebody before us.
+    const taken = await occupy(4321).catch(() => undefined);
+    const data = await temporaryFolder();
+    try {
+      const server = await startServer(['--data', data], { bare: true, data });
+      expect(server.url).not.toBe('http://127.0.0.1:4321');
+      expect(server.stderr).toContain('4321');
+      await server.stop();
+    } finally {
+      taken?.close();
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+
+  test.each([
+    { flags: ['--port', 'http'], named: 'port' },
+    { flags: ['--port', '65536'], named: 'port' },
+    { flags: ['--heartbeat-ms', '-1'], named: 'heartbeat' },
+    { flags: ['--retry-ms', 'soon'], named: 'retry' },
+    { flags: ['--max-jobs', '1.5'], named: 'max-jobs' },
+    { flags: ['--no-such-flag'], named: 'no-such-flag' },
+    { flags: ['stray'], named: 'stray' },
+  ])('a bad setting is one plain error that names it: $flags', async ({ flags, named }) => {
+    const end = await refused(flags);
+    expect(end.code).toBeGreaterThan(0);
+    expect(end.stdout).toBe('');
+    expect(end.stderr).toContain(named);
+    expect(end.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('a bad setting in the environment is an error that names it', async () => {
+    const end = await refused([], { env: { MAX_JOBS: 'many' } });
+    expect(end.code).toBeGreaterThan(0);
+    expect(end.stderr).toContain('MAX_JOBS');
+  });
+
+  test('every limit is a setting, shown with its default by --help', async () => {
+    const end = await refused(['--help'], { bare: true });
+    expect(end.code).toBe(0);
+    const help = end.stdout + end.stderr;
+    for (const flag of [
+      'port',
+      'data',
+      'heartbeat-ms',
+      'retry-ms',
+      'max-upload-bytes',
+      'max-jobs',
+      'max-waiters',
+      'keep-jobs',
+      'max-events',
+      'max-rows',
+      'max-experiments',
+      'allow-host',
+      'allow-origin',
+    ]) {
+      expect(help).toContain(`--${flag}`);
+    }
+    for (const value of ['4321', '15000', '1000']) expect(help).toContain(value);
+  });
+
+  test.todo('--https-port / HTTPS_PORT (4322): HTTPS with HTTP/2');
+
+  test('what ended stays as it was told when the server is started again', async () => {
+    const data = await temporaryFolder();
+    try {
+      let before: unknown;
+      let id = '';
+      await withServer(
+        [],
+        async (_, client) => {
+          const job = await client.finished();
+          id = job.jobId;
+          before = [job, await client.consume(`/jobs/${id}/events`)];
+          expect(job.createdAt).toMatch(TIMESTAMP);
+        },
+        { data },
+      );
+      await withServer(
+        [],
+        async (_, client) => {
+          expect([await client.job(id), await client.consume(`/jobs/${id}/events`)]).toEqual(before);
+        },
+        { data },
+      );
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+});

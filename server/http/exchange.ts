@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Negotiator from 'negotiator';
+import type { App } from '../app.js';
+import type { Row, Technique } from '../ledger.js';
+import { THE_END } from '../log/cursor.js';
+import type { JobTopic } from '../log/log.js';
+import type { Topic } from '../log/topic.js';
+import { badRequest, Problem, unavailable } from './problem.js';
+import { readWait, type Wait } from './wait.js';
+
+/** One request and its response, with what every route needs of them. */
+export class Exchange {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The job's id in the path; empty where there is none. */
+  jobId = '';
+  private stopWaiting: (() => void) | null = null;
+
+  constructor(
+    readonly app: App,
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    readonly row: Row,
+    /** A `100 Continue` is awaited before the body comes (RFC 9110, section 10.1.1). */
+    private expectsContinue: boolean,
+  ) {
+    const url = (req.url as string).replace(/^[a-z]+:\/\/[^/?#]*/i, '');
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark));
+    res.on('close', () => this.endWaiting());
+  }
+
+  /** Puts the request under the experiment that its client names. Error: 400. */
+  nameExperiment(): void {
+    const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
+    if (!name) return;
+    if ([...name].length > 100)
+      throw badRequest(`An experiment's name has at most 100 characters, got ${[...name].length}.`);
+    this.app.ledger.name(this.row, name);
+  }
+
+  /** How long the client would wait. `HEAD` never waits. Error: 400. */
+  wait(): Wait | null {
+    const wait = readWait(this.query, this.req.headers.prefer);
+    return this.req.method === 'HEAD' ? null : wait;
+  }
+
+  /** The job of the path. Error: 404. */
+  job(): JobTopic {
+    return this.app.jobs.find(this.jobId);
+  }
+
+  /** Says which technique the request is, for the ledger. */
+  is(technique: Technique): void {
+    this.row.technique = technique;
+  }
+
+  /** A whole number in the query. Error: 400. */
+  number(name: string, min: number, max: number): number | null {
+    const asked = this.query.get(name);
+    if (asked === null) return null;
+    const number = /^\d{1,15}$/.test(asked) ? Number(asked) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw badRequest(`${name} expects a whole number from ${min} to ${max}, got "${asked}".`);
+  }
+
+  /** Whether the client has this version already (RFC 9110, section 13.1.2: a weak comparison; `*` is any version). */
+  hasVersion(version: number): boolean {
+    const known = this.req.headers['if-none-match'];
+    if (known === undefined) return false;
+    const tag = `"${version}"`;
+    const same = (part: string) => part === '*' || part.replace(/^W\//, '') === tag;
+    return known === tag || known.split(',').some((part) => same(part.trim()));
+  }
+
+  /** The first of the types offered that the client likes best. Error: 406 (RFC 9110, section 12.5.1). */
+  accepts<T extends string>(...offered: T[]): T {
+    const { accept } = this.req.headers;
+    const [first] = offered as [T];
+    if (accept === undefined || accept === '*/*' || accept === first) return first;
+    const chosen = new Negotiator(this.req).mediaType(offered) as T | undefined;
+    if (chosen) return chosen;
+    throw new Problem(406, `Served as ${offered.join(' or ')}, asked for as "${accept}". Change Accept.`);
+  }
+
+  /** The body as it arrives, after telling a client that asked first to go on. */
+  body(): AsyncIterableIterator<Buffer> {
+    if (this.expectsContinue) this.res.writeContinue();
+    this.expectsContinue = false;
+    // A body that is refused half-way is still read to its end by Node, so that its client gets to read the answer.
+    return this.req.iterator({ destroyOnReturn: false });
+  }
+
+  /** Sends the head. */
+  head(status: number, headers: Record<string, string | number>): void {
+    this.row.status = status;
+    this.row.answeredAt = Date.now();
+    this.res.writeHead(status, headers);
+    this.app.ledger.touch(this.row);
+  }
+
+  /** Sends a whole answer. */
+  send(status: number, type: string, body: string, headers: Record<string, string | number> = {}): void {
+    // no-store: a browser holds back a second request for a URL while it may yet store the answer to the first.
+    this.head(status, {
+      'Content-Type': type,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      ...headers,
+    });
+    this.end(body);
+  }
+
+  /** RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending. */
+  private end(body: string): void {
+    const { req, res } = this;
+    const sends = 'content-length' in req.headers || 'transfer-encoding' in req.headers;
+    if (req.complete || !sends) return void res.end(body);
+    res.write(body);
+    const late = setTimeout(() => res.end(), this.app.settings.graceMs);
+    const end = () => {
+      clearTimeout(late);
+      res.end();
+    };
+    req.once('end', end).once('close', end).resume(); // what is left of a refused body is read and dropped
+  }
+
+  json(status: number, body: string, headers?: Record<string, string | number>): void {
+    this.send(status, 'application/json', body, headers);
+  }
+
+  /** Sends an answer that has no content. */
+  empty(status: number, headers: Record<string, string | number> = {}): void {
+    this.head(status, { 'Cache-Control': 'no-store', ...headers });
+    this.res.end();
+  }
+
+  problem(problem: Problem): void {
+    this.send(problem.status, 'application/problem+json', JSON.stringify(problem), problem.headers);
+  }
+
+  /**
+   * Holds the answer until a topic has `min` events past a place, has ended, or the time is up.
+   * A client that leaves is forgotten: the promise is never kept. Error: 503 when too many wait.
+   */
+  hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
+    if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      let leave = () => {};
+      this.beginWaiting(() => leave());
+      leave = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
+        this.endWaiting();
+        resolve();
+      });
+    });
+  }
+
+  /** Holds the answer until a job has ended, or the time is up. */
+  holdForEnd(topic: JobTopic, seconds: number): Promise<void> {
+    return this.hold(topic, topic.head, THE_END, seconds);
+  }
+
+  /** Whether one more may wait. */
+  get mayWait(): boolean {
+    return !this.app.stopping && this.app.waiting < this.app.settings.maxWaiters;
+  }
+
+  /** Counts this client among those that wait; `stop` is called when it no longer does. Error: 503. */
+  beginWaiting(stop: () => void): void {
+    const reason = this.app.stopping
+      ? 'The server is stopping'
+      : `${this.app.waiting} clients are waiting, and no more may`;
+    if (!this.mayWait) throw unavailable(`${reason}. Try again soon, or ask without waiting.`, 1);
+    this.app.waiting += 1;
+    this.stopWaiting = stop;
+  }
+
+  endWaiting(): void {
+    if (!this.stopWaiting) return;
+    this.app.waiting -= 1;
+    this.stopWaiting();
+    this.stopWaiting = null;
+  }
+}
+
+const NO_QUERY = new URLSearchParams();

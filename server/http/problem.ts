@@ -1,0 +1,49 @@
+import { STATUS_CODES } from 'node:http';
+
+/**
+ * An answer that says what went wrong, as `application/problem+json` (RFC 9457).
+ * `detail` says what was expected, what was got, and what to do.
+ */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+    /** Headers the status calls for, such as `Allow` or `Retry-After`. */
+    readonly headers: Record<string, string> = {},
+    /** Further members of the problem object (RFC 9457, section 3.2). */
+    readonly members: Record<string, unknown> = {},
+  ) {
+    super(detail);
+  }
+
+  /** The problem object. `about:blank`: the title is the status' own name (RFC 9457, section 4.2.1). */
+  toJSON() {
+    const { status, detail } = this;
+    return {
+      type: 'about:blank',
+      title: STATUS_CODES[status] ?? 'Error',
+      status,
+      detail,
+      ...this.members,
+    };
+  }
+}
+
+export const badRequest = (detail: string) => new Problem(400, detail);
+
+/** 503, with the time after which to try again, in seconds. */
+export const unavailable = (detail: string, seconds: number) =>
+  new Problem(503, detail, { 'Retry-After': String(seconds) });
+
+/** The answer to what the HTTP parser refused, written by hand: there is no request to answer. */
+export function rawProblem(problem: Problem): string {
+  const body = JSON.stringify(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

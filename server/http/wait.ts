@@ -1,0 +1,39 @@
+import { badRequest } from './problem.js';
+
+/** The longest wait that is granted, in seconds: what RFC 6202, section 5.5 calls safe is half of it. */
+export const MAX_WAIT_S = 60;
+
+/** How long a client is willing to wait, in whole seconds. */
+export interface Wait {
+  seconds: number;
+  /** Headers for the answer: a preference that was honoured is named (RFC 7240, section 3). */
+  applied: Record<string, string>;
+}
+
+/**
+ * Reads `?wait=N`, or `Prefer: wait=N` (RFC 7240, section 4.3). The query wins, and nonsense there is an error;
+ * "a server MAY ignore" a preference it cannot make sense of (section 2), and so it does.
+ */
+export function readWait(query: URLSearchParams, prefer: string | string[] | undefined): Wait | null {
+  const asked = query.get('wait');
+  if (asked !== null) {
+    if (!/^\d+$/.test(asked)) throw badRequest(`wait expects whole seconds from 0, got "${asked}". Send wait=30, say.`);
+    return { seconds: Math.min(Number(asked), MAX_WAIT_S), applied: {} };
+  }
+  if (prefer === undefined) return null;
+  const seconds = preferredWait(String(prefer));
+  return seconds === null ? null : { seconds, applied: { 'Preference-Applied': `wait=${seconds}` } };
+}
+
+function preferredWait(header: string): number | null {
+  // At commas, but for those inside a quoted string (RFC 9110, section 5.6.4).
+  for (const preference of header.match(/([^,"]|"(\\.|[^"\\])*")+/g) ?? []) {
+    // A preference may carry parameters, after a semicolon; wait has none that mean anything.
+    const [name = '', value = ''] = (preference.split(';')[0] ?? '').split('=').map((part) => part.trim());
+    if (name.toLowerCase() !== 'wait') continue;
+    // "If any preference is specified more than once, only the first instance is to be considered."
+    const number = /^"?(\d+)"?$/.exec(value)?.[1];
+    return number === undefined ? null : Math.min(Number(number), MAX_WAIT_S);
+  }
+  return null;
+}

@@ -1,0 +1,52 @@
+import { open } from 'node:fs/promises';
+import { type GeneralTrack, type MediaInfo, mediaInfoFactory, type VideoTrack } from 'mediainfo.js';
+import { Problem } from '../http/problem.js';
+
+/** What the file says of itself; null where it says nothing. */
+export interface Media {
+  container: string | null;
+  codec: string | null;
+  width: number | null;
+  height: number | null;
+  durationMs: number | null;
+}
+
+let loading: Promise<MediaInfo<'object'>> | undefined;
+
+/** Reads a video's headers with MediaInfo. Error: 422 for a file that is no video, with what was found. */
+export async function readMedia(path: string): Promise<Media> {
+  loading ??= mediaInfoFactory({ format: 'object' });
+  const mediaInfo = await loading;
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const chunk = async (length: number, position: number) => {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, position);
+      return buffer.subarray(0, bytesRead);
+    };
+    const tracks = (await mediaInfo.analyzeData(size, chunk)).media?.track ?? [];
+    const general = tracks.find((track): track is GeneralTrack => track['@type'] === 'General');
+    const video = tracks.find((track): track is VideoTrack => track['@type'] === 'Video');
+    if (!video)
+      throw notVideo(
+        general?.Format,
+        tracks.map((track) => track['@type']).filter((type) => type !== 'General'),
+      );
+    const seconds = video.Duration ?? general?.Duration;
+    return {
+      container: general?.Format ?? null,
+      codec: video.Format ?? null,
+      width: video.Width ?? null,
+      height: video.Height ?? null,
+      durationMs: seconds === undefined ? null : Math.round(Number(seconds) * 1000),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+function notVideo(format: string | undefined, tracks: string[]): Problem {
+  const found =
+    format === undefined ? 'no media format that is known' : `${format} with ${tracks.join(', ') || 'no track'}`;
+  return new Problem(422, `Expected a video, found ${found}. Upload a file with a video track, such as MP4 or WebM.`);
+}

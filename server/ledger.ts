@@ -1,0 +1,218 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export const TECHNIQUES = ['submit', 'short-poll', 'long-poll', 'event-stream', 'consume', 'other'] as const;
+export type Technique = (typeof TECHNIQUES)[number];
+
+/** What was counted of one technique. */
+export interface Tally {
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  events: number;
+  open: number;
+}
+export type Totals = Record<Technique, Tally>;
+
+/** One request, as the server saw it. Times are milliseconds since the epoch. */
+export class Row {
+  route: string | null = null;
+  experiment: string | null = null;
+  technique: Technique = 'other';
+  status: number | null = null;
+  readonly arrivedAt = Date.now();
+  answeredAt: number | null = null;
+  endedAt: number | null = null;
+  bytesIn = 0;
+  bytesOut = 0;
+  events = 0;
+  /** Grows with every change, so that a live reader can ask for what changed since it last looked. */
+  revision = 0;
+
+  constructor(
+    readonly id: number,
+    readonly method: string,
+    readonly protocol: string,
+    readonly connection: number,
+  ) {}
+
+  toJSON() {
+    const { id, method, route, experiment, technique, status, bytesIn, bytesOut, events } = this;
+    const { connection, protocol } = this;
+    const [arrivedAt, answeredAt, endedAt] = [this.arrivedAt, this.answeredAt, this.endedAt].map(timestamp);
+    return {
+      ...{ id, method, route, experiment, technique, status, arrivedAt, answeredAt, endedAt },
+      ...{ bytesIn, bytesOut, events, connection, protocol },
+    };
+  }
+}
+
+/** RFC 3339, in UTC. */
+const timestamp = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+
+/**
+ * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
+ * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
+ */
+interface Connection {
+  id: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** The newest request; with pipelining, others are still being answered. */
+  latest: Entry | null;
+}
+
+interface Entry {
+  row: Row;
+  req: IncomingMessage;
+  res: ServerResponse;
+  socket: Socket;
+  connection: Connection;
+  /** Whether the row's bytes are known for good, and belong to no other request. */
+  settledIn: boolean;
+  settledOut: boolean;
+}
+
+/** What the server saw: a row a request, bounded, and totals that stay exact whatever happens to the rows. */
+export class Ledger {
+  private rows: Row[] = [];
+  private readonly open = new Map<Row, Entry>();
+  private readonly all = zeros();
+  private readonly experiments = new Map<string, Totals>();
+  private readonly connections = new WeakMap<Socket, Connection>();
+  private nextRow = 1;
+  private nextConnection = 1;
+  /** The newest revision of any row. */
+  revision = 0;
+
+  constructor(
+    private readonly maxRows: number,
+    private readonly maxExperiments: number,
+  ) {}
+
+  /** Begins to count a request. `counted` is false for a look at the ledger itself, which leaves no trace in it. */
+  begin(req: IncomingMessage, res: ServerResponse, counted: boolean): Row {
+    const { socket } = req;
+    let connection = this.connections.get(socket);
+    if (!connection) {
+      connection = { id: this.nextConnection++, bytesIn: 0, bytesOut: 0, latest: null };
+      this.connections.set(socket, connection);
+    }
+    const row = new Row(counted ? this.nextRow++ : 0, req.method as string, `HTTP/${req.httpVersion}`, connection.id);
+    const entry: Entry = { row, req, res, socket, connection, settledIn: false, settledOut: false };
+    if (connection.latest) this.passedBy(connection.latest);
+    connection.latest = entry;
+    if (counted) {
+      this.open.set(row, entry);
+      this.rows.push(row);
+      // Twice the bound before half of it goes: one move of the array for many rows.
+      if (this.rows.length >= 2 * this.maxRows) this.rows = this.rows.slice(-this.maxRows);
+      this.touch(row);
+    }
+    // Before Node's own listener, which hands the connection to the next pipelined response.
+    res.prependListener('finish', () => this.settleOut(entry));
+    res.on('close', () => this.end(entry));
+    return row;
+  }
+
+  /** Puts a row under the experiment's name; past the bound, under a name for all the others. */
+  name(row: Row, experiment: string): void {
+    if (!this.experiments.has(experiment)) {
+      if (this.experiments.size >= this.maxExperiments) experiment = '(other)';
+      if (!this.experiments.has(experiment)) this.experiments.set(experiment, zeros());
+    }
+    row.experiment = experiment;
+  }
+
+  /** Marks a row as changed. */
+  touch(row: Row): void {
+    row.revision = ++this.revision;
+  }
+
+  /** The rows that are held, oldest first, brought up to date. */
+  read(experiment: string | null, since = 0): Row[] {
+    const wanted = (row: Row) => row.revision > since && (experiment === null || row.experiment === experiment);
+    const rows = this.rows.slice(-this.maxRows).filter(wanted);
+    for (const row of rows) {
+      const entry = this.open.get(row);
+      if (entry) this.measure(entry);
+    }
+    return rows;
+  }
+
+  totals(experiment: string | null): Totals {
+    const closed = experiment === null ? this.all : this.experiments.get(experiment);
+    const totals = structuredClone(closed ?? zeros());
+    for (const [row, entry] of this.open) {
+      if (experiment !== null && row.experiment !== experiment) continue;
+      this.measure(entry);
+      add(totals[row.technique], row);
+      if (row.endedAt === null) totals[row.technique].open += 1;
+    }
+    return totals;
+  }
+
+  /** Brings the bytes of an open row up to date. */
+  private measure(entry: Entry): void {
+    const { row, res, socket, connection } = entry;
+    if (!entry.settledIn && connection.latest === entry) row.bytesIn = socket.bytesRead - connection.bytesIn;
+    // Without a socket the response is queued behind another one: nothing of it was written yet.
+    if (!entry.settledOut && res.socket) row.bytesOut = socket.bytesWritten - connection.bytesOut;
+  }
+
+  /**
+   * Another request has come on the connection before this one was done with (pipelining): the bytes read so far may
+   * be of both. This one's own length follows from its head, and from the announced length of its body.
+   */
+  private passedBy(entry: Entry): void {
+    if (entry.settledIn) return;
+    const { row, req, connection } = entry;
+    let head = `${req.method} ${req.url} HTTP/1.1\r\n\r\n`.length;
+    for (const part of req.rawHeaders) head += part.length + 2; // ": " after a name, CRLF after a value
+    row.bytesIn = head + Number(req.headers['content-length'] ?? 0);
+    connection.bytesIn += row.bytesIn;
+    entry.settledIn = true;
+  }
+
+  /** `socket.bytesWritten` counts what waits in Node's buffer too: it covers this response whole, and nothing after it. */
+  private settleOut(entry: Entry): void {
+    this.measure(entry);
+    entry.settledOut = true;
+    entry.connection.bytesOut += entry.row.bytesOut;
+  }
+
+  /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
+  private end(entry: Entry): void {
+    const { row, req, socket } = entry;
+    if (!entry.settledOut) {
+      row.bytesOut = Math.max(row.bytesOut, socket.bytesWritten - entry.connection.bytesOut); // cut off
+      this.settleOut(entry);
+    }
+    row.endedAt = Date.now();
+    if (this.open.has(row)) this.touch(row);
+    if (req.complete || socket.destroyed) this.settle(entry);
+    else req.once('close', () => this.settle(entry));
+  }
+
+  private settle(entry: Entry): void {
+    const { row, socket, connection } = entry;
+    this.measure(entry);
+    if (!entry.settledIn) connection.bytesIn = socket.bytesRead;
+    entry.settledIn = true;
+    if (!this.open.delete(row)) return;
+    add(this.all[row.technique], row);
+    if (row.experiment !== null) add(this.experiments.get(row.experiment)![row.technique], row);
+  }
+}
+
+function zeros(): Totals {
+  const tally = (): Tally => ({ requests: 0, bytesIn: 0, bytesOut: 0, events: 0, open: 0 });
+  return Object.fromEntries(TECHNIQUES.map((technique) => [technique, tally()])) as Totals;
+}
+
+function add(tally: Tally, row: Row): void {
+  tally.requests += 1;
+  tally.bytesIn += row.bytesIn;
+  tally.bytesOut += row.bytesOut;
+  tally.events += row.events;
+}

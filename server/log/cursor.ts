@@ -1,0 +1,138 @@
+import type { Topic } from './topic.js';
+
+/** Wants nothing before the end. */
+export const THE_END = Number.POSITIVE_INFINITY;
+
+/** How many cursors are served before the event loop gets a turn, so that a poll is answered during a fan-out. */
+const SLICE = 256;
+
+/**
+ * A place in a topic, held by somebody who waits. A long poll is a cursor that wants the end, a consumer one that
+ * wants `min` events, an event stream one that wants every event, a slow reader one that lags: nothing is kept for it.
+ */
+export interface Cursor {
+  readonly topic: Topic;
+  /** The place of the last event taken. */
+  after: number;
+  /** How many events past `after` it waits for. */
+  readonly min: number;
+  /** The topic's head when this cursor was last looked at. */
+  seen: number;
+  /** Takes what there is. True to stay and be served again. */
+  serve(): boolean;
+  /** The server stops: there will be no more. */
+  release(): void;
+}
+
+/** Serves the cursors that are behind: a slice a turn of the event loop, the stalest first. */
+export class Delivery {
+  /** Topics that grew. */
+  private readonly grown = new Set<Topic>();
+  /** Cursors that had more to take than one piece, or come back when much has passed. */
+  private readonly stragglers = new Set<Cursor>();
+  private scheduled = false;
+
+  join(cursor: Cursor): void {
+    cursor.seen = cursor.topic.head;
+    const { topic, after, min } = cursor;
+    if (topic.head > after && topic.satisfies(after, min)) {
+      this.stragglers.add(cursor);
+      this.schedule();
+    } else line(cursor).add(cursor);
+  }
+
+  leave(cursor: Cursor): void {
+    line(cursor).delete(cursor);
+    this.stragglers.delete(cursor);
+  }
+
+  /**
+   * Calls back once, when the topic has `min` events past a place, or when the time is up. The function that is
+   * returned gives it up. Node keeps one ordered list of timers for each duration: however many wait, one more costs
+   * the same.
+   */
+  wait(topic: Topic, after: number, min: number, ms: number, done: () => void): () => void {
+    const leave = () => {
+      clearTimeout(timer);
+      this.leave(cursor);
+    };
+    const release = () => {
+      leave();
+      done();
+    };
+    const serve = () => {
+      release();
+      return false;
+    };
+    const cursor: Cursor = { topic, after, min, seen: 0, serve, release };
+    const timer = setTimeout(release, ms);
+    this.join(cursor);
+    return leave;
+  }
+
+  /** An event was added to the topic. */
+  wake(topic: Topic): void {
+    if (topic.readers.size === 0 && !(topic.ended && topic.patient.size > 0)) return;
+    this.grown.add(topic);
+    this.schedule();
+  }
+
+  /** Lets all go that wait on a topic. */
+  release(topic: Topic): void {
+    for (const cursor of [...topic.readers, ...topic.patient]) {
+      this.leave(cursor);
+      cursor.release();
+    }
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.turn());
+  }
+
+  private turn(): void {
+    this.scheduled = false;
+    let budget = SLICE;
+    for (const cursor of this.stragglers) {
+      if (budget-- <= 0) break;
+      this.serve(cursor);
+    }
+    for (const topic of this.grown) {
+      this.grown.delete(topic);
+      budget = this.visit(topic, budget);
+      if (budget > 0) continue;
+      this.grown.add(topic); // to the end of the line: topics take turns, too
+      break;
+    }
+    if (this.grown.size > 0 || this.stragglers.size > 0) this.schedule();
+  }
+
+  /** Serves what lags in a topic. Returns what is left of the budget. */
+  private visit(topic: Topic, budget: number): number {
+    for (const cursor of topic.ended ? topic.patient : []) {
+      if (budget-- <= 0) return 0;
+      this.serve(cursor);
+    }
+    for (const cursor of topic.readers) {
+      if (cursor.seen >= topic.head) break; // the stalest is up to date: so are all
+      if (budget-- <= 0) return 0;
+      if (topic.satisfies(cursor.after, cursor.min)) this.serve(cursor);
+      else this.rejoin(cursor);
+    }
+    return budget;
+  }
+
+  private serve(cursor: Cursor): void {
+    this.leave(cursor);
+    if (cursor.serve()) this.join(cursor);
+  }
+
+  private rejoin(cursor: Cursor): void {
+    this.leave(cursor);
+    this.join(cursor);
+  }
+}
+
+/** Where a cursor waits. */
+const line = ({ topic, min }: Cursor) => (min === THE_END ? topic.patient : topic.readers);

@@ -1,0 +1,43 @@
+/** The events of a job, in the order in which they can happen. */
+export type EventName = 'queued' | 'started' | 'progress' | 'succeeded' | 'failed' | 'cancelled';
+
+/** One entry of the log. */
+export interface LogEvent {
+  /** The place in the log: one ordered space for the whole server. */
+  seq: number;
+  jobId: string;
+  event: EventName;
+  /** JSON text, on one line: JSON escapes the newlines inside strings, so that none can end a `data` field early. */
+  data: string;
+  /** RFC 3339. */
+  at: string;
+}
+
+/** What a client's cursor can mean to the log that is asked. */
+export type Position = { kind: 'known'; seq: number } | { kind: 'foreign' } | { kind: 'unreadable' };
+
+/**
+ * Event ids as clients see them: opaque to them. They name the store as well as the place, so that an id from a
+ * store that is gone is recognised and answered with a gap, not with another store's events.
+ */
+export class Ids {
+  constructor(private readonly store: string) {}
+
+  of(seq: number): string {
+    return `${this.store}-${seq}`;
+  }
+
+  read(id: string): Position {
+    const [, store, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
+    if (digits === undefined) return { kind: 'unreadable' };
+    return store === this.store ? { kind: 'known', seq: Number(digits) } : { kind: 'foreign' };
+  }
+}
+
+/** Server-sent events, framed for the wire (WHATWG HTML, section 9.2.5): a blank line ends, and so dispatches, each. */
+export const frame = (events: readonly LogEvent[], ids: Ids): string =>
+  events.map(({ seq, event, data }) => `id: ${ids.of(seq)}\nevent: ${event}\ndata: ${data}\n\n`).join('');
+
+/** The same events as a JSON array. `data` is JSON already. */
+export const jsonOf = (events: readonly LogEvent[], ids: Ids): string =>
+  `[${events.map(({ seq, event, data, at }) => `{"id":"${ids.of(seq)}","event":"${event}","data":${data},"at":"${at}"}`).join(',')}]`;

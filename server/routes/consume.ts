@@ -1,0 +1,24 @@
+import type { Exchange } from '../http/exchange.js';
+import { jsonOf } from '../log/event.js';
+import type { Topic } from '../log/topic.js';
+import { gapData, isGap, type Start } from './events.js';
+
+const MAX_EVENTS = 1000;
+
+/**
+ * **Consume**, as Kafka's consumers do: held until `min` events are there (`fetch.min.bytes`), or the time is up
+ * (`fetch.max.wait.ms`). The client keeps its own place, and gives it with each request: the server keeps none.
+ */
+export async function consume(x: Exchange, topic: Topic, start: Start): Promise<void> {
+  x.is('consume');
+  const min = x.number('min', 0, MAX_EVENTS) ?? 1;
+  const wait = x.wait();
+  const { ids } = x.app.log;
+  if (wait && !isGap(topic, start.after)) await x.hold(topic, start.after, min, wait.seconds);
+  const missed = isGap(topic, start.after);
+  const events = topic.read(start.after, MAX_EVENTS);
+  x.row.events += events.length;
+  const gap = missed ? `"gap":${gapData(x, topic)},` : '';
+  const next = ids.of(events.at(-1)?.seq ?? (missed ? topic.head : start.after));
+  x.json(200, `{${gap}"events":${jsonOf(events, ids)},"next":"${next}"}`, wait?.applied);
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { readJson, tooLarge } from '../http/body.js';
+import type { Exchange } from '../http/exchange.js';
+import { Problem } from '../http/problem.js';
+import { valid } from '../http/validate.js';
+import { hasEnded } from '../jobs/job.js';
+import type { JobTopic } from '../log/log.js';
+
+/** The members of a progress body that are passed on, in bytes of JSON. */
+const MAX_MORE_BYTES = 1024;
+
+const progressBody = z.looseObject({ progress: z.number().min(0).max(1) });
+const finishBody = z.looseObject({ result: z.json().optional(), error: z.json().optional() });
+
+/** `POST /jobs/{id}/progress`: moves a manual job on. */
+export async function progress(x: Exchange): Promise<void> {
+  movable(x);
+  const { progress, ...more } = valid(progressBody, (await readJson(x)).value);
+  if (Buffer.byteLength(JSON.stringify(more)) > MAX_MORE_BYTES) throw tooLarge(MAX_MORE_BYTES);
+  const topic = movable(x);
+  if (progress < topic.job.progress) {
+    throw new Problem(409, `The job is at ${topic.job.progress} and cannot go back to ${progress}. Send that or more.`);
+  }
+  await x.app.jobs.progress(topic, progress, more);
+  x.empty(204);
+}
+
+/** `POST /jobs/{id}/finish`: ends a manual job, well with a `result`, badly with an `error`. */
+export async function finish(x: Exchange): Promise<void> {
+  movable(x);
+  const { result, error } = valid(finishBody, (await readJson(x)).value);
+  if ((result === undefined) === (error === undefined)) {
+    throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
+  }
+  const topic = movable(x);
+  if (error === undefined) await x.app.jobs.end(topic, { event: 'succeeded', result });
+  else await x.app.jobs.end(topic, { event: 'failed', error: problemOf(error) });
+  x.empty(204);
+}
+
+/** The path's job, if it moves when told and has not ended. Errors: 404, 409. */
+function movable(x: Exchange): JobTopic {
+  const topic = x.job();
+  const { spec, state } = topic.job;
+  if (spec.kind !== 'manual')
+    throw new Problem(
+      409,
+      `A ${spec.kind} job moves by itself. Submit { "kind": "manual" } for one that moves when told.`,
+    );
+  if (hasEnded(topic.job))
+    throw new Problem(409, `The job has ${state === 'cancelled' ? 'been cancelled' : state}: it moves no more.`);
+  return topic;
+}
+
+/** An error as a problem object, whatever was told of it. */
+function problemOf(error: unknown): Record<string, unknown> {
+  const told =
+    typeof error === 'object' && error !== null && !Array.isArray(error)
+      ? error
+      : { detail: typeof error === 'string' ? error : JSON.stringify(error) };
+  return { type: 'about:blank', title: 'The job failed', ...told };
+}

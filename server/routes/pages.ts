@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import type { Exchange } from '../http/exchange.js';
+
+const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
+const openapi = read('openapi.json');
+const monitor = read('monitor.html');
+
+/** `GET /openapi.json`: the interface, described. */
+export function description(x: Exchange): void {
+  x.accepts('application/json');
+  x.json(200, openapi);
+}
+
+/** `GET /`: the server's own page. */
+export function page(x: Exchange): void {
+  x.accepts('text/html');
+  x.send(200, 'text/html; charset=utf-8', monitor);
+}

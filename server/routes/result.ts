@@ -1,0 +1,23 @@
+import type { Exchange } from '../http/exchange.js';
+import { Problem } from '../http/problem.js';
+import { hasEnded, type Job, jsonOf } from '../jobs/job.js';
+
+/** **Long poll**: `GET /jobs/{id}/result`, held until the job ends when the client would wait; else answered at once. */
+export async function result(x: Exchange): Promise<void> {
+  const wait = x.wait();
+  x.is(wait ? 'long-poll' : 'other');
+  x.accepts('application/json');
+  const topic = x.job();
+  if (wait) await x.holdForEnd(topic, wait.seconds);
+  outcome(x, topic.job, { ...wait?.applied });
+}
+
+/** The original response of the task; or why there is none; or that there is none yet. */
+export function outcome(x: Exchange, job: Job, headers: Record<string, string>): void {
+  if (job.state === 'succeeded') x.json(200, JSON.stringify(job.result), headers);
+  else if (!hasEnded(job)) x.json(202, jsonOf(job), { 'Retry-After': x.app.retryAfter, ...headers });
+  else {
+    const detail = `The job was ${job.state === 'cancelled' ? 'cancelled' : 'not successful'}: it has no result. Submit it again.`;
+    x.problem(new Problem(409, detail, headers, { jobId: job.jobId, state: job.state, error: job.error }));
+  }
+}

@@ -1,0 +1,22 @@
+import type { Exchange } from '../http/exchange.js';
+import { hasEnded, jsonOf } from '../jobs/job.js';
+import { longPollForChange } from './long-poll-change.js';
+
+/** `GET /jobs/{id}`: a short poll, or with a wait a long poll for the next change. */
+export function status(x: Exchange): void | Promise<void> {
+  const wait = x.wait();
+  return wait ? longPollForChange(x, wait) : shortPoll(x);
+}
+
+/** **Short poll**: the status, at once. */
+export function shortPoll(x: Exchange): void {
+  x.is('short-poll');
+  x.accepts('application/json');
+  const { job } = x.job();
+  const headers: Record<string, string> = { ETag: `"${job.version}"` };
+  // RFC 9110, section 10.2.3: how long to wait before asking again, in seconds.
+  if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
+  // RFC 9110, section 13.1.2: 304 when the client has this very version already.
+  if (x.hasVersion(job.version)) x.empty(304, headers);
+  else x.json(200, jsonOf(job), headers);
+}
