@@ -1,0 +1,113 @@
+// @ts-check
+import { execFileSync } from 'node:child_process';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, signalGroup } from '../shared/child.mjs';
+
+const LOOK_MS = 200;
+
+/**
+ * A process, known again by when it began: an id is given again, to another process.
+ * @typedef {{ pid: number, began: string }} Known
+ * @typedef {Known & { working: Known[] }} Holder
+ */
+
+/**
+ * Holds a lock file, so that two set-ups of one checkout go one after the other. A holder that was
+ * killed is found out, and what it had started is ended before the lock is taken over.
+ * @param {string} file
+ * @param {(pid: number) => void} waiting told once, with who holds it
+ * @param {AbortSignal} signal ends the waiting
+ */
+export async function lock(file, waiting, signal) {
+  /** @type {Holder} */
+  const me = { ...know(process.pid), working: [] };
+  const draft = `${file}.${process.pid}`;
+  try {
+    for (let told = false; ; told = true) {
+      writeFileSync(draft, JSON.stringify(me));
+      if (take(draft, file)) break;
+      const holder = read(file);
+      if (!holder || !isRunning(holder)) {
+        breakStale(file, `${draft}.stale`);
+        continue;
+      }
+      if (!told) waiting(holder.pid);
+      await sleep(LOOK_MS, undefined, { signal });
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  let released = false;
+  return {
+    /** Remembers the leader of a process group that works under the lock. */
+    working(/** @type {number | undefined} */ pid) {
+      if (!pid) return;
+      me.working.push(know(pid));
+      writeFileSync(draft, JSON.stringify(me));
+      renameSync(draft, file);
+    },
+    release() {
+      if (!released) rmSync(file, { force: true });
+      released = true; // by now it may be another's
+    },
+  };
+}
+
+/** A link is made whole or not at all, and not where a file is: nobody sees half a lock. */
+function take(/** @type {string} */ draft, /** @type {string} */ file) {
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** @returns {Holder | null} */
+function read(/** @type {string} */ file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+function breakStale(/** @type {string} */ file, /** @type {string} */ aside) {
+  try {
+    renameSync(file, aside); // of several that find it stale, one succeeds
+  } catch {
+    return;
+  }
+  const moved = read(aside);
+  if (moved && isRunning(moved)) {
+    take(aside, file); // another has taken it over in between: give it back
+  } else {
+    for (const group of moved?.working ?? []) {
+      if (group.began && isRunning(group)) signalGroup(group.pid, 'SIGKILL');
+    }
+  }
+  rmSync(aside, { force: true });
+}
+
+/** @returns {Known} */
+function know(/** @type {number} */ pid) {
+  return { pid, began: beganAt(pid) };
+}
+
+function isRunning(/** @type {Known} */ known) {
+  return isAlive(known.pid) && beganAt(known.pid) === known.began;
+}
+
+/** When a process began, as ps says it; nothing where there is no ps. */
+function beganAt(/** @type {number} */ pid) {
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,211 @@
+// @ts-check
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { install } from './install.mjs';
+import { findPython } from './python.mjs';
+import { fingerprint, isStamped, readText, stamp, unstamp, writeWhole } from './stamp.mjs';
+
+/**
+ * A step of set-up. `isDone` takes milliseconds and starts no program; `run` may be called again after
+ * it failed or was killed half-way.
+ * @typedef {object} Step
+ * @property {string} name
+ * @property {string} doing what it does, for the one who waits
+ * @property {boolean} isSlow
+ * @property {() => boolean} isDone
+ * @property {(context: { signal: AbortSignal, working: (pid: number | undefined) => void }) => Promise<void>} run
+ */
+
+/**
+ * The packages of the lock file, by npm. Done when npm's own record of what it installed says the same
+ * as the lock file, so that an `npm install` by hand counts as well.
+ * @param {import('./paths.mjs').Paths} paths
+ * @returns {Step}
+ */
+export function npmPackages(paths) {
+  const stampFile = join(paths.stamps, 'npm');
+  const record = join(paths.nodeModules, '.package-lock.json');
+  const machine = fingerprint(process.platform, arch());
+  return {
+    name: 'npm packages',
+    doing: 'npm ci, from the lock file',
+    isSlow: true,
+    isDone: () => {
+      if (existsSync(stampFile) && !isStamped(stampFile, machine)) return false;
+      const same = isInstalled(readText(paths.lockFile), readText(record));
+      return (
+        same &&
+        topLevel(readText(paths.lockFile)).every((name) => existsSync(join(paths.nodeModules, name, 'package.json')))
+      );
+    },
+    run: async (context) => {
+      unstamp(stampFile);
+      rmSync(record, { force: true }); // npm ci may be killed half-way: then nothing vouches for it
+      const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=1'];
+      await install('The npm packages', 'npm', args, { cwd: paths.root, env: npmEnv(), ...context });
+      stamp(stampFile, machine);
+    },
+  };
+}
+
+/** Under `npm start`, npm has put settings of that run into the environment: not for this one. */
+function npmEnv() {
+  const ofThisRun = /^npm_(lifecycle|package|command|config_(local_prefix|noproxy))/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofThisRun.test(name)));
+}
+
+/** @typedef {Record<string, { version?: string, optional?: boolean, peer?: boolean, dependencies?: object, devDependencies?: object }>} Packages */
+
+/** @returns {Packages} */
+function packagesOf(/** @type {string | null} */ text) {
+  try {
+    return JSON.parse(text ?? '').packages ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Whether npm's record of `node_modules` has what the lock file wants.
+ * @param {string | null} lockText package-lock.json
+ * @param {string | null} recordText node_modules/.package-lock.json
+ */
+export function isInstalled(lockText, recordText) {
+  const wanted = packagesOf(lockText);
+  const have = packagesOf(recordText);
+  const same = Object.entries(wanted).every(([path, { version, optional }]) => {
+    if (path === '') return true;
+    const there = have[path];
+    return there ? there.version === version : optional === true;
+  });
+  return same && Object.keys(wanted).length > 0 && Object.keys(have).every((path) => wanted[path]);
+}
+
+function topLevel(/** @type {string | null} */ lockText) {
+  const root = packagesOf(lockText)[''];
+  return Object.keys({ ...root?.dependencies, ...root?.devDependencies });
+}
+
+/**
+ * JupyterLab and what else of Python the course needs, in an environment inside the checkout.
+ * @param {import('./paths.mjs').Paths} paths
+ * @returns {Step}
+ */
+export function pythonEnvironment(paths) {
+  const stampFile = join(paths.stamps, 'python');
+  const lab = /^jupyterlab==(\S+)/m.exec(readText(paths.requirements) ?? '')?.[1];
+  return {
+    name: 'Python environment',
+    doing: `JupyterLab ${lab}, with ${hasUv() ? 'uv' : 'pip'}`,
+    isSlow: true,
+    isDone: () =>
+      existsSync(paths.python) &&
+      existsSync(join(paths.venv, 'bin', 'jupyter-lab')) &&
+      isStamped(stampFile, environmentPrint(paths)),
+    run: async (context) => {
+      const uv = hasUv();
+      const python = findPython(process.env, uv);
+      const what = 'JupyterLab';
+      const env = pythonEnv();
+      unstamp(stampFile);
+      rmSync(paths.venv, { recursive: true, force: true });
+      const run = (/** @type {string} */ command, /** @type {string[]} */ args) =>
+        install(what, command, args, { cwd: paths.root, env, ...context });
+      if (uv) {
+        await run('uv', ['venv', '--no-project', '--python', python.path, paths.venv]);
+        const into = ['--python', paths.python, '-r', paths.requirements];
+        await run('uv', ['pip', 'install', ...into]);
+      } else {
+        await run(python.path, ['-I', '-m', 'venv', paths.venv]);
+        const quietly = ['--no-input', '--disable-pip-version-check', '--retries', '2'];
+        const pip = ['-I', '-m', 'pip', 'install', ...quietly, '-r', paths.requirements];
+        await run(paths.python, pip);
+      }
+      stamp(stampFile, environmentPrint(paths));
+    },
+  };
+}
+
+/**
+ * What an environment was made of: it is bound to its own path, and to the Python that it links to.
+ * @param {import('./paths.mjs').Paths} paths
+ */
+export function environmentPrint(paths) {
+  return fingerprint(readText(paths.requirements), paths.venv, realpathSync(paths.python));
+}
+
+/** @type {boolean | undefined} */
+let uvFound;
+function hasUv() {
+  uvFound ??= (process.env.PATH ?? '').split(':').some((folder) => folder && existsSync(join(folder, 'uv')));
+  return uvFound;
+}
+
+function pythonEnv() {
+  const { PYTHONHOME: _home, PYTHONPATH: _path, VIRTUAL_ENV: _active, ...env } = process.env;
+  return { ...env, UV_PYTHON_DOWNLOADS: 'never', PIP_REQUIRE_VIRTUALENV: 'false' };
+}
+
+/**
+ * The kernelspec, in the course's environment only, for this checkout's node and kernel.
+ * @param {import('./paths.mjs').Paths} paths
+ * @returns {Step}
+ */
+export function kernelspec(paths) {
+  const text = () =>
+    `${JSON.stringify(fillTemplate(readText(join(paths.kernel, 'kernel.json')) ?? '{}', { node: process.execPath, kernel: paths.kernel }), null, 2)}\n`;
+  return fileStep('TypeScript kernel', 'registered in the environment', paths.kernelspec, text);
+}
+
+/**
+ * Puts values in the places of `{name}`; `{connection_file}` stays, for Jupyter.
+ * @param {string} template JSON
+ * @param {Record<string, string>} values
+ */
+export function fillTemplate(template, values) {
+  return JSON.parse(template, (_, value) =>
+    typeof value === 'string' ? value.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole) : value,
+  );
+}
+
+/**
+ * How JupyterLab looks at first; what a reader changes in Lab wins.
+ * @param {import('./paths.mjs').Paths} paths
+ * @returns {Step}
+ */
+export function labSettings(paths) {
+  const source = join(paths.root, 'scripts', 'setup', 'overrides.json');
+  return fileStep('JupyterLab settings', 'no news, no update checks', paths.overrides, () => readText(source) ?? '{}');
+}
+
+/**
+ * @param {string} name
+ * @param {string} doing
+ * @param {string} file
+ * @param {() => string} text
+ * @returns {Step}
+ */
+function fileStep(name, doing, file, text) {
+  return {
+    name,
+    doing,
+    isSlow: false,
+    isDone: () => readText(file) === text(),
+    run: async () => writeWhole(file, text()),
+  };
+}
+
+/** What uv says it is; null where there is none. */
+export function uvVersion() {
+  if (!hasUv()) return null;
+  return spawnSync('uv', ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? null;
+}
+
+/** Notebooks of the course, by name. */
+export function courseNotebooks(/** @type {string} */ root) {
+  return readdirSync(join(root, 'notebooks'))
+    .filter((name) => /^\d\d-.*\.ipynb$/.test(name))
+    .sort();
+}
