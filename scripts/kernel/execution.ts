@@ -1,0 +1,161 @@
+// Executes cells.
+import { inspect } from 'node:util';
+import { Script } from 'node:vm';
+import type { Diagnostic } from 'tslab/dist/converter.js';
+import { getCodeMetadata } from 'tslab/dist/metadata.js';
+import { installAwaits } from './awaits.js';
+import { Cell } from './cell.js';
+import type { Compiled, Compiler } from './compiler.js';
+import { Shared } from './link.js';
+import { makeRequire, updateFiles } from './modules.js';
+import { encodeBundle, type Output } from './output.js';
+import type { Content, Header } from './protocol.js';
+import { makeScope } from './scope.js';
+import { StrayError, Strays } from './strays.js';
+import { CellError, excerpt, registerSource, toErrorContent } from './traceback.js';
+
+type CellFunction = (exports: object, require: object) => Promise<void>;
+
+export class Execution {
+  private readonly scope = makeScope();
+  private readonly require = makeRequire(process.cwd());
+  private readonly strays = new Strays(
+    () => this.cell,
+    (error, cell) => this.output.publish('error', error, cell?.header),
+  );
+  private count = 0;
+  /** The cell that runs now. */
+  cell: Cell | undefined;
+
+  constructor(
+    private readonly compiler: Compiler,
+    private readonly output: Output,
+    private readonly shared: Int32Array,
+  ) {
+    installAwaits(shared.subarray(Shared.stop), () => {
+      if (Cell.current() === this.cell) throw this.interrupt();
+    });
+  }
+
+  /** Runs one `execute_request`; `reply` is called once. */
+  start(header: Header, content: Content, reply: (content: Content) => void): void {
+    const code = String(content.code);
+    const silent = content.silent === true;
+    const counted = !silent && content.store_history !== false && code.trim() !== '';
+    if (counted) this.count += 1;
+    const execution_count = this.count;
+    if (!silent) this.output.publish('execute_input', { code, execution_count }, header);
+
+    // Code that is not counted has a name of its own: in tracebacks it must not stand in for a cell of the reader's.
+    const cell = new Cell(counted ? `cell [${execution_count}]` : 'code without a number', header);
+    this.cell = cell;
+    cell.outcome
+
+      .then((result) => {
+        if (!silent && result) this.show(result.value, execution_count, header);
+        // A cell is only as good as what the ones before it left behind.
+        const [late] = this.strays.take();
+        if (late) throw new StrayError(late);
+      })
+      .then(
+        () => reply({ status: 'ok', execution_count, user_expressions: {}, payload: [] }),
+        (reason) => {
+          const error = reason instanceof StrayError ? reason.content : toErrorContent(reason);
+          if (!silent) this.output.publish('error', error, header);
+          reply({ status: 'error', execution_count, ...error });
+        },
+      )
+      .finally(() => {
+        Atomics.store(this.shared, Shared.synchronous, 0); // where it was cut off
+        this.cell = undefined;
+      });
+    this.run(cell, code);
+  }
+
+  interrupt(): Error {
+    const error = new Error('The cell was stopped.');
+    error.name = 'KeyboardInterrupt'; // as clients of Jupyter know it
+    this.strays.ignore(error);
+    this.cell?.fail(error);
+    return error;
+  }
+
+  private run(cell: Cell, code: string): void {
+    let run: CellFunction;
+    let resultName: string | undefined;
+    try {
+      const compiled = this.compile(cell, code);
+      if (!compiled) {
+        cell.run(async () => undefined);
+        return;
+      }
+      resultName = compiled.lastExpressionVar;
+      run = this.link(cell, code, compiled);
+    } catch (error) {
+      cell.fail(error);
+      return;
+    }
+    Atomics.store(this.shared, Shared.stop, 0);
+    Atomics.store(this.shared, Shared.synchronous, 1);
+    cell.run(async () => {
+      const ended = run(this.scope, this.require);
+      Atomics.store(this.shared, Shared.synchronous, 0);
+      await ended;
+      if (resultName === undefined) return undefined;
+      const value = this.scope[resultName];
+      delete this.scope[resultName];
+      return { value }; // boxed, for a promise is a value too and not to be awaited
+    });
+  }
+
+  private compile(cell: Cell, code: string): Compiled | undefined {
+    const meta = getCodeMetadata(code);
+    if (meta.mode === 'browser') {
+      throw new CellError('CompileError', 'A @browser cell cannot run: this kernel has no browser.');
+    }
+    if (meta.module) {
+      throwIfAny(this.compiler.addModule(meta.module, code, meta), cell, code);
+      return undefined;
+    }
+    const compiled = this.compiler.compile(code);
+    if (compiled.sideOutputs) updateFiles(compiled.sideOutputs);
+    throwIfAny(compiled.diagnostics, cell, code);
+    return compiled;
+  }
+
+  private link(cell: Cell, code: string, compiled: Compiled): CellFunction {
+    // Always asynchronous: what awaits, `for await` included, needs no telling from what does not.
+    const prefix = '(async function (exports, require) { ';
+    const script = new Script(`${prefix}${compiled.output ?? ''}\n})`, {
+      filename: cell.name,
+      columnOffset: -prefix.length, // of the first line
+    });
+    registerSource(cell.name, { name: cell.name, text: () => code, map: compiled.map });
+    const run: CellFunction = script.runInThisContext();
+    this.compiler.keep(compiled);
+    return run;
+  }
+
+  /** The value of a cell's last expression, as a REPL shows it. */
+  private show(value: unknown, execution_count: number, header: Header): void {
+    if (value === undefined) return;
+    const bundle = (value as { [key: symbol]: unknown } | null)?.[Symbol.for('Jupyter.display')];
+    const data = typeof bundle === 'function' ? encodeBundle(bundle.call(value)) : { 'text/plain': inspect(value) };
+    this.output.publish('execute_result', { execution_count, data, metadata: {} }, header);
+  }
+}
+
+/** The category of a diagnostic that is an error: the others are hints. */
+const ERROR = 1;
+
+function throwIfAny(diagnostics: readonly Diagnostic[], cell: Cell, code: string): void {
+  const errors = diagnostics.filter(({ category }) => category === ERROR);
+  const [first] = errors;
+  if (!first) return;
+  const details = errors.flatMap(({ fileName, start, messageText, code: number }, i) => [
+    `${fileName ?? cell.name}, line ${start.line + 1}:${start.character + 1}` +
+      (i === 0 ? '' : ` - ${messageText} (TS${number})`), // the first stands above
+    ...(fileName ? [] : excerpt(code, start.line + 1, start.character + 1)),
+  ]);
+  throw new CellError('CompileError', `${first.messageText} (TS${first.code})`, details);
+}

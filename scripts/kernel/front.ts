@@ -1,0 +1,235 @@
+// The front of the kernel: the Jupyter protocol, in a thread of its own.
+import { readFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { parentPort } from 'node:worker_threads';
+import type { Router } from 'zeromq';
+import * as zmq from 'zeromq';
+import { kernelInfo } from './info.js';
+import { Shared, type ToFront, type ToMain } from './link.js';
+import { watchParent } from './parent.js';
+import { type Connection, type Content, decode, encode, type Header, type Message, makeMessage } from './protocol.js';
+import { Publisher } from './publisher.js';
+
+/** How long the main thread may leave a message unheard before it counts as stuck in a loop. */
+const STUCK_MS = 150;
+/** How long handlers of `process.on('exit')` may take. */
+const EXIT_MS = 2000;
+
+export function start(data: { connectionFile: string; shared: SharedArrayBuffer }): void {
+  const connection: Connection = JSON.parse(readFileSync(data.connectionFile, 'utf8'));
+  new Front(connection, new Int32Array(data.shared)).start().catch((error) => {
+    console.error('The kernel could not open its sockets:', error);
+    process.kill(process.pid, 'SIGKILL');
+  });
+}
+
+interface Request extends Message {
+  socket: Router;
+}
+
+class Front {
+  private readonly shell = new zmq.Router({ linger: 500 });
+  private readonly control = new zmq.Router({ linger: 500 });
+  private readonly stdin = new zmq.Router({ linger: 0 });
+  private readonly heartbeat = new zmq.Reply({ linger: 0 });
+  private readonly publisher: Publisher;
+  /** Requests on the shell channel are answered one by one, in order. */
+  private readonly queue: Request[] = [];
+  private current: Request | undefined;
+  private exiting = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly shared: Int32Array,
+  ) {
+    this.publisher = new Publisher(connection.key, shared);
+  }
+
+  async start(): Promise<void> {
+    const { transport, ip, iopub_port, shell_port, control_port, stdin_port, hb_port } = this.connection;
+    // iopub first: the others can bring a request at once, and its answer goes through iopub.
+    await this.publisher.socket.bind(`${transport}://${ip}:${iopub_port}`);
+    await this.heartbeat.bind(`${transport}://${ip}:${hb_port}`);
+    await this.control.bind(`${transport}://${ip}:${control_port}`);
+    await this.stdin.bind(`${transport}://${ip}:${stdin_port}`);
+    await this.shell.bind(`${transport}://${ip}:${shell_port}`);
+    this.publisher.publish('status', undefined, { execution_state: 'starting' });
+    parentPort!.on('message', (message: ToFront) => this.fromMain(message));
+    watchParent(() => this.exit());
+    void this.listen(this.shell, (request) => {
+      this.queue.push(request);
+      this.next();
+    });
+    void this.listen(this.control, (request) => this.answerControl(request));
+    for await (const frames of this.heartbeat) await this.heartbeat.send(frames);
+  }
+
+  private async listen(socket: Router, hear: (request: Request) => void): Promise<void> {
+    for await (const frames of socket) {
+      try {
+        hear({ ...decode(this.connection.key, frames), socket });
+      } catch (error) {
+        console.error(`A message was ignored: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  private next(): void {
+    if (this.current || this.exiting) return;
+    const request = this.queue.shift();
+    if (!request) return;
+    this.current = request;
+    this.status('busy', request);
+    const { header, content } = request;
+    switch (header.msg_type) {
+      case 'execute_request':
+      case 'is_complete_request':
+      case 'inspect_request':
+      case 'complete_request':
+        this.toMain({ kind: 'request', type: header.msg_type, header, content });
+        return;
+      case 'comm_open':
+        // "If the target_name is not found on the receiving side, then it should immediately reply
+        // with a comm_close message to avoid an inconsistent state."
+        this.publisher.publish('comm_close', header, { comm_id: content.comm_id, data: {} });
+        break;
+      default:
+        this.answer(request);
+    }
+    this.done(request);
+  }
+
+  /** Requests that need no compiler and no cell. */
+  private answer(request: Request): void {
+    switch (request.header.msg_type) {
+      case 'kernel_info_request':
+        this.reply(request, kernelInfo());
+        break;
+      case 'comm_info_request':
+        this.reply(request, { status: 'ok', comms: {} });
+        break;
+      case 'history_request':
+        this.reply(request, { status: 'ok', history: [] });
+        break;
+      case 'comm_msg':
+      case 'comm_close':
+        break;
+      default:
+        console.error(`A message was ignored: its type ${request.header.msg_type} is not known.`);
+    }
+  }
+
+  private done(request: Request): void {
+    this.current = undefined;
+    this.status('idle', request);
+    this.next();
+  }
+
+  private fromMain(message: ToFront): void {
+    if (typeof message === 'string') {
+      this.publisher.write(message);
+      return;
+    }
+    if (message.kind === 'stream') {
+      this.publisher.writeTo(message.name, message.parent);
+      return;
+    }
+    if (message.kind === 'publish') {
+      this.publisher.publish(message.type, message.parent, message.content, message.size);
+      return;
+    }
+    const request = this.current!;
+    const failed = request.header.msg_type === 'execute_request' && message.content.status === 'error';
+    if (!failed || request.content.stop_on_error === false) {
+      this.reply(request, message.content);
+      this.done(request);
+      return;
+    }
+    // "stop_on_error: if True, aborts the execution queue if an exception is encountered": all that
+    // was sent before the client could know of the failure, and nothing after. What is already in
+    // the socket is taken in first.
+    setImmediate(() => {
+      this.reply(request, message.content);
+      const waiting = this.queue.splice(0);
+      this.queue.push(...waiting.filter((other) => !this.abort(other)));
+      this.done(request);
+    });
+  }
+
+  private abort(request: Request): boolean {
+    if (request.header.msg_type !== 'execute_request') return false;
+    this.status('busy', request);
+    this.reply(request, {
+      status: 'aborted',
+      ename: 'Aborted',
+      evalue: 'A cell before this one failed.',
+      traceback: [],
+    });
+    this.status('idle', request);
+    return true;
+  }
+
+  private answerControl(request: Request): void {
+    const { msg_type } = request.header;
+    this.status('busy', request);
+    if (msg_type === 'interrupt_request') {
+      this.interrupt();
+      this.reply(request, { status: 'ok' });
+    } else if (msg_type === 'shutdown_request') {
+      this.reply(request, { status: 'ok', restart: request.content.restart === true });
+    } else {
+      this.answer(request);
+    }
+    this.status('idle', request);
+    if (msg_type === 'shutdown_request') this.exit();
+  }
+
+  /** Ends the running cell, wherever it waits or loops. */
+  private interrupt(): void {
+    const target = this.current?.header.msg_id;
+    if (!target) return;
+    Atomics.store(this.shared, Shared.stop, 1);
+    this.whenStuck({ kind: 'interrupt', target }, () => {
+      // A loop outside the cells' own code, such as a slow regular expression, does not look.
+      if (Atomics.load(this.shared, Shared.synchronous) === 1) {
+        const session = new Session();
+        session.connectToMainThread();
+        session.post('Runtime.terminateExecution', () => session.disconnect());
+      }
+      if (this.current?.header.msg_id === target) this.interrupt(); // until it is heard
+    });
+  }
+
+  private exit(): void {
+    if (this.exiting) return;
+    this.exiting = true;
+    const kill = () => process.kill(process.pid, 'SIGKILL');
+    this.publisher.close();
+    for (const socket of [this.shell, this.control, this.stdin, this.heartbeat]) socket.close();
+    this.whenStuck({ kind: 'exit' }, kill);
+    setTimeout(kill, EXIT_MS);
+  }
+
+  private whenStuck(message: ToMain, act: () => void): void {
+    const heard = Atomics.load(this.shared, Shared.heard);
+    this.toMain(message);
+    setTimeout(() => {
+      if (Atomics.load(this.shared, Shared.heard) === heard) act();
+    }, STUCK_MS);
+  }
+
+  private toMain(message: ToMain): void {
+    parentPort!.postMessage(message);
+  }
+
+  private status(execution_state: string, request: { header: Header }): void {
+    this.publisher.publish('status', request.header, { execution_state });
+  }
+
+  private reply(request: Request, content: Content): void {
+    const type = request.header.msg_type.replace(/_request$/, '_reply');
+    const message = makeMessage(type, request.header, content, request.identities);
+    // A router queues without bound for a peer that is there, and drops for one that is gone.
+    request.socket.send(encode(this.connection.key, message)).catch(() => {});
+  }
+}

@@ -1,0 +1,66 @@
+// The main thread: runs the cells, and answers what needs the compiler.
+import type { Worker } from 'node:worker_threads';
+import { Cell } from './cell.js';
+import { redirectChildren } from './children.js';
+import { Compiler } from './compiler.js';
+import { complete, inspectCode, isComplete } from './editor.js';
+import { Execution } from './execution.js';
+import { startGuardian } from './guardian.js';
+import { Shared, type ToFront, type ToMain } from './link.js';
+import { Output } from './output.js';
+import { hidePromiseMarks } from './promises.js';
+import type { Content } from './protocol.js';
+import { installStackTraces, toErrorContent } from './traceback.js';
+import { saveCodeCache } from './typescript.js';
+
+export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
+  startGuardian();
+  const exit = process.exit.bind(process); // what the cells find there is another
+  const shared = new Int32Array(sharedBuffer);
+  // Work of no cell, such as a module's own timer, shows in the cell that runs.
+  const output = new Output(front, shared, () => (Cell.current() ?? execution?.cell)?.header);
+  const compiler = new Compiler();
+  installStackTraces(__dirname);
+  hidePromiseMarks();
+  redirectChildren();
+  const execution: Execution = new Execution(compiler, output, shared);
+  output.capture();
+  offerDisplay(output);
+
+  const reply = (content: Content) => {
+    front.postMessage({ kind: 'reply', content } satisfies ToFront);
+  };
+  const editors: Record<string, (content: Content) => Content> = {
+    is_complete_request: isComplete,
+    inspect_request: (content) => inspectCode(compiler, content),
+    complete_request: (content) => complete(compiler, content),
+  };
+
+  process.on('SIGINT', () => execution.interrupt());
+  front.on('message', (message: ToMain) => {
+    Atomics.add(shared, Shared.heard, 1);
+    if (message.kind === 'exit') return exit(0);
+    if (message.kind === 'interrupt') {
+      if (execution.cell?.header.msg_id === message.target) execution.interrupt();
+      return;
+    }
+    if (message.type === 'execute_request') {
+      return execution.start(message.header, message.content, (content) => {
+        reply(content);
+        setImmediate(saveCodeCache);
+      });
+    }
+    try {
+      reply(editors[message.type]!(message.content));
+    } catch (error) {
+      reply({ status: 'error', ...toErrorContent(error) });
+    }
+  });
+}
+
+function offerDisplay(output: Output): void {
+  Object.assign(globalThis, { [Symbol.for('polling-lab.display')]: output.display });
+  // What tslab's own `display` and `newDisplay` call.
+  require('tslab/dist/jupyter.js').lastWriteDisplayData = (data: Content, update?: boolean) =>
+    output.publish(update ? 'update_display_data' : 'display_data', data);
+}

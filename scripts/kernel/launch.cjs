@@ -1,0 +1,86 @@
+// Starts the kernel: `node launch.cjs <connection file>`; kernel.json says so to Jupyter.
+//
+// Plain CommonJS, because Node 20 runs no TypeScript, and a loader such as tsx would hook `require`
+// inside the reader's cells too. The other files are TypeScript. They are compiled here, by the
+// compiler that a TypeScript kernel loads anyway, and kept under a hash of their text: what runs is
+// always what stands in this folder.
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const { createRequire } = require('node:module');
+const path = require('node:path');
+const vm = require('node:vm');
+const { Worker, isMainThread, workerData } = require('node:worker_threads');
+
+const cacheFolder = path.join(__dirname, '..', '..', '.polling-lab', 'kernel');
+// What tslab needs is found from where tslab is, wherever npm has put it.
+const requireFromTslab = createRequire(require.resolve('tslab/package.json'));
+
+/** Every source of the kernel as JavaScript: `{ 'cell.ts': '…' }`. */
+function compileSources() {
+  const sources = {};
+  for (const name of fs.readdirSync(__dirname).sort()) {
+    if (/(?<!\.d|\.test|bench)\.ts$/.test(name)) {
+      sources[name] = fs.readFileSync(path.join(__dirname, name), 'utf8');
+    }
+  }
+  const hash = createHash('sha256')
+    .update(JSON.stringify([sources, process.version]))
+    .digest('hex');
+  const cacheFile = path.join(cacheFolder, 'sources.json');
+  try {
+    const cached = JSON.parse(fs.readFileSync(cacheFile, 'utf8'));
+    if (cached.hash === hash) return cached.compiled;
+  } catch {
+    // None yet, or damaged: compile.
+  }
+  const ts = requireFromTslab('@tslab/typescript-for-tslab');
+  const compiled = {};
+  for (const [fileName, text] of Object.entries(sources)) {
+    compiled[fileName] = ts.transpileModule(text, {
+      fileName,
+      compilerOptions: { module: 'commonjs', target: 'es2022', esModuleInterop: true },
+    }).outputText;
+  }
+  try {
+    fs.mkdirSync(cacheFolder, { recursive: true });
+    const whole = `${cacheFile}.${process.pid}`;
+    fs.writeFileSync(whole, JSON.stringify({ hash, compiled }));
+    fs.renameSync(whole, cacheFile); // so that nobody reads half of it
+  } catch {
+    // A read-only checkout compiles each time.
+  }
+  return compiled;
+}
+
+function load(name, compiled, modules) {
+  if (modules[name]) return modules[name].exports;
+  const loaded = { exports: {} };
+  modules[name] = loaded;
+  const wrapped = `(function (exports, require, module, __filename, __dirname) {${compiled[name]}\n})`;
+  const filename = path.join(__dirname, name);
+  const requireHere = (id) => {
+    if (id.startsWith('./')) return load(id.slice(2).replace(/\.js$/, '.ts'), compiled, modules);
+    if (id.startsWith('tslab')) return require(id);
+    return requireFromTslab(id);
+  };
+  vm.runInThisContext(wrapped, { filename })(loaded.exports, requireHere, loaded, filename, __dirname);
+  return loaded.exports;
+}
+
+if (isMainThread) {
+  const connectionFile = process.argv[2];
+  if (!connectionFile || !fs.existsSync(connectionFile)) {
+    const got = connectionFile ? `no file ${connectionFile}` : 'none';
+    console.error(`Expected the path of a Jupyter connection file, got ${got}.`);
+    console.error('Jupyter starts this kernel; to start one by hand: jupyter console --kernel tslab');
+    process.exit(2);
+  }
+  const compiled = compileSources();
+  const shared = new SharedArrayBuffer(16);
+  const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared } });
+  const modules = {};
+  load('typescript.ts', compiled, modules); // first: it takes the place of what tslab would load
+  load('kernel.ts', compiled, modules).start(front, shared);
+} else {
+  load('front.ts', workerData.compiled, {}).start(workerData);
+}

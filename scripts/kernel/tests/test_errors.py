@@ -1,0 +1,200 @@
+"""A cell that fails says so, and where."""
+
+import unittest
+
+from harness import KernelCase
+
+HELPER = """export interface Thing { a: number }
+// A type and a comment: the lines that run are not those that were written.
+export function fails(n: number): never {
+  const thing: Thing = { a: n };
+  throw new RangeError(`bad ${thing.a}`);
+}
+"""
+
+
+class Errors(KernelCase):
+    files = {"helper.ts": HELPER}
+
+    def test_throw(self):
+        run = self.run_error(
+            "interface Unused { a: 1 }\nfunction f(n: number): void {\n  throw new TypeError('no');\n}\nf(1)",
+            "TypeError",
+            "^no$",
+        )
+        self.assertRegex(run.traceback, r"cell \[\d+\], line 3, in f\n")
+        self.assertIn("----> 3 |   throw new TypeError('no');", run.traceback)
+        self.assertIn("      2 | function f(n: number): void {", run.traceback)
+        self.assertIn("----> 5 | f(1)", run.traceback)
+        for inside in ("tslab", "node:", "execution.ts"):
+            self.assertNotIn(inside, run.traceback)
+
+    def test_throw_in_a_function_of_an_earlier_cell(self):
+        self.run_ok("\nconst early = () => {\n  throw new Error('late use');\n};")
+        run = self.run_error("early()", "Error", "late use")
+        self.assertIn("----> 3 |   throw new Error('late use');", run.traceback)
+        self.assertIn("----> 1 | early()", run.traceback)
+
+    def test_throw_in_an_imported_file(self):
+        run = self.run_error("import { fails } from './helper.js';\nfails(3)", "RangeError", "bad 3")
+        self.assertIn("helper.ts, line 5, in fails", run.traceback)
+        self.assertIn("----> 5 |   throw new RangeError(`bad ${thing.a}`);", run.traceback)
+        self.assertIn("----> 2 | fails(3)", run.traceback)
+
+    def test_rejected_await_shows_the_line_that_waited(self):
+        run = self.run_error(
+            "import fetch from 'node-fetch';\n\nawait fetch('http://127.0.0.1:1/')",
+            "FetchError",
+            "ECONNREFUSED",
+        )
+        self.assertIn("----> 3 | await fetch(", run.traceback)
+        self.assertIn("code: 'ECONNREFUSED'", run.traceback)
+
+    def test_compile_error(self):
+        run = self.run_error("const a = 1;\nconst x: number = 'text';", "CompileError", "TS2322")
+        self.assertRegex(run.traceback, r"^CompileError: Type 'string' .*\ncell \[\d+\], line 2:7\n")
+        self.assertIn("----> 2 | const x: number = 'text';", run.traceback)
+
+    def test_several_compile_errors(self):
+        run = self.run_error("const a: number = '';\nconst b: string = 1;", "CompileError", "TS2322")
+        self.assertIn("line 2:7 - Type 'number' is not assignable", run.traceback)
+
+    def test_recursion(self):
+        run = self.run_error(
+            "function down(n: number): void { if (n === 0) throw new Error('deep'); down(n - 1) }\ndown(20)",
+            "Error",
+            "deep",
+        )
+        self.assertIn("(20 times)", run.traceback)
+        self.assertIn("----> 2 | down(20)", run.traceback)
+
+    def test_compile_error_runs_nothing(self):
+        self.run_error("globalThis.console.log('ran'); nowhere", "CompileError", "nowhere")
+        self.assertNotIn("ran", "".join(c["text"] for c in self.kernel.run("").of("stream")))
+
+    def test_syntax_error(self):
+        self.run_error("const = 3", "CompileError", "expected")
+
+    def test_strict(self):
+        self.run_error("(x) => x", "CompileError", "implicitly has an 'any' type")
+
+    def test_not_an_error(self):
+        self.run_error("throw 'text'", "NonError", "^'text'$")
+        self.run_error("throw undefined", "NonError", "^undefined$")
+        self.run_error("await Promise.reject({ code: 5 })", "NonError", "code: 5")
+
+    def test_traps(self):
+        self.run_error(
+            "throw new Proxy(new Error('x'), { get() { throw new Error('trap') } })", "Error", "^$"
+        )
+        self.run_error("throw { [Symbol.for('nodejs.util.inspect.custom')]() { throw 1 } }", "NonError", "cannot be shown")
+
+    def test_cause(self):
+        run = self.run_error(
+            "throw new Error('outer', {\n  cause: new TypeError('inner'),\n})", "Error", "^outer$"
+        )
+        self.assertIn("Caused by TypeError: inner", run.traceback)
+        self.assertIn("----> 2 |   cause: new TypeError('inner'),", run.traceback)
+
+    def test_cause_of_itself(self):
+        run = self.run_error("const e = new Error('loop'); e.cause = e; throw e", "Error", "loop")
+        self.assertIn("Caused by …", run.traceback)
+
+    def test_aggregate(self):
+        run = self.run_error(
+            "await Promise.any([Promise.reject(new Error('a')), Promise.reject(new Error('b'))])",
+            "AggregateError",
+            "All promises were rejected",
+        )
+        self.assertIn("One of its errors: Error: b", run.traceback)
+
+    def test_huge_message(self):
+        run = self.run_error("throw new Error('x'.repeat(5e6))", "Error", "characters")
+        self.assertLess(len(run.traceback), 50_000)
+
+    def test_printed_stack_names_the_cell(self):
+        run = self.run_ok("\nconsole.log(new Error('shown').stack)")
+        self.assertRegex(run.text(), r"^Error: shown\n    at cell \[\d+\]:2:13\n$")
+
+    def test_process_exit(self):
+        run = self.run_error("\nprocess.exit(3)", "ProcessExit", r"process\.exit\(3\)")
+        self.assertIn("----> 2 | process.exit(3)", run.traceback)
+        self.run_error("try { process.exit() } catch {}", "ProcessExit", "would end the kernel")
+        self.run_ok("1")
+
+    def test_process_exit_in_a_timer(self):
+        self.run_error(
+            "setTimeout(() => process.exit(1), 1); await new Promise(() => {})", "ProcessExit", "would end the kernel"
+        )
+
+    def test_browser_cell_is_not_skipped_in_silence(self):
+        self.run_error("/** @browser */\ndocument.title", "CompileError", "browser")
+
+
+class Strays(KernelCase):
+    """Errors that nobody awaits."""
+
+    def test_unhandled_rejection(self):
+        run = self.run_error(
+            "\nPromise.reject(new Error('floating'))", "UnhandledRejection", "^Error: floating$"
+        )
+        self.assertIn("----> 2 | Promise.reject(", run.traceback)
+
+    def test_unhandled_rejection_while_the_cell_runs(self):
+        self.run_error(
+            "void (async () => { await null; throw new Error('soon') })();\n"
+            "await new Promise(() => {})",
+            "UnhandledRejection",
+            "soon",
+        )
+
+    def test_timer_while_the_cell_runs(self):
+        run = self.run_error(
+            "setTimeout(() => {\n  throw new Error('timer');\n}, 1);\nawait new Promise(() => {})",
+            "UncaughtException",
+            "^Error: timer$",
+        )
+        self.assertIn("----> 2 |   throw new Error('timer');", run.traceback)
+
+    def test_from_an_earlier_cell_fails_the_one_that_runs(self):
+        self.run_ok("let trip!: () => void; new Promise<void>((r) => { trip = r })"
+                    ".then(() => { throw new Error('earlier') }); undefined")
+        run = self.run_error("trip(); await new Promise(() => {})", "UnhandledRejection", "earlier")
+        self.assertRegex(run.traceback, r"from cell \[\d+\]")
+
+    def test_after_the_last_cell(self):
+        msg_id = self.kernel.send("setTimeout(() => { throw new Error('at the end') }, 50); 1")
+        self.assertEqual(self.kernel.finish(msg_id).status, "ok")
+        # It is shown under the cell that caused it ...
+        late = self.kernel.read_until(lambda m: m["msg_type"] == "error")
+        self.assertEqual(late["parent_header"]["msg_id"], msg_id)
+        self.assertEqual(late["content"]["ename"], "UncaughtException")
+        # ... and fails the next request, once.
+        final = self.kernel.run("", silent=True)
+        self.assertEqual(final.status, "error")
+        self.assertRegex(final.reply["evalue"], "at the end")
+        self.assertEqual(self.kernel.run("", silent=True).status, "ok")
+
+    def test_code_of_the_cell_that_pays_has_run(self):
+        msg_id = self.kernel.send("setTimeout(() => { throw new Error('debt') }, 20); 1")
+        self.kernel.finish(msg_id)
+        self.kernel.read_until(lambda m: m["msg_type"] == "error")
+        run = self.run_error("console.log('I ran'); const afterDebt = 4", "UncaughtException", "debt")
+        self.assertEqual(run.text(), "I ran\n")
+        self.run_ok("afterDebt")
+
+    def test_rejection_handled_in_time(self):
+        self.run_ok("const p = Promise.reject(new Error('caught')); p.catch(() => {}); 1")
+
+    def test_emitter_without_listener(self):
+        self.run_error(
+            "import { EventEmitter } from 'node:events';\n"
+            "setImmediate(() => new EventEmitter().emit('error', new Error('emitted')));\n"
+            "await new Promise(() => {})",
+            "UncaughtException",
+            "emitted",
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,123 @@
+"""All output arrives, in order, under the cell that caused it."""
+
+import time
+import unittest
+
+from harness import Kernel, KernelCase
+
+
+class Output(KernelCase):
+    def test_a_hundred_thousand_lines(self):
+        run = self.run_ok("for (let i = 0; i < 100_000; i++) console.log(i)")
+        self.assertEqual(run.text(), "".join(f"{i}\n" for i in range(100_000)))
+        self.assertLess(len(run.of("stream")), 2000)
+
+    def test_a_hundred_thousand_lines_across_awaits(self):
+        run = self.run_ok(
+            "for (let i = 0; i < 100_000; i++) { console.log(i); if (i % 100 === 0) await null }"
+        )
+        self.assertEqual(run.text(), "".join(f"{i}\n" for i in range(100_000)))
+
+    def test_a_reader_that_does_not_read(self):
+        """The client takes nothing while a cell prints: the kernel's memory stays bounded."""
+        self.run_ok("const line = 'x'.repeat(1000); const before = process.memoryUsage().rss")
+        msg_id = self.kernel.send(
+            "for (let i = 0; i < 200_000; i++) console.log(i, line);"
+            "(process.memoryUsage().rss - before) / 1e6"
+        )
+        time.sleep(2)  # the claim is about somebody who waits
+        run = self.kernel.finish(msg_id, timeout=120)
+        self.assertEqual(run.status, "ok")
+        self.assertEqual(run.text().count("\n"), 200_000)
+        grown = float(run.of("execute_result")[0]["data"]["text/plain"])
+        self.assertLess(grown, 500, "MB")
+
+    def test_streams_keep_their_order(self):
+        run = self.run_ok("for (let i = 0; i < 20; i++) { console.log('o' + i); console.error('e' + i) }")
+        seen = "".join(c["text"] for c in run.of("stream"))
+        self.assertEqual(seen, "".join(f"o{i}\ne{i}\n" for i in range(20)))
+
+    def test_display_keeps_its_place(self):
+        run = self.run_ok(
+            "import * as tslab from 'tslab';\nconsole.log('before'); tslab.display.html('<b>x</b>'); console.log('after')"
+        )
+        kinds = [m["msg_type"] for m in run.messages if m["msg_type"] in ("stream", "display_data")]
+        self.assertEqual(kinds, ["stream", "display_data", "stream"])
+
+    def test_split_character(self):
+        run = self.run_ok(
+            "const euro = Buffer.from('€');\n"
+            "process.stdout.write(euro.subarray(0, 1)); process.stdout.write(euro.subarray(1)); undefined"
+        )
+        self.assertEqual(run.text(), "€")
+
+    def test_write_calls_back(self):
+        self.run_ok("await new Promise<void>((done) => { process.stdout.write('x', () => done()) })")
+
+    def test_late_output_belongs_to_the_cell_that_caused_it(self):
+        first = self.kernel.send(
+            "let go!: () => void; new Promise<void>((r) => { go = r })"
+            ".then(() => setImmediate(() => console.log('from the first'))); undefined"
+        )
+        self.kernel.finish(first)
+        second = self.kernel.send(
+            "go(); await new Promise((r) => setTimeout(r, 20)); console.log('from the second')"
+        )
+        self.assertEqual(self.kernel.finish(second).text(), "from the second\n")
+        late = [m["content"]["text"] for m in self.kernel.under(first) if m["msg_type"] == "stream"]
+        self.assertEqual(late, ["from the first\n"])
+
+    def test_result(self):
+        run = self.run_ok("[1, 'a']")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "[ 1, 'a' ]")
+        self.assertEqual(self.run_ok("undefined").of("execute_result"), [])
+        self.assertEqual(self.run_ok("const x = 1").of("execute_result"), [])
+
+    def test_result_that_is_a_promise(self):
+        run = self.run_ok("new Promise(() => {})")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "Promise { <pending> }")
+
+    def test_result_with_a_form_of_its_own(self):
+        run = self.run_ok("({ [Symbol.for('Jupyter.display')]: () => ({ 'text/html': '<i>me</i>' }) })")
+        self.assertEqual(run.of("execute_result")[0]["data"], {"text/html": "<i>me</i>"})
+
+    def test_display_of_several_types(self):
+        self.run_ok("const show = (globalThis as any)[Symbol.for('polling-lab.display')]")
+        run = self.run_ok(
+            "const spec = { a: [1] };\n"
+            "show({ 'application/json': spec, 'text/plain': 'words', 'image/png': new Uint8Array([1, 2]) },"
+            " { displayId: 'chart' });\nspec.a.push(2);\n"
+            "show({ 'text/plain': 'new words' }, { displayId: 'chart', update: true })"
+        )
+        [shown] = run.of("display_data")
+        self.assertEqual(
+            shown["data"],
+            {"application/json": {"a": [1]}, "text/plain": "words", "image/png": "AQI="},
+        )
+        [updated] = run.of("update_display_data")
+        self.assertEqual(updated["transient"], {"display_id": "chart"})
+        self.assertEqual(updated["data"], {"text/plain": "new words"})
+        self.run_error("show({}, { update: true })", "TypeError", "displayId")
+
+    def test_output_of_a_child(self):
+        run = self.run_ok(
+            "import { execFileSync, spawn } from 'node:child_process';\n"
+            "import { once } from 'node:events';\n"
+            "const child = spawn('sh', ['-c', 'echo out; echo err >&2'], { stdio: 'inherit' });\n"
+            "await once(child, 'close');\n"
+            "execFileSync('echo', ['sync'], { stdio: 'inherit' });"
+        )
+        self.assertEqual(run.text(), "out\nsync\n")
+        self.assertEqual(run.text("stderr"), "err\n")
+
+
+class SilentReader(unittest.TestCase):
+    def test_a_client_that_never_reads_still_gets_its_reply(self):
+        kernel = Kernel()
+        self.addCleanup(kernel.shutdown)
+        msg_id = kernel.send("for (let i = 0; i < 100_000; i++) console.log('x'.repeat(100))")
+        self.assertEqual(kernel.reply_to(msg_id)["content"]["status"], "ok")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,222 @@
+// From whatever was thrown to what the reader sees: the lines they wrote, with the code around.
+import { readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { inspect } from 'node:util';
+import { awaitsOf } from './awaits.js';
+import type { Mapper } from './compiler.js';
+
+/** A source that frames can point into: a cell, or a TypeScript file that a cell imported. */
+interface Source {
+  name: string;
+  text: () => string;
+  map: Mapper;
+}
+
+/** The members of Jupyter's `error` message. */
+export interface ErrorContent extends Record<string, unknown> {
+  ename: string;
+  evalue: string;
+  traceback: string[];
+}
+
+/** An error whose message and place are known already, and whose stack says nothing. */
+export class CellError extends Error {
+  /** Lines below the message, such as the code at fault. */
+  readonly details: string[];
+
+  constructor(name: string, message: string, details: string[] = [], cause?: { cause: unknown }) {
+    super(message, cause);
+    this.name = name;
+    this.details = details;
+  }
+}
+
+const CONTEXT_LINES = 2;
+const MAX_FRAMES = 10;
+const MAX_CAUSES = 5;
+const MAX_TEXT = 20_000;
+
+const red = (text: string) => `\x1b[31m${text}\x1b[39m`;
+const bold = (text: string) => `\x1b[1m${text}\x1b[22m`;
+
+const sources = new Map<string, Source>();
+
+/** From now on, frames in the JavaScript `file` are shown in `source`. */
+export function registerSource(file: string, source: Source): void {
+  sources.set(file, source);
+}
+
+/**
+ * Makes every `stack` name the places the reader wrote, also where a cell prints it itself.
+ * https://v8.dev/docs/stack-trace-api#customizing-stack-traces
+ */
+export function installStackTraces(kernelFolder: string): void {
+  const own = [kernelFolder + sep, `${sep}tslab${sep}dist${sep}`];
+  const bottom = [join(kernelFolder, 'execution.ts'), join(kernelFolder, 'cell.ts')]; // what calls cells
+  Error.stackTraceLimit = 50; // a library's own frames must not push the cell's out
+  Error.prepareStackTrace = (error, sites) => {
+    const lines = [describe(error)];
+    for (const site of sites) {
+      const file = site.getFileName() ?? '';
+      if (bottom.includes(file) && lines.length > 1) break;
+      if (own.some((part) => file.includes(part))) continue;
+      const source = sources.get(file);
+      const line = site.getLineNumber();
+      const column = site.getColumnNumber();
+      let text = String(site);
+      if (source && line && column) {
+        const at = source.map({ line: line - 1, column: column - 1 });
+        text = text.replace(`${file}:${line}:${column}`, `${source.name}:${at.line + 1}:${at.column + 1}`);
+      }
+      lines.push(`    at ${text}`);
+    }
+    return lines.join('\n');
+  };
+}
+
+/** Reads from an object that may be a trap: a proxy, a throwing getter. */
+function read(from: unknown, key: string): unknown {
+  try {
+    return (from as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(error: unknown): string {
+  const name = read(error, 'name') || 'Error';
+  const message = read(error, 'message');
+  return message ? `${name}: ${message}` : String(name);
+}
+
+function show(value: unknown): string {
+  try {
+    return inspect(value);
+  } catch {
+    return '[a value that cannot be shown]';
+  }
+}
+
+const clip = (text: string) =>
+  text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
+
+/** What `value`, thrown or rejected with, is in Jupyter's terms. Never throws itself. */
+export function toErrorContent(value: unknown): ErrorContent {
+  if (!isError(value)) {
+    const evalue = clip(show(value));
+    const hint = 'Thrown was no Error, so there is no stack to show where.';
+    return { ename: 'NonError', evalue, traceback: [`${red(bold('NonError'))}: ${evalue}`, hint] };
+  }
+  const ename = String(read(value, 'name') || 'Error');
+  const evalue = clip(String(read(value, 'message') ?? ''));
+  return { ename, evalue, traceback: render(value).map(clip) };
+}
+
+function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+}
+
+function render(error: Error, depth = 0): string[] {
+  const name = String(read(error, 'name') || 'Error');
+  const message = String(read(error, 'message') ?? '');
+  const lines = [red(bold(name)) + (message ? `: ${message}` : '')];
+  if (error instanceof CellError) lines.push(...error.details);
+  else lines.push(...renderFrames(stackOf(error)), ...renderMembers(error));
+
+  const inner = read(error, 'errors');
+  const within = Array.isArray(inner) ? inner.slice(0, MAX_CAUSES) : [];
+  if ('cause' in error) within.push(read(error, 'cause'));
+  for (const cause of within) {
+    const label = cause === read(error, 'cause') ? 'Caused by ' : 'One of its errors: ';
+    if (depth >= MAX_CAUSES) lines.push(`${label}…`);
+    else if (isError(cause)) lines.push('', ...prefixFirst(label, render(cause, depth + 1)));
+    else lines.push('', label + show(cause));
+  }
+  return lines;
+}
+
+function prefixFirst(label: string, [first = '', ...rest]: string[]): string[] {
+  return [label + first, ...rest];
+}
+
+/** Members such as `code: 'ECONNREFUSED'`. */
+function renderMembers(error: Error): string[] {
+  const known = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+  const members: Record<string, unknown> = {};
+  for (const key of Object.keys(error)) if (!known.has(key)) members[key] = read(error, key);
+  return Object.keys(members).length > 0 ? [`  ${show(members).replaceAll('\n', '\n  ')}`] : [];
+}
+
+/** Its own stack, and where the cells awaited it, as far as that does not stand in it yet. */
+function stackOf(error: Error): string {
+  const lines = String(read(error, 'stack') ?? '').split('\n');
+  const at = (line: string) => FRAME.exec(line)?.slice(3, 5).join(':');
+  const known = new Set(lines.map(at));
+  return [...lines, ...awaitsOf(error).filter((line) => !known.has(at(line)))].join('\n');
+}
+
+const FRAME = /^\s+at (?:(async )?(.*) \()?(?:async )?(.*?):(\d+):(\d+)\)?$/;
+
+function renderFrames(stack: string): string[] {
+  const lines: string[] = [];
+  let shown = 0;
+  let last = '';
+  let times = 1;
+  const tellTimes = () => {
+    if (times > 1) lines.push(`      (${times} times)`); // a recursion
+    times = 1;
+  };
+  for (const line of stack.split('\n')) {
+    const [, , name = '', file = '', row = '', column = ''] = FRAME.exec(line) ?? [];
+    // Node's own machinery is not where the reader looks for the fault.
+    if (file === '' || file.startsWith('node:')) continue;
+    if (line === last) {
+      times += 1;
+      continue;
+    }
+    tellTimes();
+    last = line;
+    if (shown === MAX_FRAMES) return [...lines, '  …'];
+    shown += 1;
+    const path = file.replace(/^file:\/\//, '');
+    const text = path.includes('/node_modules/') ? undefined : textOf(path);
+    const place = text === undefined || isCell(path) ? path : relative(process.cwd(), path);
+    lines.push(`${place}, line ${row}${name && name !== 'eval' ? `, in ${name}` : ''}`);
+    if (text !== undefined) lines.push(...excerpt(text, Number(row), Number(column)));
+  }
+  tellTimes();
+  return lines;
+}
+
+const isCell = (name: string) => name.startsWith('cell [');
+
+function textOf(name: string): string | undefined {
+  for (const source of sources.values()) if (source.name === name) return source.text();
+  try {
+    return readFileSync(name, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The line with its neighbours and an arrow, as IPython shows it. Lines and columns count from 1. */
+export function excerpt(text: string, line: number, column: number): string[] {
+  const all = text.split('\n');
+  const from = Math.max(1, line - CONTEXT_LINES);
+  const to = Math.min(all.length, line + CONTEXT_LINES);
+  const width = String(to).length;
+  const lines: string[] = [];
+  for (let number = from; number <= to; number++) {
+    const code = (all[number - 1] ?? '').slice(0, 300);
+    const label = String(number).padStart(width);
+    if (number !== line) lines.push(`      ${label} | ${code}`);
+    else {
+      lines.push(`${red(`----> ${label} |`)} ${code}`);
+      const indent = code.slice(0, column - 1).replace(/[^\t]/g, ' ');
+      if (column > 0 && column <= code.length) {
+        lines.push(`      ${' '.repeat(width)} | ${indent}${red('^')}`);
+      }
+    }
+  }
+  return lines;
+}
