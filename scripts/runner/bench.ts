@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Problem } from '../shared/problem.mjs';
+import { whole } from '../shared/whole.mjs';
+import { discover, shown } from './discover.js';
+import { environment } from './executor.js';
+import type { Result } from './result.js';
+import { startServer } from './server.js';
+
+const HELP = `tsx scripts/runner/bench.ts [notebook, folder or glob ...]
+
+Measures in one run what the runner's parallelism is worth: all notebooks under the runner, each of them
+with "jupyter execute" one after the other, and the slowest of them alone under the runner. The aim: all take
+as long as the longest and a kernel start.
+`;
+
+const checkout = resolve(import.meta.dirname, '..', '..');
+
+async function timed(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const began = performance.now();
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const code = await new Promise((done, fail) => child.on('error', fail).on('close', done));
+  if (code !== 0) {
+    throw new Problem(`Only notebooks that pass can be measured: ended with ${code}:\n${command} ${args.join(' ')}`, {
+      exitCode: 1,
+    });
+  }
+  return (performance.now() - began) / 1000;
+}
+
+interface Report {
+  notebooks: Result[];
+}
+
+/** Wall time of the runner's own command, and what it reported. */
+async function underRunner(paths: string[]): Promise<{ seconds: number; report: Report }> {
+  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
+  try {
+    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const main = join(checkout, 'scripts', 'notebooks.ts');
+    const json = join(folder, 'report.json');
+    const args = ['--import', tsx, main, '--json', json, '--out', join(folder, 'out'), ...paths];
+    const seconds = await timed(process.execPath, args, process.env);
+    return { seconds, report: JSON.parse(await readFile(json, 'utf8')) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function oneByOne(paths: string[]): Promise<number> {
+  const { python, kernels } = environment(checkout);
+  let seconds = 0;
+  for (const path of paths) {
+    const data = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
+    const server = await startServer(checkout, data, 'bench');
+    const env = {
+      ...process.env,
+      POLLING_LAB_URL: server.url,
+      JUPYTER_PATH: dirname(kernels),
+    };
+    seconds += await timed(join(dirname(python), 'jupyter-execute'), ['--log-level=ERROR', path], env);
+    await server.stop();
+  }
+  return seconds;
+}
+
+const { values, positionals } = parseArgs({
+  options: { help: { type: 'boolean', short: 'h', default: false } },
+  allowPositionals: true,
+});
+if (values.help) process.stdout.write(HELP);
+else await whole(() => measure(positionals));
+
+async function measure(args: string[]): Promise<void> {
+  const course = [join(checkout, 'notebooks')];
+  const paths = await discover(args.length ? args : course, [process.cwd()]);
+  await underRunner(paths); // disk caches and the order of work are warm for all that is compared
+  const all = await underRunner(paths);
+  const [slowest] = [...all.report.notebooks].sort((a, b) => b.durationMs - a.durationMs);
+  const alone = await underRunner([slowest!.path]);
+  const one = await oneByOne(paths);
+  const start = (alone.report.notebooks[0]?.kernelStartMs ?? 0) / 1000;
+  const row = (what: string, seconds: number) => process.stdout.write(`${seconds.toFixed(1).padStart(7)} s  ${what}\n`);
+  row(`${paths.length} notebooks under the runner`, all.seconds);
+  row(`the same with jupyter execute, one by one`, one);
+  row(`the slowest alone under the runner (${shown(slowest!.path, checkout)})`, alone.seconds);
+  row('a kernel start', start);
+  process.stdout.write(
+    `the runner takes ${(all.seconds / one).toFixed(2)} of the time of one by one, ` +
+      `${(all.seconds / (alone.seconds + start)).toFixed(2)} of the slowest and a kernel start\n`,
+  );
+}

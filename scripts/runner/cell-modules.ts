@@ -1,0 +1,88 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type TypeScript from 'typescript';
+import type { Cell, Notebook } from './notebook.js';
+
+const require = createRequire(import.meta.url);
+
+/** The compiler that tslab bundles: what it accepts, the kernel accepts. */
+export const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
+
+/** Bound names of a file; TypeScript keeps both to itself, and tslab uses them in the same way. */
+const { bindSourceFile } = ts as unknown as {
+  bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void;
+};
+type Bound = TypeScript.SourceFile & { locals: Map<string, TypeScript.Symbol> };
+
+/** A cell as a module: what it may name of earlier cells stands on a first line of its own. */
+export interface CellModule {
+  cell: Cell;
+  path: string;
+  text: string;
+}
+
+/**
+ * A notebook as a chain of modules, as tslab has it: each cell sees the latest declaration of each name
+ * before it and may declare any name again. Nothing is joined, so a position in a module is one in the
+ * cell, a line further down.
+ */
+export function cellModules(notebook: Notebook, options: TypeScript.CompilerOptions): CellModule[] {
+  const visible = new Map<string, { from: string; as: 'let' | 'const' | 'import' }>();
+  const modules: CellModule[] = [];
+  for (const cell of notebook.cells) {
+    if (!cell.isCode || cell.tags.includes('skip-execution')) continue;
+    const named = /^\s*\/\*\*[\s\S]*?@(module\s+([\w$-]+)|browser)\b/.exec(cell.source);
+    if (named?.[1] === 'browser') continue; // tslab does not compile these
+    if (named) {
+      // tslab's `@module NAME`: other cells import it as './NAME'.
+      modules.push({
+        cell,
+        path: cellPath(notebook, named[2]!),
+        text: `export {};\n${cell.source}`,
+      });
+      continue;
+    }
+    const path = cellPath(notebook, `cell-${cell.index + 1}`);
+    const own = locals(cell.source, options);
+    const earlier = [...visible].filter(([name]) => !own.has(name));
+    const imports = earlier.map(([name, { from, as }]) =>
+      as === 'import'
+        ? `import { ${name} } from ${JSON.stringify(from)};`
+        : `declare ${as} ${name}: typeof import(${JSON.stringify(from)}).${name};`,
+    );
+    const exports = own.size > 0 ? `\nexport { ${[...own.keys()].join(', ')} };` : '';
+    modules.push({ cell, path, text: `export {}; ${imports.join(' ')}\n${cell.source}${exports}` });
+    const specifier = `./${specifierOf(path)}`;
+    for (const [name, as] of own) visible.set(name, { from: specifier, as });
+  }
+  return modules;
+}
+
+/** Beside the notebook, so that relative imports and node_modules are found as the kernel finds them. */
+export function cellPath(notebook: Notebook, name: string): string {
+  const slug = notebook.path.replace(/^.*\//, '');
+  return join(dirname(notebook.path), `.${slug}.${name}.ts`);
+}
+
+const specifierOf = (path: string) => path.replace(/^.*\//, '').replace(/\.ts$/, '');
+
+/**
+ * The names that a cell declares, and how a later cell gets them: variables as variables, since an import
+ * cannot be assigned to; all else, which may be a type as well, by import.
+ */
+function locals(source: string, options: TypeScript.CompilerOptions): Map<string, 'let' | 'const' | 'import'> {
+  const file = ts.createSourceFile('cell.ts', `export {};\n${source}`, ts.ScriptTarget.ES2022, true);
+  bindSourceFile(file, options);
+  const names = new Map<string, 'let' | 'const' | 'import'>();
+  for (const [name, { flags, declarations }] of (file as Bound).locals) {
+    const isVariable = (flags & ts.SymbolFlags.Variable) !== 0;
+    const isType = (flags & ts.SymbolFlags.Type) !== 0;
+    if (!isVariable || isType) {
+      names.set(name, 'import');
+      continue;
+    }
+    const combined = ts.getCombinedNodeFlags(declarations![0] as TypeScript.VariableDeclaration);
+    names.set(name, combined & ts.NodeFlags.Const ? 'const' : 'let');
+  }
+  return names;
+}

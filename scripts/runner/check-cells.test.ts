@@ -1,0 +1,138 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CellProblem, checkCells, problemLine } from './check-cells.js';
+import { parseNotebook } from './notebook.js';
+
+type Tagged = [source: string, ...tags: string[]];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'check-cells ')));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+let count = 0;
+function check(...cells: (string | Tagged)[]): CellProblem[] {
+  count += 1;
+  const path = join(folder, `notebook-${count}.ipynb`);
+  const raw = cells.map((cell) => {
+    const [source, ...tags] = typeof cell === 'string' ? [cell] : cell;
+    return { cell_type: 'code', source, metadata: { tags } };
+  });
+  const metadata = { kernelspec: { name: 'tslab' } };
+  return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }))]);
+}
+
+const brief = (problems: CellProblem[]) =>
+  problems.map(({ cell, line, column, message }) => `${cell! + 1}, ${line}:${column} ${message}`);
+
+describe('checkCells accepts what tslab accepts', () => {
+  it.each<[string, (string | Tagged)[]]>([
+    ['names of earlier cells', ['const a = 1;', 'const b: number = a;', 'b + a;']],
+    ['a name declared again', ['const a = 1;', "const a = 'text';", 'a.toUpperCase();']],
+    ['a function declared again', ['function f() { return 1; }', "function f() { return ''; }", 'f().at(0);']],
+    ['an assignment in a later cell', ['let a = 1;', 'a = 2;\na += 1;']],
+    ['await at top level', ['const a = await Promise.resolve(1);', 'a.toFixed();']],
+    ['for await at top level', ['for await (const one of [1]) one.toFixed();']],
+    [
+      'types across cells',
+      ['interface A<T> { a: T }\nenum E { x }\nclass C { #p = 1 }', 'const a: A<E> = { a: E.x };\nlet c = new C();'],
+    ],
+    ['a type and a value of one name', ['interface A { a: 1 }\nconst A: A = { a: 1 };', 'const b: A = A;']],
+    [
+      'imports used later',
+      [
+        "import { join } from 'node:path';\nimport type { Stats } from 'node:fs';",
+        "join('a');\nlet s: Stats | undefined;",
+      ],
+    ],
+    ['destructuring', ['const { a, b: [c] } = { a: 1, b: [2] };', 'a + c;']],
+    ["tslab's own module", ["import * as tslab from 'tslab';", "tslab.display.html('');"]],
+    [
+      "tslab's named modules",
+      ['/** @module shapes */\nexport const side = 2;', "import { side } from './shapes';\nside.toFixed();"],
+    ],
+    ['what is not run', [['not even TypeScript', 'skip-execution']]],
+    ['what is expected to fail', [["const a: number = 'text';", 'raises-exception']]],
+    ['nothing', ['']],
+  ])('%s', (_, cells) => {
+    expect(brief(check(...cells))).toEqual([]);
+  });
+});
+
+describe('checkCells tells cell, line and column of', () => {
+  it.each<[string, (string | Tagged)[], string[]]>([
+    [
+      'a wrong type',
+      ['const a = 1;', '// a comment\n  const b: string = a;'],
+      ["2, 2:9 Type 'number' is not assignable to type 'string'."],
+    ],
+    ['what strict refuses', ['function f(x) { return x; }'], ["1, 1:12 Parameter 'x' implicitly has an 'any' type."]],
+    ['a syntax error, once', ['const a = ;', 'a;'], ['1, 1:11 Expression expected.']],
+    ['an unknown name', ['one;'], ["1, 1:1 Cannot find name 'one'."]],
+    ['a name of a later cell', ['a;', 'const a = 1;'], ["1, 1:1 Cannot find name 'a'."]],
+    [
+      'the type that is the latest',
+      ['let a = 1;', "let a = '';", 'a = 1;'],
+      ["3, 1:1 Type 'number' is not assignable to type 'string'."],
+    ],
+    [
+      'an assignment to a constant',
+      ['const a = 1;', 'a = 2;'],
+      ["2, 1:1 Cannot assign to 'a' because it is a constant."],
+    ],
+    [
+      'a value that may be missing, though the cell before knew better',
+      ["let a: string | undefined = 'x';", 'a.length;'],
+      ["2, 1:1 'a' is possibly 'undefined'."],
+    ],
+    [
+      'await in a function that is not async',
+      ['function f() { await 1; }'],
+      ["1, 1:16 'await' expressions are only allowed within async functions and at the top levels of modules."],
+    ],
+    [
+      'a module that is not there',
+      ["import x from 'no-such-module';"],
+      ["1, 1:15 Cannot find module 'no-such-module' or its corresponding type declarations."],
+    ],
+    [
+      'each faulty cell, not those behind it',
+      ["const a: number = '';", 'a.toFixed();', "const b: number = '';"],
+      [
+        "1, 1:7 Type 'string' is not assignable to type 'number'.",
+        "3, 1:7 Type 'string' is not assignable to type 'number'.",
+      ],
+    ],
+  ])('%s', (_, cells, problems) => {
+    expect(brief(check(...cells))).toEqual(problems);
+  });
+});
+
+describe('checkCells and files beside the notebook', () => {
+  it('checks what cells import, once', async () => {
+    await mkdir(join(folder, 'lib'), { recursive: true });
+    await writeFile(join(folder, 'lib', 'broken.ts'), "export const a: number = '';\nexport const b = 1;\n");
+    const problems = check("import { b } from './lib/broken';", "import { a } from './lib/broken';\na + b;");
+    expect(problems.map((one) => ({ ...one, notebook: '' }))).toEqual([
+      {
+        notebook: '',
+        cell: null,
+        file: join(folder, 'lib', 'broken.ts'),
+        line: 1,
+        column: 14,
+        code: 2322,
+        message: "Type 'string' is not assignable to type 'number'.",
+      },
+    ]);
+  });
+
+  it('reads well', () => {
+    const [problem] = check('one;');
+    expect(problemLine({ ...problem!, notebook: 'notebooks/a.ipynb' })).toBe(
+      "notebooks/a.ipynb, cell 1, 1:1 Cannot find name 'one'. (TS2304)",
+    );
+  });
+});

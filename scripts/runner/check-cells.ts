@@ -1,0 +1,188 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type TypeScript from 'typescript';
+import { Problem } from '../shared/problem.mjs';
+import { whole } from '../shared/whole.mjs';
+import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
+import { discover, shown } from './discover.js';
+import { type Notebook, readNotebook } from './notebook.js';
+
+const require = createRequire(import.meta.url);
+const tslabFolder = dirname(require.resolve('tslab/package.json'));
+const { getDefaultTypeRoots } = ts as unknown as {
+  getDefaultTypeRoots(folder: string, host: TypeScript.System): string[] | undefined;
+};
+const checkout = resolve(import.meta.dirname, '..', '..');
+const sharedOptions = join(checkout, 'scripts', 'kernel', 'cell-options.json');
+
+/** One thing that the compiler does not accept. */
+export interface CellProblem {
+  notebook: string;
+  /** Position of the cell, from 0; null for a file that cells import. */
+  cell: number | null;
+  /** The imported file, where it is to blame. */
+  file: string | null;
+  /** From 1. */
+  line: number;
+  column: number;
+  code: number;
+  message: string;
+}
+
+/** `notebook, cell N, line:column message`. */
+export function problemLine(problem: CellProblem): string {
+  const where = problem.cell === null ? '' : `, cell ${problem.cell + 1}`;
+  const file = problem.file ? `, ${problem.file}` : '';
+  const at = `${problem.line}:${problem.column}`;
+  return `${problem.notebook}${where}${file}, ${at} ${problem.message} (TS${problem.code})`;
+}
+
+/** Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. */
+export function checkCells(notebooks: Notebook[]): CellProblem[] {
+  const files = new Map<string, TypeScript.SourceFile | undefined>();
+  const reported = new Set<string>();
+  return notebooks.flatMap((notebook) => checkNotebook(notebook, files, reported));
+}
+
+function checkNotebook(
+  notebook: Notebook,
+  files: Map<string, TypeScript.SourceFile | undefined>,
+  reported: Set<string>,
+): CellProblem[] {
+  const folder = dirname(notebook.path);
+  const options = compilerOptions(folder);
+  const modules = new Map(cellModules(notebook, options).map((module) => [module.path, module]));
+  const host = compilerHost(notebook, modules, options, files);
+  const program = ts.createProgram([...modules.keys()], options, host);
+  const problems: CellProblem[] = [];
+  for (const diagnostic of program.getGlobalDiagnostics()) {
+    const at = { cell: null, file: null, line: 1, column: 1 };
+    problems.push({ ...told(diagnostic, notebook), ...at });
+  }
+  for (const module of modules.values()) {
+    // What is expected to fail may fail to compile: that is seen when it runs.
+    if (module.cell.tags.includes('raises-exception')) continue;
+    const lines = module.cell.source.split('\n').length;
+    const own = diagnosticsOf(program, program.getSourceFile(module.path)!).map((diagnostic) => {
+      const { line, column } = position(diagnostic);
+      const at = { cell: module.cell.index, file: null, line: line - 1, column };
+      return { ...told(diagnostic, notebook), ...at };
+    });
+    // Imports of earlier cells stand before the source, exports behind it; what is wrong there is a
+    // consequence of what is wrong in between.
+    const inSource = own.filter(({ line }) => line >= 1 && line <= lines);
+    problems.push(...(inSource.length > 0 ? inSource : own));
+  }
+  for (const file of program.getSourceFiles()) {
+    const path = file.fileName;
+    const isOwn = !file.isDeclarationFile && !modules.has(path) && !path.includes('/node_modules/');
+    if (!isOwn || reported.has(path)) continue;
+    reported.add(path);
+    for (const diagnostic of diagnosticsOf(program, file)) {
+      problems.push({
+        ...told(diagnostic, notebook),
+        cell: null,
+        file: shown(path, checkout),
+        ...position(diagnostic),
+      });
+    }
+  }
+  return unique(problems);
+}
+
+function diagnosticsOf(program: TypeScript.Program, file: TypeScript.SourceFile) {
+  const syntax = program.getSyntacticDiagnostics(file);
+  if (syntax.length > 0) return syntax;
+  return [...program.getSemanticDiagnostics(file), ...program.getDeclarationDiagnostics(file)];
+}
+
+function told(diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
+  return {
+    notebook: shown(notebook.path, checkout),
+    code: diagnostic.code,
+    message: ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n  '),
+  };
+}
+
+function position({ file, start }: TypeScript.Diagnostic): { line: number; column: number } {
+  if (!file || start === undefined) return { line: 1, column: 1 };
+  const { line, character } = ts.getLineAndCharacterOfPosition(file, start);
+  return { line: line + 1, column: character + 1 };
+}
+
+/** The options that the kernel gives tslab; it emits, so what is about that is its own. */
+function compilerOptions(folder: string): TypeScript.CompilerOptions {
+  const { compilerOptions } = JSON.parse(readFileSync(sharedOptions, 'utf8'));
+  const { options, errors } = ts.convertCompilerOptionsFromJson(compilerOptions, folder);
+  if (errors.length > 0) {
+    throw new Problem(`${sharedOptions}: ${errors.map(({ messageText }) => messageText).join('; ')}`);
+  }
+  delete options.noImplicitUseStrict;
+  delete options.newLine;
+  return { ...options, noEmit: true, typeRoots: typeRoots(folder) };
+}
+
+/** As tslab: those of the folder, and its own @types/node where the folder has none. */
+function typeRoots(folder: string): string[] {
+  const roots = getDefaultTypeRoots(folder, ts.sys) ?? [];
+  const hasNode = roots.some((root) => existsSync(join(root, 'node', 'package.json')));
+  return hasNode ? roots : [...roots, join(tslabFolder, 'node_modules', '@types')];
+}
+
+function compilerHost(
+  notebook: Notebook,
+  modules: Map<string, CellModule>,
+  options: TypeScript.CompilerOptions,
+  files: Map<string, TypeScript.SourceFile | undefined>,
+): TypeScript.CompilerHost {
+  const host = ts.createCompilerHost(options, true);
+  const { getSourceFile, fileExists, readFile } = host;
+  const cache = ts.createModuleResolutionCache(dirname(notebook.path), (name) => name, options);
+  return {
+    ...host,
+    getCurrentDirectory: () => dirname(notebook.path),
+    fileExists: (path) => modules.has(path) || fileExists(path),
+    readFile: (path) => modules.get(path)?.text ?? readFile(path),
+    // Parsed once for all notebooks.
+    getSourceFile: (path, ...rest) => {
+      const module = modules.get(path);
+      if (module) return ts.createSourceFile(path, module.text, rest[0], true);
+      if (!files.has(path)) files.set(path, getSourceFile(path, ...rest));
+      return files.get(path);
+    },
+    resolveModuleNames: (names, from) =>
+      names.map((name) => {
+        const named = modules.has(from) && /^\.\/([\w$-]+)$/.exec(name)?.[1];
+        const virtual = named ? cellPath(notebook, named) : join(dirname(from), `${name}.ts`);
+        if (modules.has(virtual)) return { resolvedFileName: virtual, extension: ts.Extension.Ts };
+        // tslab answers for its own name, whatever the folder has.
+        const start = name === 'tslab' ? join(tslabFolder, 'x.ts') : from;
+        const path = name === 'tslab' ? './dist/public' : name;
+        return ts.resolveModuleName(path, start, options, host, cache).resolvedModule;
+      }),
+  };
+}
+
+function unique(problems: CellProblem[]): CellProblem[] {
+  const seen = new Set<string>();
+  return problems.filter((problem) => {
+    const line = problemLine(problem);
+    return !seen.has(line) && seen.add(line);
+  });
+}
+
+/** `tsx scripts/runner/check-cells.ts [notebook, folder or glob ...]`; without arguments, the course. */
+async function main(args: string[]): Promise<number> {
+  const paths = await discover(args.length ? args : [join(checkout, 'notebooks')], [process.cwd()]);
+  const problems = checkCells(await Promise.all(paths.map(readNotebook)));
+  for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
+  const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
+  process.stdout.write(`${count} type-checked: ${problems.length || 'no'} problems\n`);
+  return problems.length > 0 ? 1 : 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await whole(() => main(process.argv.slice(2)));
+}

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism, tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { $ } from 'zx';
+import { Problem } from '../shared/problem.mjs';
+import { whole } from '../shared/whole.mjs';
+import { environment } from './executor.js';
+import { limiter } from './limiter.js';
+import { writeWhole } from './report/files.js';
+import { failing, passing } from './verdicts/expected.js';
+
+const HELP = `tsx scripts/runner/compare.ts [--write] [--keep FOLDER]
+
+Runs the notebooks of scripts/runner/verdicts with the tools of the field (jupyter execute, nbmake, papermill;
+installed into an environment of their own in a temporary folder), on stock tslab and on this kernel, and makes
+the table of how many notebooks that must fail each of them passes. Some ten minutes on two cores.
+
+  --write        put the table into scripts/runner/README.md
+  --keep FOLDER  make the environment there, and use it again the next time
+`;
+
+const checkout = resolve(import.meta.dirname, '..', '..');
+const verdicts = join(import.meta.dirname, 'verdicts');
+const readme = join(import.meta.dirname, 'README.md');
+const CELL_SECONDS = 20;
+
+interface Tool {
+  name: string;
+  command(bin: string, notebook: string, folder: string): string[];
+}
+
+// Cells run in the notebook's folder under each of them: the first two do so by themselves.
+const tools: Tool[] = [
+  {
+    name: 'jupyter execute',
+    command: (bin, notebook) => [join(bin, 'jupyter-execute'), `--timeout=${CELL_SECONDS}`, notebook],
+  },
+  {
+    name: 'nbmake',
+    command: (bin, notebook) => [
+      join(bin, 'pytest'),
+      ...['-q', '-p', 'no:cacheprovider', '--nbmake', `--nbmake-timeout=${CELL_SECONDS}`, notebook],
+    ],
+  },
+  {
+    name: 'papermill',
+    command: (bin, notebook, folder) => [
+      join(bin, 'papermill'),
+      ...['--execution-timeout', String(CELL_SECONDS), '--cwd', dirname(notebook)],
+      ...[notebook, join(folder, basename(notebook))],
+    ],
+  },
+];
+
+interface Row {
+  tool: string;
+  kernel: 'stock tslab' | 'this kernel';
+  /** Notebooks that must fail, and it passed them. */
+  falselyGreen: string[];
+  /** Notebooks that must pass, and it failed them. */
+  falselyRed: string[];
+}
+
+/** An environment with the other tools and one kernel named `tslab`. */
+async function makeEnvironment(folder: string): Promise<void> {
+  await $`python3 -m venv ${folder}`;
+  await $`${join(folder, 'bin', 'pip')} install --quiet --requirement ${join(import.meta.dirname, 'requirements-compare.txt')}`;
+}
+
+/** As `tslab install` would write it, with this checkout's tslab. */
+async function stockKernel(folder: string): Promise<void> {
+  const tslab = dirname(createRequire(import.meta.url).resolve('tslab/package.json'));
+  const spec = {
+    argv: [process.execPath, join(tslab, 'bin', 'tslab'), 'kernel', '--config-path={connection_file}'],
+    display_name: 'TypeScript',
+    language: 'typescript',
+  };
+  await mkdir(join(folder, 'kernels', 'tslab'), { recursive: true });
+  await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), JSON.stringify(spec));
+}
+
+async function tryAll(venv: string, work: string, signal: AbortSignal): Promise<Row[]> {
+  await stockKernel(join(work, 'stock'));
+  const own = join(work, 'own', 'kernels');
+  await cp(environment(checkout).kernels, own, { recursive: true });
+  const run = randomBytes(8).toString('hex');
+  const atOnce = limiter(availableParallelism());
+  const rows: Row[] = [];
+  try {
+    await fill();
+  } finally {
+    // Stock kernels outlive the tools that were ended.
+    const sweep = [join(import.meta.dirname, 'execute.py'), '--run', run, '--sweep'];
+    await $({ quiet: true })`${environment(checkout).python} ${sweep}`;
+  }
+  return rows;
+
+  async function fill(): Promise<void> {
+    for (const [kernel, data] of [
+      ['stock tslab', join(work, 'stock')],
+      ['this kernel', join(work, 'own')],
+    ] as const) {
+      for (const tool of tools) {
+        const passes = async (name: string): Promise<boolean> => {
+          signal.throwIfAborted();
+          const [command, ...args] = tool.command(join(venv, 'bin'), join(verdicts, name), work);
+          const env = {
+            ...process.env,
+            JUPYTER_PATH: data,
+            JUPYTER_PREFER_ENV_PATH: '0',
+            JUPYTER_RUNTIME_DIR: join(work, 'runtime'),
+            POLLING_LAB_RUN: run,
+          };
+          const shell = $({ env, signal, quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'] });
+          const { exitCode } = await shell`${command} ${args}`.timeout('120s', 'SIGKILL');
+          return exitCode === 0;
+        };
+        const judge = async (names: string[], wrong: boolean) => {
+          const verdict = await Promise.all(names.map((name) => atOnce(() => passes(name))));
+          return names.filter((_, index) => verdict[index] === wrong);
+        };
+        const row = {
+          tool: tool.name,
+          kernel,
+          falselyGreen: await judge(Object.keys(failing), true),
+          falselyRed: await judge(passing, false),
+        };
+        rows.push(row);
+        process.stdout.write(`${line(row)}\n`);
+      }
+    }
+  }
+}
+
+const line = ({ tool, kernel, falselyGreen, falselyRed }: Row) =>
+  `| ${tool} | ${kernel} | ${falselyGreen.length} | ${falselyRed.length} |`;
+
+function table(rows: Row[]): string {
+  const green = Object.keys(failing).length;
+  return [
+    `| tool | kernel | of ${green} that must fail, passed | of ${passing.length} that must pass, failed |`,
+    '| --- | --- | --: | --: |',
+    ...rows.map(line),
+    '| `npm run notebooks` | this kernel | 0 | 0 |',
+  ].join('\n');
+}
+
+const { values } = parseArgs({
+  options: {
+    write: { type: 'boolean', default: false },
+    keep: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) process.stdout.write(HELP);
+else await whole(compare);
+
+async function compare(signal: AbortSignal): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'polling-lab-compare-'));
+  try {
+    const venv = values.keep ? resolve(values.keep) : join(work, 'venv');
+    await makeEnvironment(venv);
+    const rows = await tryAll(venv, work, signal);
+    for (const { tool, kernel, falselyGreen, falselyRed } of rows) {
+      process.stdout.write(`\n${tool}, ${kernel}\n`);
+      process.stdout.write(`  passes, though it must fail: ${falselyGreen.join(' ') || 'none'}\n`);
+      process.stdout.write(`  fails, though it must pass: ${falselyRed.join(' ') || 'none'}\n`);
+    }
+    process.stdout.write(`\n${table(rows)}\n`);
+    if (values.write) {
+      const text = await readFile(readme, 'utf8');
+      const between = /(<!-- compare -->\n)[\s\S]*?(<!-- \/compare -->)/;
+      if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- compare -->.`);
+      await writeWhole(
+        readme,
+        text.replace(between, (_, from, to) => `${from}${table(rows)}\n${to}`),
+      );
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}

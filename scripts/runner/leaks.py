@@ -1,0 +1,103 @@
+"""What a notebook left open: listening ports, child processes, requests that the server still answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import typing as t
+import urllib.request
+from dataclasses import dataclass, field
+
+import psutil
+
+from processes import describe, kill, marked
+from strict_client import GRACE_SECONDS
+
+
+
+@dataclass
+class Open:
+    """Listening ports and child processes of a kernel."""
+
+    ports: dict[int, str] = field(default_factory=dict)
+    children: dict[int, str] = field(default_factory=dict)
+
+
+def look(pid: int, mark: str) -> Open:
+    now = Open()
+    try:
+        kernel = psutil.Process(pid)
+        children = {child.pid: child for child in kernel.children(recursive=True)}
+    except psutil.Error:
+        return now
+    # Children whose parent is gone are no longer below the kernel, but still marked.
+    children.update((process.pid, process) for process in marked(mark) if process.pid != pid)
+    for process in [kernel, *children.values()]:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            listing = getattr(process, "net_connections", None) or process.connections
+            for connection in listing(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    owner = "the kernel" if process.pid == pid else describe(process)
+                    now.ports[connection.laddr.port] = owner
+            if process.pid != pid:
+                now.children[process.pid] = describe(process)
+        except (psutil.Error, OSError):
+            continue
+    return now
+
+
+def open_requests(url: str) -> list[str]:
+    """The requests that the notebook's own server has not finished answering, from its ledger."""
+    try:
+        with urllib.request.urlopen(f"{url}/traffic", timeout=10) as answer:
+            rows = json.load(answer)["requests"]
+    except OSError as error:  # the server has ended, say
+        return [f"the ledger, which did not answer ({error}),"]
+    return [f"{row['method']} {row['route']}" for row in rows if row["endedAt"] is None]
+
+
+async def _settled(look_again: t.Callable[[], list[t.Any]]) -> list[t.Any]:
+    """What is still open once everything had its time to close."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while True:
+        left = await asyncio.to_thread(look_again)
+        if not left or time.monotonic() > deadline:
+            return left
+        await asyncio.sleep(0.05)
+
+
+async def left_by_cells(pid: int, mark: str, before: Open, url: str | None) -> list[str]:
+    """Asked while the kernel still lives: what its cells did not close."""
+
+    def look_again() -> list[str]:
+        now = look(pid, mark)
+        left = [
+            f"port {port} is still listening ({owner})"
+            for port, owner in now.ports.items()
+            if port not in before.ports
+        ]
+        left += [
+            f"{what} is still running"
+            for child, what in now.children.items()
+            if child not in before.children
+        ]
+        if url:
+            left += [f"{request} is still open" for request in open_requests(url)]
+        return left
+
+    return await _settled(look_again)
+
+
+async def left_after_kernel(mark: str, url: str | None) -> list[str]:
+    """Asked when the kernel has ended: what outlived it. Processes are ended here."""
+    # The kernel ends what its cells started; that takes a moment.
+    outlived = await _settled(lambda: marked(mark))
+    left = [f"{describe(process)} outlived the kernel" for process in outlived]
+    await asyncio.to_thread(kill, outlived)
+    if url:
+        held = await _settled(lambda: open_requests(url))
+        left += [f"the server still holds {request} though the kernel has ended" for request in held]
+    return left

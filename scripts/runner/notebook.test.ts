@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../shared/problem.mjs';
+import { parseNotebook } from './notebook.js';
+
+const notebook = (cells: unknown[], metadata: object = { kernelspec: { name: 'tslab' } }) =>
+  JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells });
+
+const code = (source: string | string[], metadata: object = {}) => ({
+  id: 'a',
+  cell_type: 'code',
+  source,
+  metadata,
+});
+
+describe('parseNotebook', () => {
+  it('joins source lines and takes tags', () => {
+    const { cells } = parseNotebook(
+      'x.ipynb',
+      notebook([{ cell_type: 'markdown', source: '# A' }, code(['a\n', 'b'], { tags: ['skip-execution'] })]),
+    );
+    expect(cells).toEqual([
+      { index: 0, id: null, isCode: false, source: '# A', tags: [] },
+      { index: 1, id: 'a', isCode: true, source: 'a\nb', tags: ['skip-execution'] },
+    ]);
+  });
+
+  it.each([
+    ['not JSON', '{', /is no notebook: it is not JSON/],
+    ['an old format', '{"nbformat": 3, "worksheets": []}', /expected nbformat 4 with cells, got nbformat 3/],
+    ['null', 'null', /expected nbformat 4/],
+    ['another kernel', notebook([], { kernelspec: { name: 'python3' } }), /for the kernel "python3"/],
+    ['no kernel', notebook([], {}), /for the kernel "none"/],
+    [
+      'an expected error without the tag',
+      notebook([code('', { 'polling-lab': { raises: { name: 'TypeError' } } })]),
+      /cell 1, metadata "polling-lab" names the error expected, so the cell must carry the tag/,
+    ],
+    [
+      'an annotation that is misspelt',
+      notebook([code('', { tags: ['raises-exception'], 'polling-lab': { raises: { nmae: 'TypeError' } } })]),
+      /"raises" takes "name" and "message" .* got {"nmae":"TypeError"}/,
+    ],
+    [
+      'an annotation of another type',
+      notebook([code('', { tags: ['raises-exception'], 'polling-lab': { raises: 'TypeError' } })]),
+      /"raises" takes "name" and "message"/,
+    ],
+    [
+      'a limit that is none',
+      notebook([code('', { 'polling-lab': { timeout: 0 } })]),
+      /"timeout" takes seconds above 0, got 0/,
+    ],
+  ])('refuses %s', (_, text, message) => {
+    const parse = () => parseNotebook('x.ipynb', text);
+    expect(parse).toThrow(Problem);
+    expect(parse).toThrow(message);
+  });
+});

@@ -1,0 +1,98 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { plain, type Result } from '../result.js';
+import { tracebackText } from './source.js';
+
+/** Writes a report whole or not at all. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const part = `${path}.${process.pid}.part`;
+  await writeFile(part, text);
+  await rename(part, path);
+}
+
+export function jsonReport(results: Result[], facts: { wallMs: number; exitCode: number }): string {
+  const notebooks = results.map((result) => ({
+    ...result,
+    failure: result.failure && {
+      ...result.failure,
+      traceback: result.failure.traceback.map(plain),
+    },
+  }));
+  const failed = results.filter(({ status }) => status === 'failed').length;
+  const report = {
+    passed: results.length - failed,
+    failed,
+    durationMs: Math.round(facts.wallMs),
+    exitCode: facts.exitCode,
+    notebooks,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+/** JUnit's XML: a suite for each notebook, a case for each code cell. */
+export function junitReport(results: Result[]): string {
+  const suites = results.map((result) => {
+    const name = result.repeat > 1 ? `${result.notebook} (repeat ${result.repeat})` : result.notebook;
+    const cases = result.cells
+      .filter(({ status }) => status !== 'empty')
+      .map((cell) => {
+        const head = `    <testcase classname=${attribute(name)} name="cell ${cell.index + 1}" time="${inSeconds(cell.durationMs ?? 0)}"`;
+        if (cell.status === 'failed') return `${head}>\n${failureElement(result)}\n    </testcase>`;
+        if (cell.status === 'skipped') return `${head}><skipped/></testcase>`;
+        if (cell.status === 'not-run') {
+          return `${head}><skipped message="not run: an earlier cell failed"/></testcase>`;
+        }
+        return `${head}/>`;
+      });
+    if (result.failure && !result.cells.some(({ status }) => status === 'failed')) {
+      cases.push(
+        `    <testcase classname=${attribute(name)} name="notebook" time="0">\n${failureElement(result)}\n    </testcase>`,
+      );
+    }
+    const skipped = cases.filter((one) => one.includes('<skipped')).length;
+    return [
+      `  <testsuite name=${attribute(name)} tests="${cases.length}" failures="${result.failure ? 1 : 0}" errors="0" skipped="${skipped}" time="${inSeconds(result.durationMs)}">`,
+      ...cases,
+      '  </testsuite>',
+    ].join('\n');
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n${suites.join('\n')}\n</testsuites>\n`;
+}
+
+function failureElement({ failure }: Result): string {
+  if (!failure) return '';
+  const text = [failure.message, tracebackText(failure)].filter(Boolean).join('\n\n');
+  return `      <failure type=${attribute(failure.kind)} message=${attribute(failure.message)}>${escapeXml(text)}</failure>`;
+}
+
+const inSeconds = (ms: number) => (ms / 1000).toFixed(3);
+
+const attribute = (text: string) => `"${escapeXml(text).replaceAll('\n', '&#10;')}"`;
+
+/** XML 1.0 knows no control characters but tab and newline, not even escaped. */
+function escapeXml(text: string): string {
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+  };
+  return (
+    plain(text)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+      .replace(/[\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, '\ufffd')
+      .replace(/[&<>"]/g, (character) => entities[character]!)
+  );
+}
+
+/** A GitHub Actions annotation, shown at the notebook in a pull request. */
+export function annotation(result: Result): string {
+  const { failure } = result;
+  if (!failure) return '';
+  const data = (text: string) => plain(text).replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  const property = (text: string) => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
+  const where = failure.cell === null ? '' : `, cell ${failure.cell + 1}`;
+  const text = [failure.message, tracebackText(failure)].filter(Boolean).join('\n\n');
+  return `::error file=${property(result.notebook)},title=${property(`${result.notebook}${where}`)}::${data(text)}`;
+}

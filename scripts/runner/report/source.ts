@@ -1,0 +1,27 @@
+import type { Notebook } from '../notebook.js';
+import { type Failure, plain } from '../result.js';
+
+/** `cell 12 of 40`, as a person counts. */
+export function cellName(index: number, notebook: Notebook): string {
+  return `cell ${index + 1} of ${notebook.cells.length}`;
+}
+
+/** The cell's source with line numbers, the failing line marked; of a long cell, what is around it. */
+export function markedSource(source: string, line: number | null, around = 8): string[] {
+  const lines = source.split('\n');
+  const from = line === null ? 1 : Math.max(1, line - around);
+  const to = line === null ? 2 * around : line + around;
+  const width = String(Math.min(to, lines.length)).length;
+  const shown = lines.slice(from - 1, to).map((text, offset) => {
+    const number = from + offset;
+    const mark = number === line ? '→' : ' ';
+    return `${mark} ${String(number).padStart(width)} │ ${text}`.trimEnd();
+  });
+  const more = '  ⋮';
+  return [...(from > 1 ? [more] : []), ...shown, ...(to < lines.length ? [more] : [])];
+}
+
+/** The failure without colours and without the first lines that only say what is said already. */
+export function tracebackText(failure: Failure): string {
+  return plain(failure.traceback.join('\n')).trim();
+}

@@ -1,0 +1,197 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { copyPath, shown } from './discover.js';
+import { type Event, Executor, environment } from './executor.js';
+import { limiter } from './limiter.js';
+import type { Notebook } from './notebook.js';
+import { type CellResult, type Failure, failingLine, type Result } from './result.js';
+import { type Server, startServer } from './server.js';
+
+export interface RunOptions {
+  checkout: string;
+  out: string;
+  /** Notebooks at once. */
+  jobs: number;
+  repeat: number;
+  cellSeconds: number;
+  notebookSeconds: number;
+  withServer: boolean;
+  leaksFail: boolean;
+  /** Start no further notebook after the first failure. */
+  bail: boolean;
+  /** Sources that stand in for those of a notebook's cells: parameters. */
+  sources: Map<string, Record<string, string>>;
+  /** What each took the last time, by path: the longest start first. */
+  known: Map<string, number>;
+  signal: AbortSignal;
+}
+
+/** One notebook, once. */
+export interface Job {
+  notebook: Notebook;
+  name: string;
+  repeat: number;
+  id: number;
+}
+
+/** What a run tells while it runs. Effects are the reporter's, so that a run tests silently. */
+export interface Reporter {
+  began(jobs: Job[]): void;
+  /** `step`: what it is at: `server`, `kernel`, or the cell's position from 0. */
+  step(job: Job, step: 'server' | 'kernel' | 'end' | number): void;
+  finished(result: Result, notebook: Notebook): void;
+}
+
+/** Executes notebooks, each with a fresh kernel and a server of its own. Results in order of finishing. */
+export async function run(notebooks: Notebook[], options: RunOptions, reporter: Reporter): Promise<Result[]> {
+  const { checkout } = options;
+  const runId = randomBytes(8).toString('hex');
+  const { python, kernels } = environment(checkout);
+  const jobs = order(notebooks, options);
+  const cores = availableParallelism();
+  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-run-'));
+  const executor = await Executor.start(python, runId, folder, cores);
+  const atOnce = limiter(options.jobs);
+  const startingServer = limiter(cores);
+  const results: Result[] = [];
+  const servers = new Set<Server>();
+  const wanted = () => !options.signal.aborted && !(options.bail && results.some(failed));
+
+  const executeOne = async (job: Job): Promise<void> => {
+    if (!wanted()) return;
+    reporter.step(job, 'server');
+    const server = options.withServer
+      ? await startingServer(() => startServer(checkout, join(folder, `server-${job.id}`), `${runId}.server`))
+      : null;
+    if (server) servers.add(server);
+    try {
+      const result = await executeWith(job, server);
+      results.push(result);
+      reporter.finished(result, job.notebook);
+    } finally {
+      await server?.stop();
+    }
+  };
+
+  const executeWith = async (job: Job, server: Server | null): Promise<Result> => {
+    const { notebook } = job;
+    const copy = copyPath(notebook.path, checkout, options.out, job.repeat);
+    const cells = codeCells(notebook);
+    let kernelStartMs: number | null = null;
+    const onEvent = (event: Event) => {
+      if (event.event === 'starting') reporter.step(job, 'kernel');
+      else if (event.event === 'ready') kernelStartMs = event.ms;
+      else if (event.event === 'cell') reporter.step(job, event.index);
+      else if (event.event === 'settling') reporter.step(job, 'end');
+      else if (event.event === 'ended') {
+        const { status, count: executionCount, ms: durationMs } = event;
+        Object.assign(cells.get(event.index)!, { status, executionCount, durationMs });
+      }
+    };
+    const began = performance.now();
+    const executing = executor.execute(
+      {
+        id: job.id,
+        path: notebook.path,
+        out: copy,
+        cwd: dirname(notebook.path),
+        run: `${runId}.${job.id}`,
+        url: server?.url ?? null,
+        kernels,
+        cellSeconds: options.cellSeconds,
+        notebookSeconds: options.notebookSeconds,
+        sources: options.sources.get(notebook.path) ?? {},
+      },
+      onEvent,
+    );
+    let serverSaid: string | null = null;
+    void server?.ended.then((said) => {
+      serverSaid = said;
+    });
+    const done = await executing;
+    const leaks = done.event === 'done' ? done.leaks : [];
+    const failure = verdict(done, serverSaid, cells, options.leaksFail);
+    const failedCell = failure?.cell !== null && failure ? cells.get(failure.cell!) : undefined;
+    if (failedCell) failedCell.status = 'failed';
+    return {
+      notebook: job.name,
+      path: notebook.path,
+      repeat: job.repeat,
+      status: failure ? 'failed' : 'passed',
+      durationMs: Math.round(performance.now() - began),
+      kernelStartMs,
+      failure,
+      leaks,
+      cells: [...cells.values()],
+      copy: existsSync(copy) ? copy : null,
+    };
+  };
+
+  const stop = () => void executor.close();
+  options.signal.addEventListener('abort', stop);
+  try {
+    reporter.began(jobs);
+    const all = await Promise.allSettled(jobs.map((job) => atOnce(() => executeOne(job))));
+    const lost = all.find((one): one is PromiseRejectedResult => one.status === 'rejected');
+    if (lost && !options.signal.aborted) throw lost.reason;
+    return results;
+  } finally {
+    options.signal.removeEventListener('abort', stop);
+    await Promise.all([...servers].map((server) => server.stop()));
+    await executor.close();
+  }
+}
+
+/** Every notebook as often as asked for; the longest first, so that none of them is waited for alone. */
+function order(notebooks: Notebook[], { repeat, known, checkout }: RunOptions): Job[] {
+  const jobs: Job[] = [];
+  for (let round = 1; round <= repeat; round += 1) {
+    for (const notebook of notebooks) {
+      jobs.push({ notebook, name: shown(notebook.path, checkout), repeat: round, id: 0 });
+    }
+  }
+  const took = (job: Job) => known.get(job.name) ?? Number.POSITIVE_INFINITY;
+  jobs.sort((a, b) => a.repeat - b.repeat || (took(a) === took(b) ? 0 : took(b) - took(a)));
+  return jobs.map((job, index) => ({ ...job, id: index + 1 }));
+}
+
+function codeCells(notebook: Notebook): Map<number, CellResult> {
+  return new Map(
+    notebook.cells
+      .filter((cell) => cell.isCode)
+      .map(({ index, id }) => [index, { index, id, status: 'not-run', executionCount: null, durationMs: null }]),
+  );
+}
+
+const failed = (result: Result) => result.status === 'failed';
+
+/** Passed only if nothing says otherwise, and every cell that should run is known to have run. */
+function verdict(
+  done: Extract<Event, { event: 'done' | 'broken' }>,
+  serverSaid: string | null,
+  cells: Map<number, CellResult>,
+  leaksFail: boolean,
+): Failure | null {
+  const without = { cell: null, line: null, ename: null, evalue: null, traceback: [] };
+  if (done.event === 'done' && done.failure) {
+    const { cell, traceback } = done.failure;
+    const count = cell === null ? null : (cells.get(cell)?.executionCount ?? null);
+    return { ...done.failure, line: cell === null ? null : failingLine(traceback, count) };
+  }
+  if (serverSaid !== null) {
+    const message = `the notebook's server ended before the notebook did\n${serverSaid}`;
+    return { ...without, kind: 'server-ended', message };
+  }
+  if (done.event === 'broken') return { ...without, kind: 'broken', message: done.message };
+  const missed = [...cells.values()].find((cell) => cell.status === 'not-run');
+  if (missed) {
+    return { ...without, kind: 'not-run', message: 'this cell was never run', cell: missed.index };
+  }
+  if (leaksFail && done.leaks.length > 0) {
+    return { ...without, kind: 'leak', message: done.leaks.join('\n') };
+  }
+  return null;
+}

@@ -1,0 +1,178 @@
+import type { Failure } from '../result.js';
+
+/** How a notebook must fail: cells and lines count from 1, as people are told them. */
+export interface Expected {
+  kind: Failure['kind'];
+  cell: number | null;
+  /** Not looked at where a limit ended it: a kernel that hangs cannot always say where. */
+  line?: number;
+  message: string | RegExp;
+}
+
+const fails = (cell: number, line: number | undefined, message: string): Expected => ({
+  kind: 'error',
+  cell,
+  ...(line === undefined ? {} : { line }),
+  message,
+});
+const exits =
+  'ProcessExit: process.exit(0) was called. It would end the kernel and all its variables. To end the cell, throw an error or return from a function.';
+const hangs: Expected = { kind: 'cell-timeout', cell: 1, message: 'still running after 2 s' };
+const leaks = (message: string | RegExp): Expected => ({ kind: 'leak', cell: null, message });
+
+/** The notebooks that must fail, each named by what it does. */
+export const failing: Record<string, Expected> = {
+  // throws
+  'throws.ipynb': fails(2, 3, 'Error: no such luck'),
+  'throws-string.ipynb': fails(1, undefined, "NonError: 'only a string'"),
+  'throws-undefined.ipynb': fails(1, undefined, 'NonError: undefined'),
+  'throws-plain-object.ipynb': fails(1, undefined, 'NonError: { status: 503, retryAfter: 2 }'),
+  'throws-error-with-cause.ipynb': fails(1, 4, 'Error: could not read the job'),
+  'throws-error-of-own-class.ipynb': fails(2, 1, 'JobFailed: at step 3'),
+  'throws-in-function-of-earlier-cell.ipynb': fails(2, 2, 'RangeError: polled too often'),
+  'throws-after-await.ipynb': fails(1, 2, 'Error: after the await'),
+  'throws-in-for-await.ipynb': fails(2, 1, 'Error: the stream broke'),
+  'overflows-stack.ipynb': fails(1, 2, 'RangeError: Maximum call stack size exceeded'),
+  'fails-assertion.ipynb': fails(2, 2, 'AssertionError: client and ledger disagree\n\n6 !== 7\n'),
+  'rejects-awaited.ipynb': fails(2, 1, 'TypeError: terminated'),
+
+  // fails where nobody waits for it
+  'rejects-while-cell-runs.ipynb': fails(1, 1, 'UnhandledRejection: Error: nobody listens'),
+  'rejects-without-reason.ipynb': fails(1, undefined, 'UnhandledRejection: NonError: undefined'),
+  'rejects-in-later-cell.ipynb': fails(2, undefined, 'UnhandledRejection: Error: left behind'),
+  'rejects-after-last-cell.ipynb': fails(1, 2, 'UnhandledRejection: Error: too late'),
+  'throws-in-timer.ipynb': fails(1, 2, 'UncaughtException: Error: in a timer'),
+  'throws-in-timer-of-earlier-cell.ipynb': fails(2, undefined, 'UncaughtException: Error: from cell 1'),
+  'throws-in-microtask.ipynb': fails(1, 2, 'UncaughtException: Error: in a microtask'),
+  'throws-in-callback.ipynb': fails(
+    2,
+    undefined,
+    "UncaughtException: Error: ENOENT: no such file or directory, open 'no-such-file'",
+  ),
+  'throws-after-last-cell.ipynb': fails(1, 2, 'UncaughtException: Error: after the last cell'),
+  'throws-some-time-after-last-cell.ipynb': {
+    kind: 'late-error',
+    cell: 2,
+    line: 2,
+    message: 'UncaughtException: Error: half a second later (after cell 2 had ended)',
+  },
+  'emits-unhandled-error.ipynb': fails(2, 2, 'UncaughtException: Error: connection lost'),
+  'worker-throws.ipynb': fails(2, undefined, 'UncaughtException: Error: in a worker'),
+
+  // does not compile
+  'does-not-compile.ipynb': fails(1, 2, "CompileError: Type 'number' is not assignable to type 'string'. (TS2322)"),
+  'has-syntax-error.ipynb': fails(1, 1, 'CompileError: Expression expected. (TS1109)'),
+  'names-what-is-not-there.ipynb': fails(2, 1, "CompileError: Cannot find name 'missing'. (TS2304)"),
+  'leaves-type-open.ipynb': fails(1, 1, "CompileError: Parameter 'ms' implicitly has an 'any' type. (TS7006)"),
+  'imports-missing-module.ipynb': fails(
+    1,
+    1,
+    "CompileError: Cannot find module 'no-such-module' or its corresponding type declarations. (TS2307)",
+  ),
+
+  // expects an error
+  'fails-to-compile-after-expected-error.ipynb': fails(
+    2,
+    1,
+    "CompileError: Type 'string' is not assignable to type 'number'. (TS2322)",
+  ),
+  'fails-after-expected-error.ipynb': fails(3, 1, 'Error: not expected'),
+  'does-not-raise-what-is-expected.ipynb': {
+    kind: 'not-raised',
+    cell: 1,
+    message: 'an error was expected here, and none was raised',
+  },
+  'raises-another-error.ipynb': {
+    kind: 'wrong-error',
+    cell: 1,
+    line: 1,
+    message: 'expected the error RangeError, got TypeError: terminated',
+  },
+  'raises-another-message.ipynb': {
+    kind: 'wrong-error',
+    cell: 1,
+    line: 1,
+    message: 'expected a message like /^fetch failed/, got TypeError: terminated',
+  },
+
+  // ends or never ends
+  'exits-process.ipynb': fails(1, 1, exits),
+  'exits-process-in-timer.ipynb': fails(1, 1, exits),
+  'kills-its-kernel.ipynb': { kind: 'kernel-died', cell: 1, message: 'the kernel ended: signal 9' },
+  'loops-forever.ipynb': hangs,
+  'waits-forever.ipynb': hangs,
+  'takes-too-long-as-a-whole.ipynb': {
+    kind: 'notebook-timeout',
+    cell: null, // whichever it is at
+    message: 'the notebook took longer than 2 s; this cell was running',
+  },
+
+  // leaves something open
+  'leaves-port-listening.ipynb': leaks(/^port \d+ is still listening \(the kernel\)$/),
+  'leaves-process-running.ipynb': leaks(/^process \d+ \(sleep 600\) is still running$/),
+  'leaves-detached-process.ipynb': leaks(/^process \d+ \(sleep 600\) is still running$/),
+  'leaves-timer-pending.ipynb': leaks('1 timer is still pending'),
+};
+
+/** The notebooks that must pass. */
+export const passing: string[] = [
+  'assigns-in-later-cell.ipynb',
+  'awaits-at-top-level.ipynb',
+  'awaits-in-for-only.ipynb',
+  'closes-what-it-opens.ipynb',
+  'declares-names-again.ipynb',
+  'ends-its-background-work-in-time.ipynb',
+  'expects-what-does-not-compile.ipynb',
+  'handles-its-errors.ipynb',
+  'has-empty-cells.ipynb',
+  'has-no-code.ipynb',
+  'has-parameters.ipynb',
+  'imports-local-file.ipynb',
+  'imports-packages.ipynb',
+  'prints-100000-lines.ipynb',
+  'prints-from-earlier-cell.ipynb',
+  'prints.ipynb',
+  'raises-what-is-expected.ipynb',
+  'rejects-as-expected.ipynb',
+  'shows-rich-output.ipynb',
+  'skips-tagged-cell.ipynb',
+  'uses-types-across-cells.ipynb',
+  'writes-to-stderr.ipynb',
+];
+
+/** Near kin of others, which say nothing new on most changes: run with SOAK=1 only. */
+export const soakOnly = new Set([
+  'throws-undefined.ipynb',
+  'throws-plain-object.ipynb',
+  'throws-error-of-own-class.ipynb',
+  'throws-after-await.ipynb',
+  'rejects-without-reason.ipynb',
+  'throws-in-microtask.ipynb',
+  'throws-in-callback.ipynb',
+  'emits-unhandled-error.ipynb',
+  'exits-process-in-timer.ipynb',
+  'has-syntax-error.ipynb',
+  'names-what-is-not-there.ipynb',
+  'fails-to-compile-after-expected-error.ipynb',
+  'raises-another-message.ipynb',
+  'leaves-process-running.ipynb',
+  'assigns-in-later-cell.ipynb',
+  'awaits-at-top-level.ipynb',
+  'handles-its-errors.ipynb',
+  'has-no-code.ipynb',
+  'rejects-as-expected.ipynb',
+  'writes-to-stderr.ipynb',
+]);
+
+/** Those that need a server, in the folder `with-server`. */
+export const withServer = {
+  failing: {
+    'leaves-stream-open.ipynb': leaks('GET /events is still open'),
+    'ends-its-server.ipynb': {
+      kind: 'server-ended',
+      cell: null,
+      message: /^the notebook's server ended before the notebook did/,
+    },
+  } satisfies Record<string, Expected> as Record<string, Expected>,
+  passing: ['uses-its-server.ipynb'],
+};
