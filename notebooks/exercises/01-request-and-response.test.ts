@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { capacity, myAsk, rightToWait, sorted, uploadsAMinute, withinPatience } from './01-request-and-response.js';
+
+let own: OwnServer;
+beforeAll(async () => {
+  own = await startServer();
+  vi.stubEnv('POLLING_LAB_URL', own.url);
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  await connect();
+}, 60_000);
+afterAll(() => {
+  own.process.kill();
+  vi.unstubAllEnvs();
+});
+
+type Ask = typeof myAsk;
+
+describe('1, within patience', () => {
+  /** A client that asks to be held for so long, and takes whatever comes as the result. */
+  const asking =
+    (waitOf: (patienceMs: number) => number | null): Ask =>
+    async (client, jobsUrl, task, patienceMs) => {
+      const waitS = waitOf(patienceMs);
+      const headers = { 'Content-Type': 'application/json', ...(waitS !== null && { Prefer: `wait=${waitS}` }) };
+      const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task) });
+      return { result: await response.json() };
+    };
+  const below = (patienceMs: number) => Math.ceil(patienceMs / 1_000) - 1;
+
+  it('takes the solution that it shows', async () => {
+    expect((await withinPatience.verdict(myAsk)).text).toBe('✓ Solved. Every answer heard, whatever the job took.');
+  });
+  it('takes a wait in the address', async () => {
+    const inAddress: Ask = (client, jobsUrl, task, patienceMs) => {
+      const waiting = ((to, init) => client(`${to}?wait=${below(patienceMs)}`, init)) as typeof client;
+      return myAsk(waiting, jobsUrl, task, patienceMs);
+    };
+    expect((await withinPatience.verdict(inAddress)).came).toBe('solved');
+  });
+  it.each([
+    ['waits for more than it can', asking(() => 30), /hang up first/],
+    ['never waits', asking(() => null), /never asked the server to wait/],
+    ['waits for less than it could', asking((ms) => Math.floor(ms / 2_000)), /asked for 10 s/],
+    ['takes a promise for the result', asking(below), /expected \{ location \}/],
+  ])('sees one that %s', async (_name, ask, reason) => {
+    expect((await withinPatience.verdict(ask)).text).toMatch(reason);
+  });
+  it('sees one that makes up an address', async () => {
+    const invents: Ask = async (...all) => {
+      const outcome = await myAsk(...all);
+      return 'location' in outcome ? { location: '/jobs/mine' } : outcome;
+    };
+    expect((await withinPatience.verdict(invents)).text).toMatch(/there is no job at/);
+  });
+  it('sees one that takes a refusal for an outcome', async () => {
+    const meek: Ask = (...all) => myAsk(...all).catch(() => ({ location: '' }));
+    expect((await withinPatience.verdict(meek)).text).toMatch(/expected it to throw/);
+  });
+  it('sees one that keeps the reason to itself', async () => {
+    const terse: Ask = (...all) =>
+      myAsk(...all).catch(() => {
+        throw new Error('refused');
+      });
+    expect((await withinPatience.verdict(terse)).text).toMatch(/not the server's own words/);
+  });
+});
+
+describe('2, capacity', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await capacity.verdict(uploadsAMinute(10_000, 40))).came).toBe('solved');
+  });
+  it.each([
+    [250, /in a second/],
+    [400_000, /the seconds divide/],
+    [10_000, /serves more than one/],
+    [1, /is not it/],
+  ])('sees that %d is wrong', async (answer, reason) => {
+    expect((await capacity.verdict(answer)).text).toMatch(reason);
+  });
+});
+
+describe('3, sorted', () => {
+  it('takes the solution that it shows, in any order', async () => {
+    expect((await sorted.verdict(rightToWait)).came).toBe('solved');
+    expect((await sorted.verdict([...rightToWait].reverse())).came).toBe('solved');
+  });
+  it.each([
+    [['log in'], /"thumbnail": less than a second/],
+    [['log in', 'thumbnail', 'comment'], /"comment": it is the others/],
+    [['log in', 'thumbnail', 'report'], /"report": it takes longer/],
+    [['login'], /"login" is none of/],
+    ['log in' as unknown as string[], /Expected a list of names/],
+  ])('sees that %j is wrong', async (answer, reason) => {
+    expect((await sorted.verdict(answer)).text).toMatch(reason);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import fetch from 'node-fetch';
+import { server } from '../instruments/connect.js';
+import { exercise } from '../instruments/exercise.js';
+import { experiment } from '../instruments/experiment.js';
+import type { Job } from '../instruments/job.js';
+import { number } from '../instruments/table.js';
+
+const FILE = 'notebooks/exercises/01-request-and-response.ts';
+
+type Client = typeof fetch;
+type Outcome = { result: unknown } | { location: string };
+type Ask = (client: Client, jobsUrl: string, task: object, patienceMs: number) => Promise<Outcome>;
+
+/** 1. A client that never waits longer than it can. */
+export const withinPatience = exercise<Ask>({
+  id: '01-request-and-response/1-within-patience',
+  async check(ask) {
+    const { url } = server();
+    const asking = (task: object, patienceMs: number) => {
+      const run = experiment('exercise: never lose an answer', fetch);
+      const waits: number[] = [];
+      const client = ((to, init) => {
+        const waitS = waitOf(String(to), init?.headers as Record<string, string>);
+        waits.push(waitS);
+        assert.ok(
+          waitS * 1_000 < patienceMs,
+          `With a patience of ${number(patienceMs)} ms it asked to be held for ${waitS} s: it would hang up first.`,
+        );
+        return run.fetch(to, init);
+      }) as Client;
+      return { done: ask(client, `${url}/jobs`, task, patienceMs), waits };
+    };
+
+    const quick = { kind: 'simulated', durationMs: 50, steps: 2 };
+    const soon = asking(quick, 20_500);
+    const outcome = await soon.done;
+    assert.equal(soon.waits.length, 1, `Expected one request through the client, got ${soon.waits.length}.`);
+    assert.ok(soon.waits[0] !== 0, 'It never asked the server to wait: send "Prefer: wait=…".');
+    assert.equal(soon.waits[0], 20, `With a patience of 20.5 s it asked for ${soon.waits[0]} s: 20 would do as well.`);
+    const expected = { result: { steps: 2, durationMs: 50 } };
+    assert.deepEqual(outcome, expected, `For a quick job: expected ${told(expected)}, got ${told(outcome)}.`);
+
+    const slow = asking({ kind: 'manual' }, 1_900);
+    const late = await slow.done;
+    assert.ok(late && 'location' in late, `For a slow job: expected { location }, got ${told(late)}.`);
+    const found = await fetch(new URL(late.location, url), { method: 'DELETE' });
+    assert.equal(found.status, 200, `For a slow job: there is no job at "${late.location}".`);
+    assert.equal(((await found.json()) as Job).kind, 'manual');
+
+    const refused = await asking({ kind: 'magic' }, 5_000).done.then(told, (error: Error) => error);
+    assert.ok(refused instanceof Error, `A task that is refused came out as ${refused}: expected it to throw.`);
+    const words = 'expected kind';
+    assert.ok(refused.message.includes(words), `Refused, it threw "${refused.message}", not the server's own words.`);
+    return 'Every answer heard, whatever the job took.';
+  },
+  hint: 'Math.ceil(patienceMs / 1000) - 1 is the largest number of whole seconds below it. 200 brings the result, 202 the header Location; the text of anything else goes into an Error.',
+  solution: { file: FILE, region: 'within-patience' },
+});
+
+const told = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+
+/** For how many seconds a request asks to be held. */
+function waitOf(to: string, headers: Record<string, string> = {}): number {
+  const prefer = new Headers(headers).get('prefer') ?? '';
+  const preferred = /(?:^|[,;\s])wait\s*=\s*"?(\d+)/i.exec(prefer)?.[1];
+  return Number(new URL(to).searchParams.get('wait') ?? preferred ?? 0);
+}
+
+/** The solution that is shown, and that a test runs. */
+// #region within-patience
+export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
+  const waitS = Math.ceil(patienceMs / 1_000) - 1;
+  const headers = { 'Content-Type': 'application/json', Prefer: `wait=${waitS}` };
+  const signal = AbortSignal.timeout(patienceMs);
+  const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task), signal });
+  if (response.status === 200) return { result: await response.json() };
+  if (response.status !== 202) throw new Error(await response.text());
+  return { location: response.headers.get('Location') ?? '' };
+};
+// #endregion
+
+/** 2. Little's law, turned around. */
+export const capacity = exercise<number>({
+  id: '01-request-and-response/2-capacity',
+  check(answer) {
+    const is = (value: number) => Math.abs(answer / value - 1) < 0.02;
+    const right = uploadsAMinute(10_000, 40);
+    assert.ok(!is(right / 60), `${number(answer)} is how many it can take in a second.`);
+    assert.ok(!is(10_000 * 40), 'Who stays longer leaves less room: the seconds divide.');
+    assert.ok(!is(10_000), 'Each connection is free again after 40 s: it serves more than one upload a minute.');
+    assert.ok(is(right), `${number(answer)} is not it. How many uploads can one connection serve in a minute?`);
+    return `${number(right)} a minute. An answer in a tenth of a second would make room for 400 times as many.`;
+  },
+  hint: 'Connections = uploads a second × seconds that each stays. You know the first and the last of the three.',
+  solution: { file: FILE, region: 'capacity' },
+});
+
+// #region capacity
+export const uploadsAMinute = (connections: number, secondsEach: number) => {
+  const uploadsASecond = connections / secondsEach;
+  return 60 * uploadsASecond;
+};
+// #endregion
+
+const WHY: Record<string, string> = {
+  'log in': 'it is over in a moment, and the one who asks wants to know.',
+  thumbnail: 'less than a second, for the one who asks: that can be waited for.',
+  transcode: 'ten minutes are longer than every clock on the way.',
+  comment: 'it is the others who write: this page would have to be told what it did not ask for.',
+  report: 'it takes longer than the ten seconds of the rule of thumb, and near a minute the proxies give up.',
+};
+
+/** 3. When plain request and response is right. */
+export const sorted = exercise<string[]>({
+  id: '01-request-and-response/3-sorted',
+  check(answer) {
+    assert.ok(Array.isArray(answer), `Expected a list of names, such as ['log in'], got ${told(answer)}.`);
+    for (const name of answer) assert.ok(name in WHY, `"${name}" is none of ${Object.keys(WHY).join(', ')}.`);
+    for (const [name, why] of Object.entries(WHY)) {
+      const wanted = rightToWait.includes(name);
+      if (wanted !== answer.includes(name)) assert.fail(`Think again about "${name}": ${why}`);
+    }
+    return 'Soon, and for the one who asked.';
+  },
+  hint: 'Ask two questions of each: is it done sooner than the shortest clock on the way? And does the answer go to the one who asked?',
+  solution: { file: FILE, region: 'sorted' },
+});
+
+// #region sorted
+/** What is done soon, and concerns the one who asked. */
+export const rightToWait = ['log in', 'thumbnail'];
+// #endregion

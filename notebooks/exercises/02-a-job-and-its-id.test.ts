@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import type { Job } from '../instruments/job.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { inWords, myOnce, myWay, myWords, submitOnce, wholeWay } from './02-a-job-and-its-id.js';
+
+let own: OwnServer;
+beforeAll(async () => {
+  own = await startServer();
+  vi.stubEnv('POLLING_LAB_URL', own.url);
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  await connect();
+}, 60_000);
+afterAll(() => {
+  own.process.kill();
+  vi.unstubAllEnvs();
+});
+
+const json = { 'Content-Type': 'application/json' };
+const post = (task: object, headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  headers: { ...json, ...headers },
+  body: JSON.stringify(task),
+});
+
+describe('1, the whole way', () => {
+  type Way = typeof myWay;
+  /** Four steps, with something left out. */
+  const going =
+    ({ pauseMs = 1_000, looksAtState = true, looksAtStatus = true }): Way =>
+    async (client, server, task) => {
+      const submitted = await client(`${server}/jobs`, post(task));
+      if (looksAtStatus && !submitted.ok) throw new Error(await submitted.text());
+      let job = (await submitted.json()) as Job;
+      if (!job.links) return null;
+      while (!job.finishedAt) {
+        job = (await (await client(server + job.links.self)).json()) as Job;
+        if (!job.finishedAt) await sleep(pauseMs);
+      }
+      if (looksAtState && job.state !== 'succeeded') throw new Error(job.error?.detail);
+      return (await client(server + job.links.result)).json();
+    };
+
+  it('takes the solution that it shows', async () => {
+    expect((await wholeWay.verdict(myWay)).text).toBe('✓ Solved. There and back, whatever happened on the way.');
+  });
+  it.each([
+    ['comes back too early', going({ pauseMs: 20 }), /was told to wait a second/],
+    ['takes a failed job for a good one', going({ looksAtState: false }), /The job failed, and it returned/],
+    ['takes a refusal for a job', going({ looksAtStatus: false }), /The task was refused/],
+    [
+      'returns the job',
+      async (client, server, task) => (await client(`${server}/jobs`, post(task))).json(),
+      /Expected the original response/,
+    ],
+    [
+      'keeps the reason to itself',
+      (...all) =>
+        myWay(...all).catch(() => {
+          throw new Error('failed');
+        }),
+      /threw "failed": not why/,
+    ],
+  ] as [string, Way, RegExp][])('sees one that %s', async (_name, way, reason) => {
+    expect((await wholeWay.verdict(way)).text).toMatch(reason);
+  });
+});
+
+describe('2, in words', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await inWords.verdict(myWords)).came).toBe('solved');
+  });
+  it.each([
+    [
+      'takes nought for nothing',
+      (job: Job) => (job.state === 'running' && !job.progress ? 'waiting' : myWords(job)),
+      /running at progress 0: expected "0 %", got "waiting"/,
+    ],
+    [
+      'goes by the result',
+      (job: Job) => (job.state === 'succeeded' && !job.result ? 'failed' : myWords(job)),
+      /expected "done"/,
+    ],
+    ['does not round', (job: Job) => (job.state === 'running' ? `${100 * job.progress} %` : myWords(job)), /"35 %"/],
+    ['does not say why', (job: Job) => (job.state === 'failed' ? 'failed' : myWords(job)), /This is no video/],
+  ])('sees one that %s', async (_name, words, reason) => {
+    expect((await inWords.verdict(words)).text).toMatch(reason);
+  });
+});
+
+describe('3, once and only once', () => {
+  type Once = typeof myOnce;
+  /** Tries so often, with a key of one's own choice, whatever the answer. */
+  const trying =
+    (keyOf: () => string | null, most = 5): Once =>
+    async (client, jobsUrl, task) => {
+      for (let tries = 1; ; tries++) {
+        const key = keyOf();
+        try {
+          const response = await client(jobsUrl, post(task, key ? { 'Idempotency-Key': key } : {}));
+          if (!response.ok) throw new Error(await response.text());
+          return (await response.json()) as Job;
+        } catch (error) {
+          if (tries === most) throw error;
+        }
+      }
+    };
+  const fixed = randomUUID();
+
+  it('takes the solution that it shows', async () => {
+    expect((await submitOnce.verdict(myOnce)).text).toBe('✓ Solved. 4 answers lost, 1 job made.');
+  });
+  it.each([
+    ['has no key', trying(() => null), /it made 5 jobs of one wish/],
+    ['makes a key for each try', trying(() => randomUUID()), /it made 5 jobs of one wish/],
+    ['has one key for ever', trying(() => fixed), /Two calls made one job/],
+    ['gives up too early', trying(() => randomUUID(), 2), /heard at the fifth try/],
+    [
+      'tries again what was refused',
+      async (client, jobsUrl, task) => {
+        const key = randomUUID();
+        return trying(() => key)(client, jobsUrl, task);
+      },
+      /A refusal is an answer, but it tried 5 times/,
+    ],
+    [
+      'never gives up',
+      async (client, jobsUrl, task) => {
+        const key = randomUUID();
+        return trying(() => key, 100)(client, jobsUrl, task);
+      },
+      /expected 5 tries/,
+    ],
+  ] as [string, Once, RegExp][])('sees one that %s', async (_name, once, reason) => {
+    expect((await submitOnce.verdict(once)).text).toMatch(reason);
+  });
+});

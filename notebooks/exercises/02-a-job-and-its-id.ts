@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fetch from 'node-fetch';
+import { server } from '../instruments/connect.js';
+import { exercise } from '../instruments/exercise.js';
+import { experiment } from '../instruments/experiment.js';
+import type { Job } from '../instruments/job.js';
+
+const FILE = 'notebooks/exercises/02-a-job-and-its-id.ts';
+
+type Client = typeof fetch;
+type Way = (client: Client, server: string, task: object) => Promise<unknown>;
+type Words = (job: Job) => string;
+type Once = (client: Client, jobsUrl: string, task: object) => Promise<Job>;
+
+const told = (value: unknown) => JSON.stringify(value) ?? 'nothing';
+
+/** 1. The four steps, and what may go wrong on the way. */
+export const wholeWay = exercise<Way>({
+  id: '02-a-job-and-its-id/1-whole-way',
+  async check(way) {
+    const { url } = server();
+    const going = async (task: object) => {
+      const run = experiment('exercise: the whole way', fetch);
+      const outcome = await way(run.fetch, url, task).then(
+        (result) => ({ result }),
+        (error: Error) => error,
+      );
+      return { outcome, rows: run.rows };
+    };
+
+    const well = await going({ kind: 'simulated', durationMs: 500, steps: 2 });
+    if (well.outcome instanceof Error) assert.fail(`All went well, but it threw: ${well.outcome.message}`);
+    const expected = { steps: 2, durationMs: 500 };
+    assert.deepEqual(
+      well.outcome.result,
+      expected,
+      `Expected the original response, ${told(expected)}, got ${told(well.outcome.result)}.`,
+    );
+    const waited = well.rows.filter(({ technique }) => technique !== 'short-poll' && technique !== 'submit');
+    assert.ok(waited.length < 3, `It asked for the result ${waited.length} times: ask for the job until it has ended.`);
+    const polls = well.rows.filter(({ technique }) => technique === 'short-poll');
+    const gaps = polls.slice(1).map(({ sentAt }, i) => sentAt - polls[i]!.answeredAt!);
+    // The server said a second; timers may be a little early.
+    const early = gaps.find((ms) => ms < 950);
+    assert.equal(early, undefined, `It came back after ${early?.toFixed(0)} ms, and was told to wait a second.`);
+
+    const badly = await going({ kind: 'simulated', durationMs: 50, steps: 5, failAtStep: 2 });
+    assert.ok(
+      badly.outcome instanceof Error,
+      `The job failed, and it returned ${told(badly.outcome)}: expected a throw.`,
+    );
+    const why = 'step 2';
+    assert.ok(badly.outcome.message.includes(why), `The job failed, and it threw "${badly.outcome.message}": not why.`);
+
+    const refused = await going({ kind: 'magic' });
+    assert.ok(refused.outcome instanceof Error, 'The task was refused (400), and it returned as if all were well.');
+    assert.equal(
+      refused.rows.length,
+      1,
+      `The task was refused, and it sent ${refused.rows.length} requests: 1 was enough.`,
+    );
+    const words = 'expected kind';
+    assert.ok(refused.outcome.message.includes(words), `Refused, it threw "${refused.outcome.message}": not why.`);
+    return 'There and back, whatever happened on the way.';
+  },
+  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (sleep for Retry-After seconds each time), then GET links.result. Look at each status before you take the body for what you hope it is; a problem and job.error both have a detail.',
+  solution: { file: FILE, region: 'whole-way' },
+});
+
+/** The solution that is shown, and that a test runs. */
+// #region whole-way
+export const myWay: Way = async (client, server, task) => {
+  const headers = { 'Content-Type': 'application/json' };
+  const submitted = await client(`${server}/jobs`, { method: 'POST', headers, body: JSON.stringify(task) });
+  if (submitted.status !== 202) throw new Error(await submitted.text());
+  let job = (await submitted.json()) as Job;
+  for (;;) {
+    const response = await client(server + job.links.self);
+    if (!response.ok) throw new Error(await response.text());
+    job = (await response.json()) as Job;
+    if (job.finishedAt) break;
+    await sleep(1_000 * Number(response.headers.get('Retry-After')));
+  }
+  if (job.state !== 'succeeded') throw new Error(job.error?.detail ?? `The job was ${job.state}.`);
+  const result = await client(server + job.links.result);
+  return result.json();
+};
+// #endregion
+
+/** 2. A job, for people. */
+export const inWords = exercise<Words>({
+  id: '02-a-job-and-its-id/2-in-words',
+  check(words) {
+    const error = { title: 'Unprocessable Content', detail: 'This is no video.' };
+    const cases: [Partial<Job>, string][] = [
+      [{ state: 'queued', progress: 0 }, 'waiting'],
+      [{ state: 'running', progress: 0 }, '0 %'],
+      [{ state: 'running', progress: 0.352 }, '35 %'],
+      [{ state: 'running', progress: 1 }, '100 %'],
+      [{ state: 'succeeded', progress: 1, result: null }, 'done'],
+      [{ state: 'succeeded', progress: 0.5, result: 0 }, 'done'],
+      [{ state: 'cancelled', progress: 0 }, 'cancelled'],
+      [{ state: 'failed', progress: 0.4, error }, 'failed: This is no video.'],
+    ];
+    for (const [parts, expected] of cases) {
+      const said = words({ error: null, result: null, ...parts } as Job);
+      const seen = `${parts.state} at progress ${parts.progress}`;
+      assert.equal(said, expected, `A job that is ${seen}: expected "${expected}", got ${told(said)}.`);
+    }
+    return 'Every state has a word, and nought is a number.';
+  },
+  hint: 'Go by the state, never by whether the progress or the result counts as true. Math.round(100 * job.progress) makes per cent.',
+  solution: { file: FILE, region: 'in-words' },
+});
+
+// #region in-words
+export const myWords: Words = ({ state, progress, error }) => {
+  if (state === 'queued') return 'waiting';
+  if (state === 'running') return `${Math.round(100 * progress)} %`;
+  if (state === 'failed') return `failed: ${error?.detail}`;
+  return state === 'succeeded' ? 'done' : state;
+};
+// #endregion
+
+/** 3. A submit that may be repeated. */
+export const submitOnce = exercise<Once>({
+  id: '02-a-job-and-its-id/3-submit-once',
+  async check(submit) {
+    const jobsUrl = `${server().url}/jobs`;
+    const manual = { kind: 'manual' };
+    const jobs: string[] = [];
+    try {
+      const bumpy = losing(4);
+      const job = await submit(bumpy.client, jobsUrl, manual).catch((error: Error) => {
+        throw new Error(
+          `With 4 answers lost it should have been heard at the fifth try, but it threw: ${error.message}`,
+        );
+      });
+      jobs.push(...bumpy.made);
+      assert.ok(job?.jobId, `Expected the job, got ${told(job)}.`);
+      const made = new Set(bumpy.made).size;
+      assert.equal(
+        made,
+        1,
+        `4 answers were lost, and it made ${made} jobs of one wish: send the same key with each try.`,
+      );
+      assert.equal(bumpy.made[0], job.links.self, 'The job that it returned is not the one that was made.');
+
+      const next = losing(0);
+      await submit(next.client, jobsUrl, manual);
+      jobs.push(...next.made);
+      assert.ok(!bumpy.made.includes(next.made[0]!), 'Two calls made one job: make a key for each call.');
+
+      const dead = losing(Number.POSITIVE_INFINITY);
+      const gaveUp = await submit(dead.client, jobsUrl, manual).then(
+        () => false,
+        () => true,
+      );
+      jobs.push(...dead.made);
+      assert.ok(gaveUp, 'No answer ever came, and it returned as if all were well: expected it to throw.');
+      assert.equal(dead.made.length, 5, `No answer ever came: expected 5 tries, got ${dead.made.length}.`);
+
+      const refusing = losing(0);
+      const refused = await submit(refusing.client, jobsUrl, { kind: 'magic' }).then(
+        () => false,
+        () => true,
+      );
+      assert.ok(refused, 'The task was refused (400), and it returned as if all were well: expected it to throw.');
+      assert.equal(refusing.made.length, 1, `A refusal is an answer, but it tried ${refusing.made.length} times.`);
+      return '4 answers lost, 1 job made.';
+    } finally {
+      // Manual jobs wait to be told: nobody will.
+      const there = [...new Set(jobs)].filter((path) => path.startsWith('/jobs/'));
+      await Promise.all(there.map((path) => fetch(server().url + path, { method: 'DELETE' }).then((r) => r.text())));
+    }
+  },
+  hint: 'Make the key before the loop, with randomUUID(). Put only the request itself into try … catch: what the server has answered, good or bad, ends the loop.',
+  solution: { file: FILE, region: 'submit-once' },
+});
+
+/** A client whose first answers are lost: the server has done what was asked, and nobody hears of it. */
+function losing(lost: number) {
+  const made: string[] = [];
+  const run = experiment('exercise: once, and only once', fetch);
+  const client = (async (to, init) => {
+    // A loop that never ends must not keep everything else from running, nor fill the server.
+    if (made.length >= 20) throw new Error('20 tries: that is enough.');
+    const response = await run.fetch(to, init);
+    made.push(response.headers.get('location') ?? `refused: ${response.status}`);
+    if (made.length > lost) return response;
+    await response.text();
+    throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  }) as Client;
+  return { client, made };
+}
+
+// #region submit-once
+export const myOnce: Once = async (client, jobsUrl, task) => {
+  const key = `"${randomUUID()}"`;
+  const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': key };
+  for (let tries = 1; ; tries++) {
+    const request = { method: 'POST', headers, body: JSON.stringify(task) };
+    const response = await client(jobsUrl, request).catch((error: Error) => {
+      if (tries === 5) throw error;
+      return null;
+    });
+    if (!response) continue;
+    if (response.status !== 202) throw new Error(await response.text());
+    return (await response.json()) as Job;
+  }
+};
+// #endregion

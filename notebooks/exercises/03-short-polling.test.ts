@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Response } from 'node-fetch';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { conditional, fleet, gigabytesADay, myDelay, myLoop, polite } from './03-short-polling.js';
+
+let own: OwnServer;
+beforeAll(async () => {
+  own = await startServer();
+  vi.stubEnv('POLLING_LAB_URL', own.url);
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  await connect();
+}, 60_000);
+afterAll(() => {
+  own.process.kill();
+  vi.unstubAllEnvs();
+});
+
+type Loop = typeof myLoop;
+
+describe('1, conditional', () => {
+  const plain: Loop = async (client, jobUrl, intervalMs) => {
+    for (;;) {
+      const job = (await (await client(jobUrl)).json()) as Awaited<ReturnType<Loop>>;
+      if (job.finishedAt) return job;
+      await sleep(intervalMs);
+    }
+  };
+  const stale: Loop = async (client, jobUrl, intervalMs) => {
+    for (let etag = ''; ; await sleep(intervalMs)) {
+      const response = await client(jobUrl, { headers: etag ? { 'If-None-Match': etag } : {} });
+      etag ||= response.headers.get('etag') ?? '';
+      if (response.status === 304) continue;
+      const job = (await response.json()) as Awaited<ReturnType<Loop>>;
+      if (job.finishedAt) return job;
+    }
+  };
+
+  it('takes the solution that it shows', async () => {
+    expect((await conditional.verdict(myLoop)).text).toMatch(/^✓ Solved\. \d+ of \d+ polls/);
+  });
+  it('sees a loop that never sends If-None-Match', async () => {
+    expect((await conditional.verdict(plain)).text).toMatch(/the server never saw If-None-Match/);
+  });
+  it('sees one that keeps to its first ETag', async () => {
+    expect((await conditional.verdict(stale)).text).toMatch(/send the newest ETag/);
+  });
+  it('sees one that returns nothing', async () => {
+    const nothing = (async () => undefined) as unknown as Loop;
+    expect((await conditional.verdict(nothing)).text).toMatch(/Expected the finished job, got nothing/);
+  });
+});
+
+describe('2, polite', () => {
+  const told = (response: Response) => Number(response.headers.get('retry-after') ?? 1) * 1_000;
+
+  it('takes the solution that it shows', async () => {
+    expect((await polite.verdict(myDelay)).text).toBe('✓ Solved. Never early, and never all at once.');
+  });
+  it.each([
+    ['comes early', () => 500, /too early/],
+    [
+      'has no jitter',
+      (_: number, response: Response) => (Number.isNaN(told(response)) ? 6_000 : told(response)),
+      /all alike/,
+    ],
+    ['does not read dates', (_: number, response: Response) => told(response) * (1 + Math.random() / 4), /gave NaN/],
+    ['waits too long', (_: number, response: Response) => myDelay(0, response) * 3 + 1_000, /more than a quarter/],
+  ])('sees one that %s', async (_name, delay, reason) => {
+    expect((await polite.verdict(delay)).text).toMatch(reason);
+  });
+});
+
+describe('3, a fleet', () => {
+  const bytes = 401;
+  it('takes the solution that it shows', async () => {
+    expect((await fleet(bytes).verdict(gigabytesADay(bytes))).came).toBe('solved');
+  });
+  it('takes one that was rounded', async () => {
+    expect((await fleet(bytes).verdict(Math.round(gigabytesADay(bytes)))).came).toBe('solved');
+  });
+  it.each([
+    ['megabytes', 1_000, /look at the units/],
+    ['an hour', 1 / 24, /look at the units/],
+    ['half', 0.5, /How many polls/],
+  ])('sees an answer that is off by %s', async (_name, factor, reason) => {
+    expect((await fleet(bytes).verdict(gigabytesADay(bytes) * factor)).text).toMatch(reason);
+  });
+});

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { asFresh, myConsumer, myWait, persistent, resumable, timesTheRequests } from './04-long-polling.js';
+
+let own: OwnServer;
+beforeAll(async () => {
+  own = await startServer();
+  vi.stubEnv('POLLING_LAB_URL', own.url);
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  await connect();
+}, 60_000);
+afterAll(() => {
+  own.process.kill();
+  vi.unstubAllEnvs();
+});
+
+describe('1, persistent', () => {
+  type Wait = typeof myWait;
+  /** As the solution, but for one thing. */
+  const variant =
+    ({ most = 3, inARow = true, prefer = true, retriesAnswers = false, quiet = false }): Wait =>
+    async (client, resultUrl, waitS) => {
+      const headers: Record<string, string> = prefer ? { Prefer: `wait=${waitS}` } : {};
+      for (let cuts = 0; ; ) {
+        try {
+          const response = await client(resultUrl, { headers });
+          if (response.status === 200) return await response.json();
+          if (response.status !== 202) throw Object.assign(new Error('refused'), { refused: true });
+          await response.text();
+          if (inARow) cuts = 0;
+          if (!prefer) await sleep(50);
+        } catch (error) {
+          if ((error as { refused?: boolean }).refused && !retriesAnswers) throw error;
+          cuts += 1;
+          if (cuts === most && quiet) return undefined;
+          if (cuts === most) throw error;
+        }
+      }
+    };
+
+  it('takes the solution that it shows', async () => {
+    expect((await persistent.verdict(myWait)).text).toMatch(/^✓ Solved\. 4 cuts survived/);
+  });
+  it('takes another right one', async () => {
+    expect((await persistent.verdict(variant({}))).came).toBe('solved');
+  });
+  it.each([
+    ['throws at the first cut', { most: 1 }, /After 1 cuts, never three in a row, it threw/],
+    ['counts all cuts', { inARow: false }, /never three in a row, it threw/],
+    ['gives up later', { most: 5 }, /asked 5 times: expected 3/],
+    ['polls', { prefer: false }, /no "Prefer: wait"/],
+    ['asks again after a 404', { retriesAnswers: true }, /A 404 is an answer/],
+    ['gives up without a word', { quiet: true }, /as if all were well/],
+  ])('sees one that %s', async (_name, how, reason) => {
+    expect((await persistent.verdict(variant(how))).text).toMatch(reason);
+  });
+});
+
+describe('2, as fresh', () => {
+  const lateMs = 3.4;
+  it('takes the solution that it shows', async () => {
+    expect((await asFresh(lateMs).verdict(timesTheRequests(lateMs))).came).toBe('solved');
+  });
+  it('takes one that was rounded', async () => {
+    expect((await asFresh(lateMs).verdict(Math.round(timesTheRequests(lateMs)))).came).toBe('solved');
+  });
+  it.each([
+    ['seconds for milliseconds', 1 / 1_000, /mixes seconds and milliseconds/],
+    ['an interval equal to the lateness', 2, /late by half its interval/],
+    ['half the lateness as the interval', 4, /not it/],
+    ['another wait', 0.5, /not it/],
+  ])('sees an answer with %s', async (_name, factor, reason) => {
+    expect((await asFresh(lateMs).verdict(timesTheRequests(lateMs) * factor)).text).toMatch(reason);
+  });
+});
+
+describe('3, resumable', () => {
+  type Consumer = typeof myConsumer;
+  const ENDS = ['succeeded', 'failed', 'cancelled'];
+  /** As the solution, but that the cursor moves at another moment. */
+  const moving =
+    (when: 'before' | 'batch' | 'never', reversed = false): Consumer =>
+    async (client, eventsUrl, place, handle) => {
+      const headers = { Accept: 'application/json', Prefer: 'wait=30' };
+      for (;;) {
+        const after = place.cursor ? `?after=${place.cursor}` : '';
+        const response = await client(eventsUrl + after, { headers });
+        const { events, next } = (await response.json()) as {
+          events: Parameters<Parameters<Consumer>[3]>[0][];
+          next: string;
+        };
+        for (const event of reversed ? events.reverse() : events) {
+          if (when === 'before') place.cursor = event.id;
+          await handle(event);
+        }
+        if (when === 'batch') place.cursor = next;
+        if (events.some(({ event }) => ENDS.includes(event))) return;
+      }
+    };
+
+  it('takes the solution that it shows', async () => {
+    expect((await resumable.verdict(myConsumer)).text).toMatch(/^✓ Solved\. Stopped \d+ times/);
+  });
+  it.each([
+    ['moves the cursor too early', moving('before'), /past an event that was not handled/],
+    ['moves it a batch at a time', moving('batch'), /came again/],
+    ['keeps no place', moving('never'), /came again|does it keep its place/],
+    ['has an error of its own', (async () => Promise.reject(new Error('a slip'))) as Consumer, /a slip/],
+    ['does nothing', (async () => {}) as Consumer, /0 of 15 events/],
+  ])('sees one that %s', async (_name, consumer, reason) => {
+    expect((await resumable.verdict(consumer)).text).toMatch(reason);
+  });
+});

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fetch from 'node-fetch';
+import { server } from '../instruments/connect.js';
+import { exercise } from '../instruments/exercise.js';
+import { experiment } from '../instruments/experiment.js';
+import type { Job } from '../instruments/job.js';
+import { number } from '../instruments/table.js';
+
+const FILE = 'notebooks/exercises/04-long-polling.ts';
+
+type Client = typeof fetch;
+type Wait = (client: Client, resultUrl: string, waitS: number) => Promise<unknown>;
+type Place = { cursor: string };
+type LoggedEvent = { id: string; event: string };
+type Handle = (event: LoggedEvent) => Promise<void>;
+type Consumer = (client: Client, eventsUrl: string, place: Place, handle: Handle) => Promise<void>;
+
+async function submit(task: object): Promise<Job> {
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await fetch(`${server().url}/jobs`, { method: 'POST', headers, body: JSON.stringify(task) });
+  return (await response.json()) as Job;
+}
+
+/** How long a check waits for an answer that may never come, in milliseconds. */
+const PATIENCE_MS = 15_000;
+
+async function inTime<T>(work: Promise<T>, otherwise: string): Promise<T> {
+  const over = new AbortController();
+  const late = sleep(PATIENCE_MS, undefined, { signal: over.signal }).then(
+    () => Promise.reject(new Error(otherwise)),
+    () => new Promise<never>(() => {}),
+  );
+  return Promise.race([work, late]).finally(() => over.abort());
+}
+
+/** 1. A long poll that takes a cut for what it mostly is, up to a bound. */
+export const persistent = exercise<Wait>({
+  id: '04-long-polling/1-persistent',
+  async check(wait) {
+    const { url } = server();
+    const task = { kind: 'simulated', durationMs: 1_600, steps: 2 };
+    const job = await submit(task);
+    // Two cuts, an answer, two cuts, an answer: never three in a row.
+    const bumpy = cutting([1, 2, 4, 5]);
+    const result = await inTime(
+      wait(bumpy.client, url + job.links.result, 1),
+      `It did not come to an end in ${PATIENCE_MS / 1_000} s.`,
+    ).catch((error: Error) => {
+      throw new Error(`After ${bumpy.cuts()} cuts, never three in a row, it threw: ${error.message}`);
+    });
+    assert.deepEqual(
+      result,
+      { steps: 2, durationMs: 1_600 },
+      `Expected the result, got ${JSON.stringify(result) ?? 'nothing'}.`,
+    );
+    assert.ok(bumpy.waited(), 'Your requests had no "Prefer: wait": that is a short poll.');
+
+    const dead = cutting('all');
+    const gaveUp = await inTime(
+      wait(dead.client, url + job.links.result, 1).then(no, yes),
+      'With every connection cut it asked for ever: count the cuts in a row.',
+    );
+    assert.ok(gaveUp, 'With every connection cut it returned as if all were well: expected it to throw.');
+    assert.equal(dead.cuts(), 3, `With every connection cut it asked ${dead.cuts()} times: expected 3.`);
+
+    const missing = cutting([]);
+    const accepted = await inTime(
+      wait(missing.client, `${url}/jobs/no-such-job/result`, 1).then(yes, no),
+      'A 404 made it ask for ever.',
+    );
+    assert.ok(!accepted, 'There is no such job (404), and it returned as if all were well: expected it to throw.');
+    assert.equal(missing.asked(), 1, `A 404 is an answer, not a cut, but it asked ${missing.asked()} times.`);
+    return `${bumpy.cuts()} cuts survived, and a dead line given up after ${dead.cuts()}.`;
+  },
+  hint: 'Put only the request itself into try … catch, so that your own throw for a bad status is not caught. Count the cuts in a variable outside the loop, and set it to 0 whenever an answer comes.',
+  solution: { file: FILE, region: 'persistent' },
+});
+
+const [yes, no] = [() => true, () => false];
+
+/** A client whose requests of these numbers, from 1, are cut: they fail as a connection does. */
+function cutting(which: number[] | 'all') {
+  let [asked, cuts, waited] = [0, 0, true];
+  const run = experiment('exercise: survive a cut', fetch);
+  const client = (async (to, init) => {
+    asked += 1;
+    waited &&= /wait=/.test(new Headers((init?.headers ?? {}) as Record<string, string>).get('prefer') ?? '');
+    if (which !== 'all' && !which.includes(asked)) return run.fetch(to, init);
+    cuts += 1;
+    // A loop that never ends must not keep everything else from running.
+    await sleep(1);
+    throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  }) as Client;
+  return { client, asked: () => asked, cuts: () => cuts, waited: () => waited };
+}
+
+/** The solution that is shown, and that a test runs. */
+// #region persistent
+export const myWait: Wait = async (client, resultUrl, waitS) => {
+  const headers = { Prefer: `wait=${waitS}` };
+  for (let cuts = 0; ; ) {
+    const response = await client(resultUrl, { headers }).catch((error: Error) => {
+      cuts += 1;
+      if (cuts === 3) throw error;
+      return null;
+    });
+    if (!response) continue;
+    cuts = 0;
+    if (response.status === 200) return response.json();
+    if (response.status !== 202) throw new Error(await response.text());
+    await response.text();
+  }
+};
+// #endregion
+
+/** 2. What short polling costs that is as fresh, from a lateness that the reader measured, in milliseconds. */
+export const asFresh = (lateMs: number) =>
+  exercise<number>({
+    id: '04-long-polling/2-as-fresh',
+    check(answer) {
+      const right = timesTheRequests(lateMs);
+      const factor = answer / right;
+      const close = (to: number) => Math.abs(factor / to - 1) < 0.02;
+      assert.ok(!close(1 / 1_000) && !close(1_000), `${number(answer)} mixes seconds and milliseconds.`);
+      assert.ok(!close(2), `${number(answer)} is twice as much: the news of a poll is late by half its interval.`);
+      assert.ok(!close(1 / 4), `${number(answer)} is a quarter of it: the interval is twice the lateness.`);
+      assert.ok(close(1), `${number(answer)} is not it. How many requests does each of them send in 30 s?`);
+      return `A poll every ${number(2 * lateMs)} ms: ${number(right)} requests for each long poll.`;
+    },
+    hint: 'Late by half the interval, so the interval is twice the lateness. How many such polls go into 30 s? The long poll sends one.',
+    solution: { file: FILE, region: 'as-fresh' },
+  });
+
+// #region as-fresh
+export const timesTheRequests = (lateMs: number) => {
+  const intervalMs = 2 * lateMs;
+  return 30_000 / intervalMs;
+};
+// #endregion
+
+/** 3. A consumer that goes on where it was, whatever stopped it. */
+export const resumable = exercise<Consumer>({
+  id: '04-long-polling/3-resumable',
+  async check(consumer) {
+    const steps = 12;
+    const job = await submit({ kind: 'simulated', durationMs: 400, steps });
+    const eventsUrl = server().url + job.links.events;
+    const run = experiment('exercise: go on where you were', fetch);
+    const place: Place = { cursor: '' };
+    const handled: LoggedEvent[] = [];
+    const [stopped, lives] = [new Set<string>(), 40];
+    let calls = 0;
+    // Every third event is interrupted, once, and so is every third request.
+    const handle: Handle = async (event) => {
+      await sleep(1);
+      const third = handled.length % 3 === 2 && !stopped.has(event.id);
+      if (third) {
+        stopped.add(event.id);
+        throw new Stopped();
+      }
+      handled.push(event);
+    };
+    const client = (async (to, init) => {
+      calls += 1;
+      if (calls % 3 === 0) throw new Stopped();
+      return run.fetch(to, init);
+    }) as Client;
+    for (let life = 1; ; life++) {
+      assert.ok(life <= lives, `Started ${lives} times it still had not seen the end: does it keep its place?`);
+      const alive = inTime(consumer(client, eventsUrl, place, handle), 'It did not come to an end.');
+      const end = await alive.then(() => true, unlessStopped);
+      if (end) break;
+      const kept = place.cursor === '' || handled.some(({ id }) => id === place.cursor);
+      assert.ok(kept, 'When it was stopped, the cursor was past an event that was not handled: move it afterwards.');
+    }
+    const ids = handled.map(({ id }) => id);
+    const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+    const expected = steps + 3; // queued, started, a progress a step, succeeded
+    assert.equal(twice, undefined, `An event that had been handled came again: move the cursor with each event.`);
+    assert.equal(
+      handled.length,
+      expected,
+      `${handled.length} of ${expected} events were handled when it said that it was done.`,
+    );
+    const order = JSON.stringify(await allIds(eventsUrl)) === JSON.stringify(ids);
+    assert.ok(order, 'All events were handled, but not in their order.');
+    return `Stopped ${stopped.size} times while it handled an event, and nothing was lost or came twice.`;
+  },
+  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty).',
+  solution: { file: FILE, region: 'resumable' },
+});
+
+class Stopped extends Error {
+  override message = 'stopped by the check';
+}
+
+function unlessStopped(error: unknown): false {
+  if (error instanceof Stopped) return false;
+  throw error;
+}
+
+async function allIds(eventsUrl: string): Promise<string[]> {
+  const response = await fetch(eventsUrl, { headers: { Accept: 'application/json' } });
+  return ((await response.json()) as { events: LoggedEvent[] }).events.map(({ id }) => id);
+}
+
+// #region resumable
+export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => {
+  const headers = { Accept: 'application/json', Prefer: 'wait=30' };
+  for (;;) {
+    const after = place.cursor ? `?after=${place.cursor}` : '';
+    const response = await client(eventsUrl + after, { headers });
+    if (!response.ok) throw new Error(await response.text());
+    const { events } = (await response.json()) as { events: LoggedEvent[] };
+    for (const event of events) {
+      await handle(event);
+      place.cursor = event.id;
+      if (['succeeded', 'failed', 'cancelled'].includes(event.event)) return;
+    }
+  }
+};
+// #endregion

@@ -1,0 +1,60 @@
+import { number } from '../table.js';
+import { INK } from '../technique.js';
+import { type Chart, chart, tell } from './chart.js';
+
+interface Bars {
+  /** What was found, as a sentence, computed from the data. */
+  title: string;
+  subtitle?: string;
+  /** What the lengths mean, with the unit. */
+  x: string;
+  /** A bar for each label, of parts that stand one after the other: `{ '200 OK': { request: 215, response: 623 } }`. */
+  parts: Record<string, Record<string, number>>;
+  /** A colour for each part. */
+  colours: Record<string, string>;
+}
+
+/** Lengths to be compared, whole and in parts. */
+export function bars({ title, subtitle, x, parts, colours }: Bars): Chart {
+  const labels = Object.keys(parts);
+  const names = Object.keys(colours);
+  const data = labels.flatMap((label) =>
+    names.map((part, order) => ({ label, part, value: parts[label]?.[part] ?? 0, order })),
+  );
+  const sums = labels.map((label) => {
+    const sum = names.reduce((sum, part) => sum + (parts[label]?.[part] ?? 0), 0);
+    return { label, sum, text: number(sum) };
+  });
+  const y = {
+    field: 'label',
+    type: 'nominal',
+    sort: labels,
+    title: null,
+    axis: { ticks: false, domain: false, labelLimit: 260 },
+  };
+  return chart({
+    title,
+    subtitle,
+    data,
+    numbers: tell(data, ({ label, part, value }) => `${label}, ${part}: ${number(value)}`),
+    body: {
+      height: { step: 44 },
+      encoding: { y },
+      layer: [
+        {
+          mark: { type: 'bar', tooltip: true },
+          encoding: {
+            x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
+            color: { field: 'part', scale: { domain: names, range: Object.values(colours) } },
+            order: { field: 'order' },
+          },
+        },
+        {
+          data: { values: sums },
+          mark: { type: 'text', align: 'left', dx: 5, color: INK.text, fontSize: 12 },
+          encoding: { x: { field: 'sum', type: 'quantitative' }, text: { field: 'text' } },
+        },
+      ],
+    },
+  });
+}

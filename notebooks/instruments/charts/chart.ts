@@ -1,0 +1,89 @@
+import { INK } from '../technique.js';
+
+/** A row of a chart's data. */
+export type Datum = Record<string, string | number | null>;
+
+/** A chart, not yet drawn. */
+export interface Chart {
+  /** What was found, as a sentence, computed from the data. */
+  title: string;
+  /** The chart's numbers in one line, for those who do not see it and for terminals. */
+  text: string;
+  /** The whole Vega-Lite specification. */
+  spec: Record<string, unknown>;
+}
+
+interface Parts {
+  title: string;
+  /** What was held fixed: the pace of a job, an interval, how many clients. */
+  subtitle?: string | undefined;
+  data: Datum[];
+  /** The data in words and numbers; {@link tell} makes it. */
+  numbers: string;
+  /** The Vega-Lite of it: mark and encoding, layers, or a facet. */
+  body: Record<string, unknown>;
+}
+
+/** Tells the data in one line. A long run is cut off after so many. */
+export function tell<D>(data: D[], say: (datum: D) => string, most = 24): string {
+  const more = data.length > most ? [`and ${data.length - most} more`] : [];
+  return [...data.slice(0, most).map(say), ...more].join('; ');
+}
+
+/** Makes a chart in the course's one visual language. */
+export function chart({ title, subtitle, data, numbers, body }: Parts): Chart {
+  const text = `${title}${subtitle ? ` (${subtitle})` : ''}: ${numbers}.`;
+  const spec = {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    description: text,
+    title: { text: wrap(title), ...(subtitle ? { subtitle: wrap(subtitle, 92) } : {}) },
+    data: { values: data },
+    width: 620,
+    ...body,
+    config,
+    usermeta: {
+      embedOptions: { actions: { export: true, source: false, compiled: false, editor: false } },
+    },
+  };
+  return { title, text, spec };
+}
+
+/** Titles are sentences: they are broken before they are cut off. */
+function wrap(text: string, width = 78): string[] {
+  return text.match(new RegExp(`.{1,${width}}(?=\\s|$)|\\S+`, 'g'))?.map((line) => line.trim()) ?? [text];
+}
+
+const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
+const config = {
+  // White on dark pages too: the colours were chosen against it.
+  background: 'white',
+  padding: 8,
+  font,
+  title: {
+    anchor: 'start',
+    fontSize: 15,
+    subtitleFontSize: 12,
+    offset: 10,
+    color: INK.text,
+    subtitleColor: INK.prediction,
+  },
+  axis: {
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 'normal',
+    gridColor: '#EEEEEE',
+    domainColor: '#BBBBBB',
+    labelPadding: 5,
+    tickColor: '#BBBBBB',
+  },
+  legend: { labelFontSize: 12, title: null, orient: 'top', offset: 4 },
+  header: {
+    labelFontSize: 13,
+    labelAnchor: 'start',
+    labelOrient: 'top',
+    labelPadding: 4,
+    title: null,
+  },
+  axisX: { tickCount: 8, labelFlush: false, labelOverlap: true },
+  view: { stroke: null },
+};

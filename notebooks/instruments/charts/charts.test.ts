@@ -1,0 +1,174 @@
+import { describe, expect, it, vi } from 'vitest';
+import { toSvg } from '../draw.js';
+import type { SentRequest } from '../experiment.js';
+import { COLOURS } from '../technique.js';
+import { arrivals } from './arrivals.js';
+import { bars } from './bars.js';
+import { type Chart, tell } from './chart.js';
+import { compared } from './compared.js';
+import { streams } from './streams.js';
+import { tradeoff } from './tradeoff.js';
+import { waterfall } from './waterfall.js';
+
+const start = Date.parse('2026-01-01T00:00:00Z');
+const sent = (i: number): SentRequest => ({
+  technique: i === 0 ? 'submit' : 'short-poll',
+  method: i === 0 ? 'POST' : 'GET',
+  path: '/jobs',
+  sentAt: start + 500 * i,
+  answeredAt: start + 500 * i + 2,
+  endedAt: start + 500 * i + 3,
+  status: i === 0 ? 202 : 200,
+  error: null,
+});
+const rows = Array.from({ length: 9 }, (_, i) => sent(i));
+const job = { createdAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:03.2Z' };
+const dots = (client: number) =>
+  Array.from({ length: 7 }, (_, i) => ({ panel: i % 2 ? 'b' : 'a', client, atMs: 100 * i }));
+
+/** Each chart with the number of its data, and the role that its marks have in the SVG. */
+const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
+  ['a waterfall', waterfall(rows, { title: 'T', job }), 9, 'bar'],
+  ['a waterfall of nothing', waterfall([], { title: 'T' }), 0, 'bar'],
+  ['arrivals of one client', arrivals(dots(1), { title: 'T', technique: 'short-poll', endsMs: 300 }), 7, 'circle'],
+  [
+    'arrivals of many clients',
+    arrivals([...dots(1), ...dots(2)], { title: 'T', technique: 'short-poll' }),
+    14,
+    'circle',
+  ],
+  [
+    'a comparison',
+    compared({
+      title: 'T',
+      x: 'x (ms)',
+      y: 'y',
+      technique: 'short-poll',
+      predict: (x) => 1_000 / x,
+      measured: [100, 200, 400].map((x) => ({ x, y: 1_000 / x })),
+      logX: true,
+    }),
+    3,
+    'point',
+  ],
+  [
+    'a trade-off',
+    tradeoff({
+      title: 'T',
+      x: 'x',
+      y: 'y',
+      technique: 'short-poll',
+      predict: (x) => 9 / x,
+      points: [1, 2, 3].map((x) => ({ label: `p${x}`, family: x < 3 ? 'a' : 'b', x, y: 9 / x })),
+    }),
+    3,
+    'point',
+  ],
+  [
+    'event streams',
+    streams(
+      [
+        {
+          lane: 'a',
+          connections: [
+            { from: start, to: start + 400 },
+            { from: start + 600, to: null },
+          ],
+          arrived: [1, 2, 3].map((i) => ({ at: start + 300 * i, what: 'event' as const })),
+        },
+        { lane: 'b', connections: [], arrived: [{ at: start + 50, what: 'comment' }] },
+        { lane: 'c', connections: [{ from: start, to: start + 1 }], arrived: [{ at: start + 70, what: 'gap' }] },
+      ],
+      { title: 'T', moments: [{ at: start + 450, what: 'killed' }] },
+    ),
+    5,
+    'point',
+  ],
+  [
+    'event streams, as bars',
+    streams(
+      [
+        {
+          lane: 'a',
+          connections: [
+            { from: 0, to: 1 },
+            { from: 2, to: 3 },
+          ],
+          arrived: [],
+        },
+      ],
+      { title: 'T' },
+    ),
+    2,
+    'bar',
+  ],
+  [
+    'a trade-off of one family',
+    tradeoff({ title: 'T', x: 'x', y: 'y', points: [1, 2].map((x) => ({ label: `p${x}`, family: 'a', x, y: x })) }),
+    2,
+    'point',
+  ],
+  [
+    'bars in parts',
+    bars({
+      title: 'T',
+      x: 'bytes',
+      colours: { in: '#56B4E9', out: '#0072B2' },
+      parts: { 200: { in: 100, out: 300 }, 304: { in: 120, out: 100 } },
+    }),
+    4,
+    'bar',
+  ],
+];
+
+const marks = (svg: string, role: string) =>
+  [...svg.matchAll(new RegExp(`role="graphics-symbol" aria-roledescription="${role}"`, 'g'))].length;
+
+describe.each(charts)('%s', (_name, chart, rows, mark) => {
+  it('draws as many marks as there are rows', async () => {
+    expect(marks(await toSvg(chart), mark)).toBe(rows);
+  });
+
+  it('draws without a warning', async () => {
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    await toSvg(chart);
+    expect(warned.mock.calls).toEqual([]);
+    warned.mockRestore();
+  });
+
+  it('is told in words by the SVG itself', async () => {
+    expect(chart.text).toMatch(/^T/);
+    const svg = await toSvg(chart);
+    expect(svg).toContain('aria-label="');
+    expect(JSON.stringify(chart.spec)).not.toMatch(/null,"y"|NaN|Infinity/);
+  });
+});
+
+it('gives a technique its colour', async () => {
+  const svg = await toSvg(waterfall(rows, { title: 'T', job }));
+  expect(svg).toContain(COLOURS['short-poll']);
+  expect(svg).toContain(COLOURS.submit);
+});
+
+it('names the unit on each axis', async () => {
+  expect(await toSvg(waterfall(rows, { title: 'T' }))).toContain('time (s)');
+});
+
+it('breaks a long title, and loses no word of it', () => {
+  const title = 'Of twenty-five clients in step, twenty-five asked within a moment; with jitter, only seven did';
+  const { spec } = waterfall(rows, { title });
+  const lines = (spec.title as { text: string[] }).text;
+  expect(lines.length).toBeGreaterThan(1);
+  expect(lines.join(' ')).toBe(title);
+});
+
+it('tells a long run by its beginning', () => {
+  expect(tell([1, 2, 3, 4], String, 2)).toBe('1; 2; and 2 more');
+});
+
+it("takes its colours from Okabe and Ito's palette, and a grey, and each of them once", () => {
+  const palette = ['#E69F00', '#56B4E9', '#009E73', '#F0E442', '#0072B2', '#D55E00', '#CC79A7', '#767676'];
+  const used = Object.values(COLOURS);
+  expect(used.filter((colour) => !palette.includes(colour))).toEqual([]);
+  expect(new Set(used).size).toBe(used.length);
+});

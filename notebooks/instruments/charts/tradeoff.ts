@@ -1,0 +1,77 @@
+import { number } from '../table.js';
+import { COLOURS, INK, type Technique } from '../technique.js';
+import { type Chart, chart, tell } from './chart.js';
+import { predictionLayer, sampled } from './compared.js';
+
+interface Tradeoff {
+  /** What was found, as a sentence, computed from the data. */
+  title: string;
+  subtitle?: string;
+  /** What the axes mean, with the unit. */
+  x: string;
+  y: string;
+  /** One point for each way of doing it; those of one family share a shape. */
+  points: { label: string; family: string; technique?: Technique; x: number; y: number }[];
+  /** The technique of the points that name none. */
+  technique?: Technique;
+  /** Where the points should lie, as a function of x: a line. */
+  predict?: (x: number) => number;
+}
+
+/** Two costs against each other: whoever is nearer to the lower left corner is better. Both scales are logarithmic. */
+export function tradeoff(parts: Tradeoff): Chart {
+  const { title, subtitle, x, y, technique = 'other', predict } = parts;
+  const points = parts.points.map((point) => ({ technique, ...point }));
+  const families = [...new Set(points.map(({ family }) => family))];
+  const techniques = [...new Set(points.map(({ technique }) => technique))];
+  const colours = techniques.map((name) => COLOURS[name]);
+  const xs = points.map((point) => point.x);
+  const curve = predict ? sampled(predict, Math.min(...xs), Math.max(...xs), true) : [];
+  const axis = { grid: true, tickCount: 6, format: '~s' };
+  const scale = { type: 'log', nice: false };
+  const encoding = {
+    x: { field: 'x', type: 'quantitative', title: x, scale: { ...scale, padding: 56 }, axis },
+    y: { field: 'y', type: 'quantitative', title: y, scale: { ...scale, padding: 24 }, axis },
+  };
+  const dots = {
+    ...encoding,
+    shape: {
+      field: 'family',
+      scale: { domain: families },
+      // The shape's legend has no colour of its own: with one technique it takes that one's.
+      legend:
+        families.length === 1
+          ? null
+          : { symbolFillColor: colours.length === 1 ? colours[0] : INK.quiet, symbolStrokeWidth: 0 },
+    },
+    color: {
+      field: 'technique',
+      scale: { domain: techniques, range: colours },
+      ...(techniques.length === 1 ? { legend: null } : {}),
+    },
+  };
+  // Names of the first family stand below their points, the others above: they may lie close together.
+  const names = (below: boolean) => ({
+    data: { values: points.filter(({ family }) => (family === families[0]) === below) },
+    mark: { type: 'text', fontSize: 12, color: INK.text, dy: below ? 16 : -14 },
+    encoding: { ...encoding, text: { field: 'label' } },
+  });
+  return chart({
+    title,
+    subtitle,
+    data: points,
+    numbers: `${x}, and ${y}: ${tell(points, (point) => `${point.label}: ${number(point.x)} and ${number(point.y)}`)}`,
+    body: {
+      height: 340,
+      layer: [
+        ...(predict ? [predictionLayer(curve, encoding)] : []),
+        {
+          mark: { type: 'point', filled: true, size: 110, opacity: 1, tooltip: true },
+          encoding: dots,
+        },
+        names(true),
+        ...(families.length > 1 ? [names(false)] : []),
+      ],
+    },
+  });
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { warmUp } from './draw.js';
+import { CHECKOUT, startServer } from './own-server.js';
+
+/** A server that answers. */
+export interface Server {
+  /** Where it is, without a slash at the end: `http://127.0.0.1:4321`. */
+  readonly url: string;
+  /** Whose it is: named by POLLING_LAB_URL, this checkout's running one, or this notebook's own. */
+  readonly origin: 'environment' | 'checkout' | 'own';
+}
+
+interface Health {
+  status: string;
+  tokenHash: string;
+}
+
+const WHOSE: Record<Server['origin'], string> = {
+  environment: 'named by POLLING_LAB_URL',
+  checkout: 'the one that runs in this checkout',
+  own: "this notebook's own; it ends with the kernel",
+};
+
+let connected: Server | undefined;
+
+/**
+ * Finds the course's server, or starts one, and says which.
+ *
+ * 1. `POLLING_LAB_URL`, where it is set; it is an error if no server answers there.
+ * 2. The server that runs in this checkout (`npm start`, `npm run server`), known by `.polling-lab/state.json`.
+ * 3. A server of this notebook's own, on a free port, that ends when the kernel does.
+ */
+export async function connect(): Promise<Server> {
+  // Vega's first chart takes ten times as long as the next: not while somebody's requests are timed.
+  const warm = warmUp();
+  if (connected && !(await healthOf(connected.url))) connected = undefined;
+  connected ??= (await fromEnvironment(process.env)) ??
+    (await fromCheckout()) ?? { url: (await startServer()).url, origin: 'own' };
+  await warm;
+  console.log(`Server: ${connected.url} (${WHOSE[connected.origin]})`);
+  return connected;
+}
+
+/** The server that {@link connect} found. */
+export function server(): Server {
+  if (!connected) throw new Error('No server yet: run the cell with connect() first.');
+  return connected;
+}
+
+/** The server that `POLLING_LAB_URL` names, null when it names none. Throws when none answers there. */
+export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | null> {
+  if (!env.POLLING_LAB_URL) return null;
+  const url = env.POLLING_LAB_URL.replace(/\/+$/, '');
+  if (await healthOf(url)) return { url, origin: 'environment' };
+  throw new Error(
+    `POLLING_LAB_URL is ${url}, and no server of this course answers there. ` +
+      'Start one with "npm run server", or unset POLLING_LAB_URL and restart the kernel.',
+  );
+}
+
+/** The server of the state file, null when there is no such file or the server it tells of is gone. */
+export async function fromCheckout(stateFile = join(CHECKOUT, '.polling-lab', 'state.json')): Promise<Server | null> {
+  try {
+    const { url, token } = JSON.parse(await readFile(stateFile, 'utf8')) as {
+      url: string;
+      token: string;
+    };
+    // Another program may have the port by now: only our server knows the hash of this token.
+    const hash = createHash('sha256').update(token).digest('hex');
+    return (await healthOf(url))?.tokenHash === hash ? { url, origin: 'checkout' } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function healthOf(url: string): Promise<Health | null> {
+  try {
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) });
+    const health = (await response.json()) as Health;
+    return response.ok && health.status === 'ok' ? health : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Chart } from './charts/chart.js';
+import { waterfall } from './charts/waterfall.js';
+import { type MimeBundle, newDisplay } from './display.js';
+
+/** How often a live chart is redrawn, in milliseconds: smooth to the eye, and a small part of a core. */
+const FRAME_MS = 200;
+
+/**
+ * Draws a chart: live in JupyterLab, as an SVG on paper, as a line of numbers in a terminal.
+ *
+ * @example await draw(waterfall(run.rows, { title: `${run.rows.length} requests for one answer` }));
+ */
+export async function draw(chart: Chart): Promise<void> {
+  newDisplay().show(await bundleOf(chart));
+}
+
+/**
+ * Redraws a chart in place while work goes on, then leaves the last one standing. Returns what the work came to.
+ *
+ * @param picture makes the chart as things are now; the last one is made with what the work came to.
+ * @param work what is waited for.
+ * @example
+ * const picture = (job = submitted) => waterfall(run.rows, { title: 'so far', job: job });
+ * const done = await live(picture, pollUntilDone(client, jobUrl, 500));
+ */
+export async function live<T>(picture: (result?: T) => Chart, work: Promise<T>): Promise<T> {
+  const display = newDisplay();
+  const over = new AbortController();
+  const stop = () => over.abort();
+  work.then(stop, stop);
+  for (;;) {
+    await sleep(FRAME_MS, undefined, { signal: over.signal }).catch(() => {});
+    if (over.signal.aborted) break;
+    const frame = picture();
+    // Only the picture while it moves: to start a chart anew in the browser for every frame would flicker.
+    display.show(pictureOf(frame, await toSvg(frame)));
+  }
+  // When the work failed, the picture of how far it came is worth keeping.
+  const result = await work.catch(() => undefined);
+  display.show(await bundleOf(picture(result)));
+  return work;
+}
+
+/** Loads Vega and draws a chart of nothing. */
+export async function warmUp(): Promise<void> {
+  await toSvg(waterfall([], { title: '' }));
+}
+
+async function bundleOf(chart: Chart): Promise<MimeBundle> {
+  return {
+    'application/vnd.vegalite.v5+json': chart.spec,
+    ...pictureOf(chart, await toSvg(chart)),
+  };
+}
+
+const pictureOf = (chart: Chart, svg: string): MimeBundle => ({
+  'image/svg+xml': svg,
+  'text/plain': chart.text,
+  metadata: { 'image/svg+xml': { alt: chart.text } },
+});
+
+/**
+ * The two functions of Vega that are used, typed by hand: the types of Vega-Lite are so large that the kernel
+ * would compile them for two seconds before the first cell.
+ */
+interface VegaLite {
+  compile(spec: unknown): { spec: unknown };
+}
+interface Vega {
+  parse(spec: unknown): unknown;
+  View: new (runtime: unknown, options: { renderer: 'none' }) => { toSVG(): Promise<string>; finalize(): unknown };
+}
+
+/** The chart as an SVG, drawn by the very versions that JupyterLab bundles. */
+export async function toSvg(chart: Chart): Promise<string> {
+  const { compile }: VegaLite = require('vega-lite');
+  const { parse, View }: Vega = require('vega');
+  const view = new View(parse(compile(chart.spec).spec), { renderer: 'none' });
+  const svg = await view.toSVG();
+  view.finalize();
+  return svg;
+}

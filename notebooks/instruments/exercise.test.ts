@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { exercise, solvedAt } from './exercise.js';
+
+let memory: string;
+beforeAll(async () => {
+  memory = await mkdtemp(join(tmpdir(), 'polling-lab-test-'));
+});
+afterAll(() => rm(memory, { recursive: true }));
+
+const make = (id: string) =>
+  exercise<number>(
+    {
+      id,
+      check: (answer) => {
+        assert.equal(answer, 42, `Expected 42, got ${answer}.\nand more that is not for a reader`);
+        return 'Well done.';
+      },
+      hint: 'Six times seven.',
+      solution: { file: 'notebooks/exercises/03-short-polling.ts', region: 'fleet' },
+    },
+    memory,
+  );
+
+it('tries nothing until there is an answer', async () => {
+  expect(await make('a/1').verdict(null)).toMatchObject({ came: 'not attempted' });
+  expect(await solvedAt('a/1', memory)).toBeNull();
+});
+
+it('says in one line why an answer is wrong, and remembers nothing', async () => {
+  expect(await make('a/2').verdict(41)).toEqual({
+    came: 'not yet',
+    text: '✗ Not yet. Expected 42, got 41.',
+  });
+  expect(await solvedAt('a/2', memory)).toBeNull();
+});
+
+it('remembers what was solved, across sessions', async () => {
+  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
+  await make('a/3').check(42);
+  expect(print).toHaveBeenCalledWith('✓ Solved. Well done.');
+  print.mockRestore();
+  const { came, text } = await make('a/3').verdict(null);
+  expect(came).toBe('not attempted');
+  expect(text).toContain(`You solved it on ${new Date().toISOString().slice(0, 4)}`);
+});
+
+it('takes an answer that throws something odd as not yet', async () => {
+  const odd = exercise<() => void>(
+    {
+      id: 'a/4',
+      check: (answer) => String(answer()),
+      hint: '',
+      solution: { file: '', region: '' },
+    },
+    memory,
+  );
+  const verdict = await odd.verdict(() => {
+    throw 'a string';
+  });
+  expect(verdict.text).toBe('✗ Not yet. a string');
+});

@@ -1,0 +1,19 @@
+/**
+ * The instruments of the course: what a cell needs to reach the server, to record, to compare and to draw.
+ * What is taught stands in the cells themselves.
+ */
+export { arrivals } from './charts/arrivals.js';
+export { bars } from './charts/bars.js';
+export { compared } from './charts/compared.js';
+export { type Arrived, type Mark, type StreamRun, streamRun, streams } from './charts/streams.js';
+export { tradeoff } from './charts/tradeoff.js';
+export { waterfall } from './charts/waterfall.js';
+export { connect } from './connect.js';
+export { draw, live } from './draw.js';
+export { experiment } from './experiment.js';
+export type { Job, Video } from './job.js';
+export { type LedgerRow, ledger, witnesses } from './ledger.js';
+export { type OwnServer, startServer } from './own-server.js';
+export { predict } from './prediction.js';
+export { showSource } from './source.js';
+export { table } from './table.js';

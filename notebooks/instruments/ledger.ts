@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { server } from './connect.js';
+import type { Experiment } from './experiment.js';
+import { table } from './table.js';
+import type { Technique } from './technique.js';
+
+/** A request as the server's ledger has it. Times are RFC 3339, in UTC. */
+export interface LedgerRow {
+  method: string;
+  route: string;
+  experiment: string | null;
+  technique: Technique;
+  status: number | null;
+  arrivedAt: string;
+  /** When the head of the response went out; null while the request is held. */
+  answeredAt: string | null;
+  /** When the response was over; null while it is open. */
+  endedAt: string | null;
+  /** Bytes on the connection, heads and framing included. */
+  bytesIn: number;
+  bytesOut: number;
+  /** How many events were sent on it. */
+  events: number;
+  /** Which TCP connection it came on. */
+  connection: number;
+  protocol: string;
+}
+
+export interface Totals {
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
+  events: number;
+  open: number;
+}
+
+/** What the server saw of an experiment: a row a request, and sums for each technique. */
+export interface Ledger {
+  requests: LedgerRow[];
+  totals: Record<Technique, Totals>;
+}
+
+/** How long to wait for the last bytes to be booked, in milliseconds. */
+const SETTLE_MS = 5_000;
+
+/**
+ * Reads what the server's ledger says of an experiment. Requests that the client has answered are waited
+ * for until they are booked; those that are still open stay open in it.
+ */
+export async function ledger(run: Pick<Experiment<unknown>, 'name' | 'rows'>, url = server().url): Promise<Ledger> {
+  const open = run.rows.filter((row) => row.endedAt === null).length;
+  const until = Date.now() + SETTLE_MS;
+  for (;;) {
+    const seen = await read(run.name, url);
+    const unsettled = seen.requests.filter((row) => row.endedAt === null).length;
+    if (unsettled <= open || Date.now() > until) return seen;
+    await sleep(20);
+  }
+}
+
+/**
+ * Hears both witnesses: what the client counted, and what the server's ledger counted, for each technique.
+ * Shows them side by side, and throws if they differ by a single request. Returns what the ledger says.
+ */
+export async function witnesses(run: Pick<Experiment<unknown>, 'name' | 'rows'>, url = server().url): Promise<Ledger> {
+  const seen = await ledger(run, url);
+  const counts = tally(run, seen);
+  table(
+    counts.map(({ technique, client, ledger }) => ({
+      technique,
+      'client sent': client,
+      'ledger saw': ledger,
+    })),
+  );
+  const differ = counts.find(({ client, ledger }) => client !== ledger);
+  if (!differ) return seen;
+  const { technique, client, ledger: saw } = differ;
+  throw new Error(
+    `The witnesses disagree about ${technique}: the client sent ${client} requests, the ledger saw ${saw}. ` +
+      'Was one sent past the recorded fetch, or one lost?',
+  );
+}
+
+function tally(run: Pick<Experiment<unknown>, 'rows'>, seen: Ledger) {
+  const techniques = Object.keys(seen.totals) as Technique[];
+  return techniques
+    .map((technique) => ({
+      technique,
+      client: run.rows.filter((row) => row.technique === technique).length,
+      ledger: seen.totals[technique].requests,
+    }))
+    .filter(({ client, ledger }) => client + ledger > 0);
+}
+
+async function read(name: string, url: string): Promise<Ledger> {
+  const response = await fetch(`${url}/traffic?experiment=${encodeURIComponent(name)}`);
+  if (!response.ok) throw new Error(`The ledger could not be read: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Ledger;
+}

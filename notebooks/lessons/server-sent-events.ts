@@ -1,0 +1,112 @@
+/**
+ * What notebook 05 teaches and later notebooks use again. Each region is the cell of that notebook with the
+ * same id, word for word but for `export`; `lessons.test.ts` holds them equal.
+ */
+import { ReadableStream } from 'node:stream/web';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FetchLike } from 'eventsource';
+import type { Job } from '../instruments/job.js';
+import type { Client } from './short-polling.js';
+
+// The notebook: 05-server-sent-events.ipynb
+
+// #region submit
+export async function submit(client: Client, jobsUrl: string, task: object): Promise<Job> {
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task) });
+  if (response.status !== 202) throw new Error(await response.text());
+  return (await response.json()) as Job;
+}
+
+export const simulated = (durationMs: number, steps: number) => ({ kind: 'simulated', durationMs, steps });
+// #endregion
+
+// #region lines-of
+export type Bytes = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+export async function* linesOf(body: Bytes): AsyncIterable<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const bytes of body) {
+    // A CR at the very end may be half of a CRLF: it waits for what comes.
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+// #endregion
+
+// #region stream-event
+export interface StreamEvent {
+  event: string;
+  data: string;
+  id: string;
+}
+export interface Place {
+  id: string;
+  retryMs: number;
+}
+// #endregion
+
+// #region read-events
+export async function* readEvents(body: Bytes, place: Place = { id: '', retryMs: 3_000 }): AsyncGenerator<StreamEvent> {
+  let [event, data, id] = ['', [] as string[], place.id];
+  for await (const line of linesOf(body)) {
+    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line) as unknown as [string, string, string];
+    if (field === 'data') data.push(value);
+    if (field === 'event') event = value;
+    if (field === 'id' && !value.includes('\0')) id = value;
+    if (field === 'retry' && /^\d+$/.test(value)) place.retryMs = Number(value);
+    if (line !== '') continue;
+    place.id = id;
+    if (data.length > 0) yield { event: event || 'message', data: data.join('\n'), id };
+    [event, data] = ['', []];
+  }
+}
+// #endregion
+
+// #region read-stream
+export async function* readStream(
+  client: Client,
+  streamUrl: string,
+  signal = AbortSignal.timeout(60_000),
+): AsyncGenerator<StreamEvent> {
+  const response = await client(streamUrl, { headers: { Accept: 'text/event-stream' }, signal });
+  if (response.status !== 200) throw new Error(await response.text());
+  yield* readEvents(response.body as AsyncIterable<Uint8Array>);
+}
+
+export const isFinal = (event: string) => ['succeeded', 'failed', 'cancelled'].includes(event);
+// #endregion
+
+// #region adapter
+export const over =
+  (client: Client): FetchLike =>
+  async (input, { headers, signal }) => {
+    const response = await client(String(input), { headers, signal });
+    const { status, redirected, headers: got } = response;
+    const body = ReadableStream.from(response.body as AsyncIterable<Uint8Array>);
+    return { status, redirected, url: response.url, headers: got, body };
+  };
+// #endregion
+
+// #region read-resumed
+export async function* readResumed(
+  client: Client,
+  streamUrl: string,
+  signal = AbortSignal.timeout(60_000),
+  place: Place = { id: '', retryMs: 3_000 },
+): AsyncGenerator<StreamEvent> {
+  for (; ; await sleep(place.retryMs, undefined, { signal })) {
+    try {
+      const headers = { Accept: 'text/event-stream', ...(place.id && { 'Last-Event-ID': place.id }) };
+      const response = await client(streamUrl, { headers, signal });
+      const type = response.headers.get('content-type') ?? '';
+      if (response.status !== 200 || !type.startsWith('text/event-stream')) return;
+      yield* readEvents(response.body as AsyncIterable<Uint8Array>, place);
+    } catch {
+      signal.throwIfAborted(); // we gave up; anything else was the connection
+    }
+  }
+}
+// #endregion
