@@ -1,0 +1,73 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { checkout } from '../setup/paths.mjs';
+import { inSeconds } from '../setup/set-up.mjs';
+import { start } from '../shared/child.mjs';
+import { checkOutputs } from './notebooks.js';
+
+export interface CheckResult {
+  name: string;
+  ok: boolean;
+  /** What is wrong, as the tool says it. */
+  said: string;
+  ms: number;
+}
+
+interface Check {
+  name: string;
+  run: (fix: boolean) => Promise<{ ok: boolean; said: string }>;
+}
+
+const require = createRequire(import.meta.url);
+const cache = (name: string) => join(checkout, '.polling-lab', 'check', `${name}.tsbuildinfo`);
+const tsc = (compiler: string, project: string, name: string) => [
+  require.resolve(compiler),
+  ...['--project', project, '--noEmit', '--incremental', '--tsBuildInfoFile', cache(name)],
+];
+
+/** A check that is a program: it fails where the program does. */
+function program(name: string, args: string[] | ((fix: boolean) => string[])): Check {
+  const run = async (fix: boolean) => {
+    const given = typeof args === 'function' ? args(fix) : args;
+    const child = start(process.execPath, given, { cwd: checkout });
+    const { code } = await child.ended;
+    return { ok: code === 0, said: child.said() };
+  };
+  return { name, run };
+}
+
+const biome = join(checkout, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
+const cells = join(checkout, 'scripts', 'runner', 'check-cells.ts');
+
+const checks: Check[] = [
+  program('lint and format', (fix) => [biome, 'check', '--error-on-warnings', ...(fix ? ['--write'] : [])]),
+  program('types of server and scripts', tsc('typescript/bin/tsc', '.', 'root')),
+  // What cells import is compiled by tslab, so its own compiler is the one to please.
+  program('types of what cells import', tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks', 'notebooks')),
+  program('types of the cells', ['--import', 'tsx', cells]),
+  {
+    name: 'notebooks without outputs',
+    run: async (fix) => {
+      const problems = await checkOutputs(checkout, fix);
+      return { ok: problems.length === 0, said: problems.map((line) => `${line}\n`).join('') };
+    },
+  },
+];
+
+/** Runs every check, two at a time; `say` hears of each as it ends. */
+export async function runChecks(fix: boolean, say: (line: string) => void): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  const waiting = [...checks];
+  const worker = async () => {
+    for (let check = waiting.shift(); check; check = waiting.shift()) {
+      const began = performance.now();
+      const { ok, said } = await check.run(fix);
+      const ms = performance.now() - began;
+      results.push({ name: check.name, ok, said, ms });
+      say(`${ok ? '✓' : '✗'} ${check.name}  ${inSeconds(ms)}`);
+      if (!ok) say(said.trimEnd().replace(/^/gm, '  '));
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return results;
+}

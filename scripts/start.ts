@@ -1,0 +1,137 @@
+// `npm start`: the course's server in the background, and JupyterLab on the course.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { whenOrphaned } from './runner/orphan.js';
+import { lock } from './setup/lock.mjs';
+import { checkout, pathsOf } from './setup/paths.mjs';
+import type { Running } from './shared/child.mjs';
+import { readFlags, readPort } from './shared/flags.mjs';
+import { Problem } from './shared/problem.mjs';
+import { whole } from './shared/whole.mjs';
+import { openBrowser } from './start/browser.js';
+import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
+import { chooseNotebook } from './start/notebook.js';
+import { runningServer, startServer } from './start/server.js';
+
+const HELP = `npm start -- [flags]
+
+Installs what is missing, starts the course's server in the background, and opens JupyterLab on the
+course. Ctrl-C stops both. While it runs, "npm start" again opens the same JupyterLab.
+
+  --notebook N      the notebook to open, by its number (the first)
+  --port PORT       the server's port (4321, or the next free one)
+  --lab-port PORT   JupyterLab's port (8888, or the next free one)
+  --no-open         open no browser
+  -h, --help
+`;
+
+const DEFAULT_PORT = 4321;
+const DEFAULT_LAB_PORT = 8888;
+
+const paths = pathsOf(checkout);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+function announce(lab: Lab, serverUrl: string, notebook: string, open: boolean): void {
+  const url = notebookUrl(lab, notebook);
+  say(`\n  JupyterLab  ${url}\n  Server      ${serverUrl}\n`);
+  if (open) openBrowser(url);
+}
+
+/** A port that was asked for and is taken is an error, told before anything is started. */
+async function mustBeFree(flag: string, port: number | undefined): Promise<void> {
+  if (!port) return;
+  const probe = createServer();
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', reject).listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  }).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'EADDRINUSE' ? 'is taken' : `cannot be used (${error.code})`;
+    throw new Problem(`Port ${port} ${why}. Name another with ${flag}, or leave it out to get a free one.`);
+  });
+}
+
+function givesWay(what: string, wanted: number, asked: unknown, url: string): void {
+  const got = Number(new URL(url).port);
+  if (asked === undefined && got !== wanted) say(`Port ${wanted} is taken: ${what} is on port ${got}.`);
+}
+
+const lastWords = (log: string) => readFileSync(log, 'utf8').slice(-4_000);
+
+await whole(async (signal) => {
+  const flags = readFlags(HELP, {
+    notebook: { type: 'string' },
+    port: { type: 'string' },
+    'lab-port': { type: 'string' },
+    'no-open': { type: 'boolean', default: false },
+  });
+  const port = readPort('--port', flags.port);
+  const labPort = readPort('--lab-port', flags['lab-port']);
+  const notebook = chooseNotebook(checkout, flags.notebook);
+  mkdirSync(paths.own, { recursive: true });
+
+  // Two at once: the second waits until the first is up, and opens that.
+  const held = await lock(
+    join(paths.own, 'start.lock'),
+    () => say('Another "npm start" is under way here: waiting for it.'),
+    signal,
+  );
+  const children: Running[] = [];
+  const stopped = new Promise<'signal'>((resolve) => signal.addEventListener('abort', () => resolve('signal')));
+  try {
+    const there = await runningLab(paths);
+    if (there) {
+      say('Polling Lab is running already in this folder.');
+      announce(there, (await runningServer(paths)) ?? 'not running', notebook, !flags['no-open']);
+      return 0;
+    }
+    await mustBeFree('--port', port);
+    await mustBeFree('--lab-port', labPort);
+    sweepRuntime(paths);
+
+    // JupyterLab takes longest, so it goes first; it is told the server's URL when that is known.
+    const lab = startLab(paths, { port: labPort, notebook });
+    children.push(lab);
+    const existing = await runningServer(paths);
+    const server = existing ? null : startServer(paths, port);
+    if (server) children.push(server);
+    const up = async () => {
+      const serverUrl = existing ?? (await server!.ready);
+      return { serverUrl, info: await lab.tell(serverUrl) };
+    };
+    const ready = await Promise.race([up(), stopped]);
+    held.release();
+    if (ready === 'signal') return;
+
+    const { serverUrl, info } = ready;
+    if (existing) say('The server of this folder was running already; it stays when this ends.');
+    else givesWay('the server', DEFAULT_PORT, port ?? process.env.PORT, serverUrl);
+    givesWay('JupyterLab', DEFAULT_LAB_PORT, labPort, info.url);
+    announce(info, serverUrl, notebook, !flags['no-open']);
+    say('Ctrl-C stops both.');
+
+    const orphaned = new Promise<'orphaned'>((resolve) => whenOrphaned(() => resolve('orphaned')));
+    const ends = [
+      stopped,
+      orphaned,
+      lab.ended.then(({ code }) => (code === 0 ? 'closed' : 'lab')),
+      ...(server ? [server.ended.then(() => 'server' as const)] : []),
+    ] as const;
+    switch (await Promise.race(ends)) {
+      case 'signal':
+        say('\nStopping.');
+        return 0;
+      case 'closed':
+        say('JupyterLab was shut down: stopping the server.');
+        return 0;
+      case 'lab':
+        throw new Problem('JupyterLab ended by itself.', { exitCode: 1, details: lastWords(paths.labLog) });
+      case 'server':
+        throw new Problem('The server ended by itself.', { exitCode: 1, details: lastWords(paths.serverLog) });
+      default:
+        return 1; // nobody is left to tell
+    }
+  } finally {
+    held.release();
+    await Promise.all(children.map((child) => child.stop()));
+  }
+});

@@ -1,0 +1,22 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The program that opens a file or a page on this machine's desktop; null where there is no desktop. */
+export function opener(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string | null {
+  const onPath = (name: string) =>
+    (env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, name)));
+  if (platform === 'darwin') return 'open';
+  if (env.WSL_DISTRO_NAME && onPath('wslview')) return 'wslview';
+  return (env.DISPLAY || env.WAYLAND_DISPLAY) && onPath('xdg-open') ? 'xdg-open' : null;
+}
+
+/** Opens a page in the person's browser, where there is a desktop. A browser that does not come is no error: the URL was printed. */
+export function openBrowser(page: string): boolean {
+  const command = opener(process.platform, process.env);
+  if (!command) return false;
+  spawn(command, [page], { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref();
+  return true;
+}

@@ -1,0 +1,39 @@
+"""Runs JupyterLab for as long as standard input is open.
+
+Whoever starts this holds the other end of the pipe: JupyterLab cannot outlive it, however it ends.
+The first line is the URL of the course's server, which is started meanwhile: importing JupyterLab
+takes longer than starting that.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+SHUTDOWN_SECONDS = 5
+
+from jupyterlab.labapp import main  # noqa: E402
+
+
+def read_line() -> str:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            sys.exit(1)
+        line += byte
+    return line.decode().strip()
+
+
+def end_with_stdin() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)  # JupyterLab shuts its kernels down
+    time.sleep(SHUTDOWN_SECONDS)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+os.environ["POLLING_LAB_URL"] = read_line()
+threading.Thread(target=end_with_stdin, daemon=True).start()
+sys.exit(main())

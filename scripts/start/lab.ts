@@ -1,0 +1,144 @@
+import { mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Paths } from '../setup/paths.mjs';
+import { writeWhole } from '../setup/stamp.mjs';
+import { type Running, start } from '../shared/child.mjs';
+import { Problem } from '../shared/problem.mjs';
+
+const READY_MS = 120_000;
+const LOOK_MS = 25;
+
+/** A JupyterLab that runs, as `.polling-lab/lab.json` tells of it. */
+export interface Lab {
+  /** With a slash at the end. */
+  url: string;
+  token: string;
+  port: number;
+  pid: number;
+}
+
+export interface LabOptions {
+  port: number | undefined;
+  /** The notebook to open, from the checkout's root. */
+  notebook: string;
+}
+
+/** The JupyterLab that already runs in this checkout; null when none does. */
+export async function runningLab(paths: Paths): Promise<Lab | null> {
+  try {
+    const lab = JSON.parse(readFileSync(paths.lab, 'utf8')) as Lab;
+    return (await answers(lab)) ? lab : null;
+  } catch {
+    return null;
+  }
+}
+
+async function answers({ url, token }: Lab): Promise<boolean> {
+  const headers = { Authorization: `token ${token}` };
+  const asked = fetch(`${url}api/status`, { headers, signal: AbortSignal.timeout(5_000) });
+  return asked.then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+/**
+ * Starts JupyterLab, which ends when this process does. It waits, its imports done, to be told the
+ * server's URL: `tell`.
+ */
+export function startLab(paths: Paths, options: LabOptions): Running & { tell(serverUrl: string): Promise<Lab> } {
+  const runtime = join(paths.jupyter, 'runtime');
+  const log = openSync(paths.labLog, 'w');
+  const script = join(import.meta.dirname, 'lab.py');
+  const child = start(paths.python, [script, ...labFlags(paths, options)], {
+    cwd: paths.root,
+    env: labEnvironment(paths, runtime),
+    stdio: ['pipe', log, log],
+  });
+  const tell = async (serverUrl: string): Promise<Lab> => {
+    child.process.stdin!.write(`${serverUrl}\n`);
+    // Jupyter writes this file just before it listens, so it is asked as well.
+    const file = join(runtime, `jpserver-${child.process.pid}.json`);
+    let over = false;
+    const ended = child.ended.then(() => {
+      over = true;
+      const details = readFileSync(paths.labLog, 'utf8');
+      throw new Problem('JupyterLab could not start.', { exitCode: 1, details });
+    });
+    const listening = async () => {
+      const began = performance.now();
+      while (!over && performance.now() - began < READY_MS) {
+        const lab = readInfo(file);
+        if (lab && (await answers(lab))) return lab;
+        await sleep(LOOK_MS);
+      }
+      throw new Problem(`JupyterLab was not ready after ${READY_MS / 1_000} s. ${paths.labLog} says more.`, {
+        exitCode: 1,
+      });
+    };
+    const lab = await Promise.race([ended, listening()]);
+    writeWhole(paths.lab, `${JSON.stringify(lab)}\n`);
+    void child.ended.then(() => rmSync(paths.lab, { force: true }));
+    return lab;
+  };
+  return { ...child, tell };
+}
+
+function readInfo(file: string): Lab | null {
+  try {
+    const { url, token, port, pid } = JSON.parse(readFileSync(file, 'utf8')) as Lab;
+    return { url, token, port, pid };
+  } catch {
+    return null; // not there, or half written
+  }
+}
+
+/** Where a notebook is in a running Lab; the token lets a browser in that was never there. */
+export function notebookUrl({ url, token }: Lab, notebook: string): string {
+  const path = notebook.split('/').map(encodeURIComponent).join('/');
+  return `${url}lab/tree/${path}?token=${token}`;
+}
+
+function labFlags(paths: Paths, { port, notebook }: LabOptions): string[] {
+  const asked = port === undefined ? [] : [`--ServerApp.port=${port}`, '--ServerApp.port_retries=0'];
+  return [
+    `--ServerApp.root_dir=${paths.root}`,
+    `--LabApp.default_url=/lab/tree/${notebook.split('/').map(encodeURIComponent).join('/')}`,
+    '--ServerApp.ip=127.0.0.1',
+    ...asked,
+    '--ServerApp.open_browser=False', // `openBrowser` does, when the page is there to be seen
+    '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
+    '--LabApp.extension_manager=readonly',
+    ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
+  ];
+}
+
+/** All that Jupyter keeps, it keeps inside the checkout; what a person has set up elsewhere stays out. */
+function labEnvironment(paths: Paths, runtime: string): NodeJS.ProcessEnv {
+  const foreign = /^(npm_|JUPYTER_(PATH|CONFIG_PATH)$|PYTHON(HOME|PATH|STARTUP)$|VIRTUAL_ENV$)/;
+  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return {
+    ...Object.fromEntries(inherited),
+    PATH: `${join(paths.venv, 'bin')}:${process.env.PATH}`,
+    VIRTUAL_ENV: paths.venv,
+    JUPYTER_CONFIG_DIR: join(paths.jupyter, 'config'),
+    JUPYTER_DATA_DIR: join(paths.jupyter, 'data'),
+    JUPYTER_RUNTIME_DIR: runtime,
+    JUPYTERLAB_SETTINGS_DIR: join(paths.jupyter, 'settings'),
+    JUPYTERLAB_WORKSPACES_DIR: join(paths.jupyter, 'workspaces'),
+    JUPYTER_PREFER_ENV_PATH: '1',
+    IPYTHONDIR: join(paths.jupyter, 'ipython'),
+    PYTHONUNBUFFERED: '1',
+  };
+}
+
+/** Removes what servers that were killed left behind. The cookie secret stays: a tab left open works on. */
+export function sweepRuntime(paths: Paths): void {
+  const runtime = join(paths.jupyter, 'runtime');
+  mkdirSync(runtime, { recursive: true });
+  for (const name of readdirSync(runtime)) {
+    if (/^(jpserver|kernel)-/.test(name)) rmSync(join(runtime, name), { force: true });
+  }
+  rmSync(paths.lab, { force: true });
+}

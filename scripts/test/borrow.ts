@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { checkout, type Paths, pathsOf } from '../setup/paths.mjs';
+import { stamp } from '../setup/stamp.mjs';
+import { environmentPrint } from '../setup/steps.mjs';
+
+/**
+ * A copy of this checkout, as it is now, in a folder whose path has a space and an accent. It borrows what
+ * is installed here, so that it is there in a moment; set-up finds it up to date but for the kernelspec,
+ * which it writes for the copy's own path.
+ */
+export function borrowedCheckout(): Paths & { remove: () => void } {
+  const parent = realpathSync(mkdtempSync(join(tmpdir(), 'polling-lab-copy-')));
+  const here = pathsOf(checkout);
+  const there = pathsOf(join(parent, 'Übung mit Leerzeichen'));
+  const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: here.root,
+  });
+  for (const file of files.toString().split('\0').filter(Boolean)) {
+    try {
+      cpSync(join(here.root, file), join(there.root, file));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // deleted, not yet committed
+    }
+  }
+  symlinkSync(here.nodeModules, there.nodeModules);
+  borrowVenv(here, there);
+  return { ...there, remove: () => rmSync(parent, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) };
+}
+
+function borrowVenv(here: Paths, there: Paths): void {
+  execFileSync(realpathSync(here.python), ['-I', '-m', 'venv', '--without-pip', there.venv]);
+  const sitePackages = (python: string) =>
+    execFileSync(python, ['-I', '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], {
+      encoding: 'utf8',
+    }).trim();
+  writeFileSync(join(sitePackages(there.python), 'borrowed.pth'), `${sitePackages(here.python)}\n`);
+  const share = join('share', 'jupyter');
+  mkdirSync(join(there.venv, share), { recursive: true });
+  for (const name of readdirSync(join(here.venv, share))) {
+    if (name !== 'kernels') symlinkSync(join(here.venv, share, name), join(there.venv, share, name));
+  }
+  symlinkSync(join(here.venv, 'etc'), join(there.venv, 'etc')); // which of its parts JupyterLab loads
+  writeFileSync(join(there.venv, 'bin', 'jupyter-lab'), ''); // set-up looks whether it is there
+  mkdirSync(dirname(there.stamps), { recursive: true });
+  stamp(join(there.stamps, 'python'), environmentPrint(there));
+}
