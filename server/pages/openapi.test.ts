@@ -1,72 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import { type Answer, newExperiment, type RequestOptions } from '../conformance/client.js';
+import { Description, type Operation } from '../conformance/description.js';
 import { withSettings } from '../conformance/server.js';
 import { routes } from '../routes/index.js';
 
-interface Media {
-  schema: object;
-}
-interface Described {
-  headers?: Record<string, { required?: boolean; schema: object }>;
-  content?: Record<string, Media>;
-  links?: Record<string, { operationId: string; parameters: Record<string, string> }>;
-}
-interface Operation {
-  operationId: string;
-  summary: string;
-  parameters: { name: string; in: string; required?: boolean; schema: object }[];
-  requestBody?: { content: Record<string, Media> };
-  responses: Record<string, Described>;
-}
-interface Document {
-  openapi: string;
-  paths: Record<string, Record<string, Operation>>;
-  components: Record<string, Record<string, unknown>>;
-}
-
 const text = readFileSync(new URL('./openapi.json', import.meta.url), 'utf8');
-const source = JSON.parse(text) as Document;
-/** With every reference but those to schemas (which may be recursive) replaced by what it names. */
-const document = resolve(source) as Document;
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({
-    path,
-    method: method.toUpperCase(),
-    operation,
-  })),
-);
-
-function resolve(node: unknown): unknown {
-  if (typeof node !== 'object' || node === null) return node;
-  if (Array.isArray(node)) return node.map(resolve);
-  const { $ref } = node as { $ref?: string };
-  const [, kind = '', name = ''] = /^#\/components\/(\w+)\/([\w-]+)$/.exec($ref ?? '') ?? [];
-  if ($ref === undefined || kind === 'schemas') {
-    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, resolve(value)]));
-  }
-  return resolve(source.components[kind]?.[name]);
-}
-
-/** A validator of a schema. Members that it does not tell of are faults, unless it says that there may be more. */
-function validator(schema: object): z.ZodType {
-  const definitions = source.components.schemas;
-  const whole = JSON.stringify({ ...schema, $defs: definitions });
-  const local = whole.replaceAll('#/components/schemas/', '#/$defs/');
-  return z.fromJSONSchema(closed(JSON.parse(local)) as z.core.JSONSchema.JSONSchema);
-}
+const description = new Description(text);
+const { source, document, operations } = description;
+const validator = (schema: object) => description.validator(schema);
 
 const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-
-function closed(node: unknown): unknown {
-  if (typeof node !== 'object' || node === null || Array.isArray(node)) {
-    return Array.isArray(node) ? node.map(closed) : node;
-  }
-  const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, closed(value)]));
-  const isObject = copy.type === 'object' && 'properties' in copy;
-  return isObject && !('additionalProperties' in copy) ? { ...copy, additionalProperties: false } : copy;
-}
 
 describe('the document', () => {
   test('describes every route and method there is, and nothing else', () => {
@@ -133,30 +77,10 @@ const unseen = (operation: Operation) => [
   ...(['submitJob', 'cancelJob', 'progressJob', 'finishJob'].includes(operation.operationId) ? ['503'] : []),
 ];
 
-/** Checks an answer against the description: status, headers, type and body. */
+/** Checks an answer against the description, and notes that it has been seen. */
 function expectDescribed(method: string, route: string, answer: Answer): void {
-  const { operation } = operations.find((each) => each.method === method && each.path === route)!;
-  const where = `${method} ${route} ${answer.status} ${answer.text.slice(0, 300)}`;
-  const described = operation.responses[answer.status];
-  expect(described, where).toBeDefined();
-  seen.add(`${operation.operationId} ${answer.status}`);
-  for (const [name, { required, schema }] of Object.entries(described?.headers ?? {})) {
-    const value = answer.headers[name.toLowerCase()];
-    if (required) expect(value, `${name} of ${where}`).toBeDefined();
-    if (value === undefined) continue;
-    const { type } = schema as { type?: string };
-    const told = type === 'integer' ? Number(value) : value;
-    expect(validator(schema).safeParse(told).error, `${name} of ${where}`).toBeUndefined();
-  }
-  // Headers that mean something to this interface are told of wherever they are sent.
-  for (const name of ['ETag', 'Location', 'Retry-After', 'Preference-Applied', 'Accept-Post']) {
-    if (name.toLowerCase() in answer.headers) expect(described?.headers, where).toHaveProperty(name);
-  }
-  if (!described?.content) return void expect(answer.text, where).toBe('');
-  const media = described.content[answer.type];
-  expect(media, `${answer.type} of ${where}`).toBeDefined();
-  const body = answer.type.endsWith('json') ? answer.json() : answer.text;
-  expect(validator(media!.schema).safeParse(body).error, where).toBeUndefined();
+  const { operationId } = description.check(method, route, answer);
+  seen.add(`${operationId} ${answer.status}`);
 }
 
 // One waiter and few jobs, so that the bounds can be reached.
