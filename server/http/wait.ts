@@ -26,8 +26,9 @@ export function readWait(query: URLSearchParams, prefer: string | string[] | und
 }
 
 function preferredWait(header: string): number | null {
-  // At commas, but for those inside a quoted string (RFC 9110, section 5.6.4).
-  for (const preference of header.match(/([^,"]|"(\\.|[^"\\])*")+/g) ?? []) {
+  // At commas, but for those inside a quoted string (RFC 9110, section 5.6.4). One that is never closed goes to the
+  // end: it is read once, or a head full of quotes would take quadratic time.
+  for (const preference of header.match(/([^,"]|"(\\.|[^"\\])*("|\\?$))+/g) ?? []) {
     // A preference may carry parameters, after a semicolon; wait has none that mean anything.
     const [name = '', value = ''] = (preference.split(';')[0] ?? '').split('=').map((part) => part.trim());
     if (name.toLowerCase() !== 'wait') continue;

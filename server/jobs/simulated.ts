@@ -1,4 +1,5 @@
 import { Problem } from '../http/problem.js';
+import { THE_END } from '../log/cursor.js';
 import type { JobTopic } from '../log/log.js';
 import { hasEnded, type Spec } from './job.js';
 import type { Jobs } from './jobs.js';
@@ -26,7 +27,8 @@ export function simulate(jobs: Jobs, topic: JobTopic): void {
     }
     if (done() === steps) committed = jobs.end(topic, { event: 'succeeded', result: { steps, durationMs } });
     await committed;
-    if (!hasEnded(topic.job)) setTimeout(run, due(done() + 1) - Date.now());
+    // Until its next step, but no longer than the job: of a cancelled one, no timer is left.
+    if (!hasEnded(topic.job)) jobs.log.delivery.wait(topic, topic.head, THE_END, due(done() + 1) - Date.now(), run);
   };
   // When the log cannot be written, the steps were undone: they are taken again.
   const run = (): void => void advance().catch(() => setTimeout(run, 1_000));
