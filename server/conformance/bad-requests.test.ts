@@ -1,9 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expectProblem } from './expectations.js';
 import { RawConnection, type RawResponse } from './raw.js';
-import { target, withSettings } from './server.js';
-import { within } from './within.js';
+import { target } from './server.js';
 
 /*
  * A matrix of bad requests: every base, a request that is well, with every flaw that can be put into it. Sent as
@@ -224,13 +222,6 @@ const flaws: Flaw[] = [
   })),
 ];
 
-const cases = bases.flatMap((request) =>
-  flaws.flatMap(({ name, statuses, apply }) => {
-    const flawed = apply(request);
-    return flawed ? [{ title: `${request.method} ${request.path}: ${name}`, statuses, flawed }] : [];
-  }),
-);
-
 function bytesOf({ method, path, headers, body }: Request): string {
   const sized: Record<string, string> = { ...headers };
   if (body && !('Content-Length' in sized) && !('Transfer-Encoding' in sized)) {
@@ -328,50 +319,3 @@ describe('a generated matrix of bad requests', () => {
     expect(live.events.map(({ event }) => event)).not.toContain('y');
   });
 });
-
-withSettings(
-  'requests that were corrupted on their way',
-  ['--head-timeout-ms', '1000', '--body-timeout-ms', '1000'],
-  (lab, server) => {
-    test('get an answer below 500 or a closed connection, never a hang', async () => {
-      const { jobId } = await lab.manual();
-      const originals = [...bases, ...cases.map(({ flawed }) => flawed)]
-        .map((request) => bytesOf({ ...request, path: request.path.replace('{id}', jobId) }))
-        .filter((bytes) => bytes.length < 2000);
-      const corruption = fc.record({
-        at: fc.double({ min: 0, max: 1, noNaN: true }),
-        remove: fc.nat({ max: 12 }),
-        insert: fc.oneof(
-          fc.string({ unit: 'binary-ascii', maxLength: 8 }),
-          fc.constantFrom('\r\n', '\n', '\u0000', ' ', ':', '%', '\u00ff', '\r\n\r\n', '0\r\n\r\n'),
-        ),
-      });
-      const runs = Number(process.env.SOAK_REQUESTS ?? 150);
-      await fc.assert(
-        fc.asyncProperty(
-          fc.constantFrom(...originals),
-          fc.array(corruption, { minLength: 1, maxLength: 3 }),
-          async (original, corruptions) => {
-            let bytes = original;
-            for (const { at, remove, insert } of corruptions) {
-              const place = Math.floor(at * bytes.length);
-              bytes = bytes.slice(0, place) + insert + bytes.slice(place + remove);
-            }
-            const raw = await RawConnection.connect(lab.base);
-            void raw.send(bytes);
-            const told = raw.until('\r\n').catch(() => {});
-            await within(told, () => `an answer to ${JSON.stringify(bytes)}`);
-            raw.close();
-            const status = /^HTTP\/1\.1 (\d{3}) /.exec(raw.received)?.[1];
-            if (status) expect(Number(status)).toBeLessThan(500);
-            else expect(raw.received).toBe('');
-          },
-        ),
-        // A request that lost its end is answered only when its time is up: no shrinking through dozens of those.
-        { numRuns: runs, endOnFailure: true },
-      );
-      expect((await lab.get('/healthz')).status).toBe(200);
-      expect(server().stderr).not.toMatch(/\n\s+at /);
-    });
-  },
-);

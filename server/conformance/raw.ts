@@ -18,6 +18,8 @@ export class RawConnection {
   /** Resolves when the connection is over, whichever way. */
   readonly closed: Promise<void>;
   over = false;
+  /** Milliseconds until a test gives up on an answer. */
+  patienceMs = 20_000;
   #wake = new Set<() => void>();
 
   private constructor(readonly socket: net.Socket) {
@@ -85,7 +87,7 @@ export class RawConnection {
         await new Promise<void>((resolve) => this.#wake.add(resolve));
       }
     };
-    await within(wait(), () => `${what}; received:\n${this.received.slice(0, 2000)}`);
+    await within(wait(), () => `${what}; received:\n${this.received.slice(0, 2000)}`, this.patienceMs);
   }
 
   #notify(): void {

@@ -33,6 +33,13 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
+/** What a server uses: memory in bytes, and what keeps its event loop alive. */
+export interface Usage extends NodeJS.MemoryUsage {
+  cpuMs: number;
+  /** How many there are of each kind: `TCPSocketWrap`, `Timeout`, `FSReqPromise`, say. */
+  resources: Record<string, number>;
+}
+
 /** A server process of this checkout. */
 export class LocalServer {
   url = '';
@@ -129,13 +136,20 @@ export class LocalServer {
     }
   }
 
-  /** Bytes in use after a full garbage collection (needs `memoryProbe`). */
-  memory(): Promise<NodeJS.MemoryUsage> {
-    const answer = new Promise<NodeJS.MemoryUsage>((resolve) =>
-      this.#child.once('message', (usage) => resolve(usage as NodeJS.MemoryUsage)),
-    );
-    this.#child.send('?');
-    return within(answer, "the server's memory", 60_000);
+  /** What is in use after a full garbage collection (needs `memoryProbe`). */
+  memory(): Promise<Usage> {
+    return this.#ask('memory');
+  }
+
+  /** Processor time since it started, in milliseconds (needs `memoryProbe`). */
+  async cpuMs(): Promise<number> {
+    return (await this.#ask('cpu')).cpuMs;
+  }
+
+  #ask(what: string): Promise<Usage> {
+    const answer = new Promise<Usage>((resolve) => this.#child.once('message', (usage) => resolve(usage as Usage)));
+    this.#child.send(what);
+    return within(answer, `the server's ${what}`, 60_000);
   }
 }
 

@@ -1,0 +1,94 @@
+// npx tsx scripts/soak/schemathesis.ts: holds the server to its own OpenAPI description, with requests made from it.
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startServer } from '../runner/server.js';
+import { checkout } from '../setup/paths.mjs';
+import { findPython } from '../setup/python.mjs';
+import { start } from '../shared/child.mjs';
+import { readFlags } from '../shared/flags.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { whole } from '../shared/whole.mjs';
+
+const HELP = `npx tsx scripts/soak/schemathesis.ts [flags]
+
+Has Schemathesis make requests from the server's own OpenAPI description and hold each answer to it: no 5xx that
+is not described; status, type, headers and body as described. It is installed once, into an environment of its own
+in build/.
+
+  --seconds N   how long the generated requests may take (default 120)
+  --seed N      which requests (default: a new one, printed)
+  -h, --help
+`;
+
+/**
+ * Not checked, for here an interface means more than its schemas can say: query parameters that are unknown are
+ * ignored; a cursor or an Idempotency-Key is right only where the server has given it or has not seen it; DELETE
+ * cancels a job, which is still there afterwards.
+ */
+const EXCLUDED = ['negative_data_rejection', 'positive_data_acceptance', 'use_after_free'];
+
+const folder = join(checkout, 'build', 'schemathesis');
+const requirements = join(import.meta.dirname, 'requirements-schemathesis.txt');
+
+await whole(async (signal) => {
+  const flags = readFlags(HELP, { seconds: { type: 'string', default: '120' }, seed: { type: 'string' } });
+  const [seconds, seed] = [Number(flags.seconds), Number(flags.seed ?? randomInt(2 ** 31))];
+  if (!(seconds >= 1)) throw new Problem(`--seconds expects a number from 1, got "${flags.seconds}".`);
+  if (!Number.isInteger(seed)) throw new Problem(`--seed expects a whole number, got "${flags.seed}".`);
+
+  const program = await install(signal);
+  const data = join(folder, 'data');
+  const server = await startServer(checkout, data, 'schemathesis');
+  try {
+    process.stdout.write(`Schemathesis, seed ${seed}, against ${server.url}\n`);
+    const args = ['run', `${server.url}/openapi.json`, '--seed', String(seed), '--max-time', String(seconds)];
+    const checks = ['--checks', 'all', '--exclude-checks', EXCLUDED.join(), '--continue-on-failure'];
+    // Of what may be JSON or a stream, JSON: a stream has no end that a client could wait for.
+    const json = ['--header', 'Accept: application/json, text/plain, text/html', '--request-timeout', '30'];
+    const code = await run(program, [...args, ...checks, ...json, '--workers', '4', '--no-color'], signal, {
+      PYTHONPATH: import.meta.dirname,
+      SCHEMATHESIS_HOOKS: 'schemathesis_hooks',
+    });
+    const gone = await Promise.race([server.ended, Promise.resolve(null)]);
+    if (gone !== null) throw new Problem('The server ended.', { exitCode: 1, details: gone });
+    return code === 0 ? 0 : 1;
+  } finally {
+    await server.stop();
+  }
+});
+
+/** Installs what the requirements name, unless it is there. Returns the program. */
+async function install(signal: AbortSignal): Promise<string> {
+  const program = join(folder, 'bin', 'schemathesis');
+  const stamp = join(folder, 'requirements.txt');
+  const wanted = await readFile(requirements, 'utf8');
+  if (existsSync(program) && (await readFile(stamp, 'utf8').catch(() => '')) === wanted) return program;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const { path } = findPython(process.env, false);
+  for (const args of [
+    [path, '-m', 'venv', folder],
+    [join(folder, 'bin', 'pip'), 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements],
+  ]) {
+    const code = await run(args[0]!, args.slice(1), signal);
+    if (code !== 0) throw new Problem('Schemathesis could not be installed; pip says why above.');
+  }
+  await writeFile(stamp, wanted);
+  return program;
+}
+
+async function run(command: string, args: string[], signal: AbortSignal, env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = start(command, args, {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const stop = () => void child.stop();
+  signal.addEventListener('abort', stop);
+  const { code } = await child.ended;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  return code ?? 1;
+}
