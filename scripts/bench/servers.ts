@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { checkout } from '../setup/paths.mjs';
+import { type Running, start } from '../shared/child.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { Connection, post } from './client.js';
+
+/** What is measured: this server; the same with its data in memory; bare node:http; nginx with nchan. */
+export type Name = 'ours' | 'in memory' | 'floor' | 'nchan';
+
+/** A server that runs, and what a workload needs of it. */
+export interface Server {
+  port: number;
+  pids: number[];
+  /** Lets go of what is garbage, so that memory is what is in use. */
+  collect(): Promise<void>;
+  submit(): Promise<string>;
+  /** Requests as they go on the wire. */
+  progress(job: string, progress: number): string;
+  finish(job: string): string;
+  paths: { status(job: string): string; longPoll(job: string): string; stream(job: string): string };
+  /** Sends a request and sees that it succeeds. */
+  tell(request: string, requests?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const READY_MS = 60_000;
+const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx', '/usr/local/bin/nginx'];
+const NCHAN = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules'].map((folder) =>
+  join(folder, 'ngx_nchan_module.so'),
+);
+
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const probe = pathToFileURL(join(checkout, 'server', 'conformance', 'memory-probe.mjs')).href;
+const floor = join(import.meta.dirname, 'floor.ts');
+const main = join(checkout, 'server', 'main.ts');
+
+/** Two cores and taskset: the server has the first, the client the second, and neither is in the other's way. */
+export const pinned = availableParallelism() > 1 && existsSync('/usr/bin/taskset');
+
+/** Moves this process, the client, to the second core. */
+export function pinClient(): void {
+  if (pinned)
+    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)], { stdio: 'ignore' });
+}
+
+function onServerCore(command: string[]): [string, string[]] {
+  const [program = '', ...args] = pinned ? ['taskset', '--cpu-list', '0', ...command] : command;
+  return [program, args];
+}
+
+/** Whether nginx with nchan is on this machine. */
+export const hasNchan = (): boolean => NGINX.some(existsSync) && NCHAN.some(existsSync);
+
+export async function startServer(name: Name): Promise<Server> {
+  const memory = name === 'in memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const folder = await mkdtemp(join(name === 'in memory' ? memory : tmpdir(), 'polling-lab-bench-'));
+  try {
+    return await (name === 'nchan' ? startNchan(folder) : startNode(name, folder));
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startNode(name: Name, folder: string): Promise<Server> {
+  const script = name === 'floor' ? [floor] : [main, '--port', '0', '--data', folder];
+  // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
+  const flags = ['--expose-gc', '--import', probe, '--import', tsx, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
+  const [program, args] = onServerCore([process.execPath, ...flags, ...script]);
+  const child = start(program, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const port = await ready(child);
+  const collect = () =>
+    new Promise<void>((resolve) => {
+      child.process.once('message', () => resolve());
+      child.process.send('memory');
+    });
+  return {
+    ...(await jobs(port)),
+    pids: [child.process.pid as number],
+    collect,
+    paths: {
+      status: (job) => `/jobs/${job}`,
+      longPoll: (job) => `/jobs/${job}/result?wait=60`,
+      stream: (job) => `/jobs/${job}/events`,
+    },
+    stop: async () => {
+      await child.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** How the jobs of our server and of the floor are moved. */
+async function jobs(port: number) {
+  const control = await Connection.open(port);
+  return {
+    port,
+    submit: async () => JSON.parse((await control.send(post('/jobs', { kind: 'manual' }))).body).jobId as string,
+    progress: (job: string, progress: number) => post(`/jobs/${job}/progress`, { progress }),
+    finish: (job: string) => post(`/jobs/${job}/finish`, { result: { answer: 42 } }),
+    tell: telling(control),
+  };
+}
+
+const telling = (control: Connection) => async (request: string, requests?: number) => {
+  const { status, body } = await control.send(request, requests);
+  if (status >= 300) throw new Error(`expected success, got ${status}: ${body}`);
+};
+
+/** Channels are made by whoever names them first; a message of a channel is an event of its job, and its end. */
+async function startNchan(folder: string): Promise<Server> {
+  const port = await freePort();
+  const template = await readFile(join(import.meta.dirname, 'nchan.conf'), 'utf8');
+  const words: Record<string, string> = {
+    MODULE: `load_module ${NCHAN.find(existsSync)};`,
+    FOLDER: folder,
+    USER: process.getuid?.() === 0 ? 'user root;' : '',
+    PORT: String(port),
+  };
+  const file = join(folder, 'nginx.conf');
+  await writeFile(
+    file,
+    template.replace(/@([A-Z]+)@/g, (_, word: string) => words[word] ?? ''),
+  );
+  await mkdir(join(folder, 'body'));
+  await chmod(folder, 0o755);
+  const nginx = NGINX.find(existsSync) as string;
+  const [program, args] = onServerCore([nginx, '-c', file, '-p', folder]);
+  const child = start(program, args, { cwd: folder });
+  const control = await retried(() => Connection.open(port), child);
+  const master = child.process.pid as number;
+  const workers = execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8' });
+  let channel = 0;
+  const publish = (job: string, message: object) => post(`/publish?job=${job}`, message);
+  return {
+    port,
+    pids: [master, ...workers.trim().split('\n').map(Number)],
+    collect: async () => {},
+    submit: async () => `job-${++channel}`,
+    progress: (job, progress) => publish(job, { progress }),
+    finish: (job) => publish(job, { result: { answer: 42 } }),
+    tell: telling(control),
+    paths: {
+      status: () => '/',
+      longPoll: (job) => `/result?job=${job}`,
+      stream: (job) => `/events?job=${job}`,
+    },
+    stop: async () => {
+      await child.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The port of a server's line `ready URL`. */
+function ready(child: Running): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) => reject(new Problem(`A server ${what}.`, { exitCode: 1, details: child.said() }));
+    const timer = setTimeout(() => fail(`was not ready after ${READY_MS / 1000} s`), READY_MS);
+    void child.ended.then(() => {
+      clearTimeout(timer);
+      fail('ended before it was ready');
+    });
+    createInterface({ input: child.process.stdout! }).on('line', (line) => {
+      const url = /^ready (\S+)$/.exec(line)?.[1];
+      if (!url) return;
+      clearTimeout(timer);
+      resolve(Number(new URL(url).port));
+    });
+  });
+}
+
+async function retried<T>(attempt: () => Promise<T>, child: Running): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt();
+    } catch {
+      if (tries > 100) throw new Problem('nginx did not start.', { exitCode: 1, details: child.said() });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,398 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuUs, idle, pssKiB } from './accounting.js';
+import { Connection, get, inTurns, Stream } from './client.js';
+import type { Name, Server } from './servers.js';
+
+/** What one run of a workload came to. */
+export type Figures = Record<string, number>;
+
+/** A figure of ours beside another one. */
+export interface Row {
+  what: string;
+  unit: 'µs' | 'KiB' | 'ms' | 's' | '';
+  /** A key of the figures. */
+  figure: string;
+  /** What it is compared with: the same figure of another server, or another figure of ours. Null: with nothing. */
+  against: { server: Name; figure?: string; name?: string } | null;
+  /** The most that the ratio should be; without something to compare with, the figure. */
+  aim: number;
+}
+
+export interface Workload {
+  name: string;
+  about: string;
+  servers: Name[];
+  rows: Row[];
+  measure(server: Server, clients: number): Promise<Figures>;
+}
+
+const FLOOR = { server: 'floor' } as const;
+const WARM_UP = 1_000;
+
+/** Processor time, in microseconds, that a server spends on some work. */
+async function spent(server: Server, work: () => Promise<unknown>): Promise<number> {
+  const before = await cpuUs(server.pids);
+  await work();
+  await idle(server.pids);
+  return (await cpuUs(server.pids)) - before;
+}
+
+/** Memory in use, in KiB. */
+async function used(server: Server): Promise<number> {
+  await idle(server.pids);
+  await server.collect();
+  await idle(server.pids);
+  return pssKiB(server.pids);
+}
+
+// ── Short polls ──
+
+/** So many short polls on so many connections; returns processor time for each, in microseconds. */
+async function shortPolls(server: Server, connections: number, requests: number): Promise<number> {
+  const job = await server.submit();
+  const open = await inTurns(connections, () => Connection.open(server.port));
+  const request = get(server.paths.status(job));
+  const poll = (count: number) =>
+    Promise.all(
+      open.map(async (connection) => {
+        for (let n = 0; n < count / connections; n++) await connection.send(request);
+      }),
+    );
+  await poll(requests / 4);
+  const us = await spent(server, () => poll(requests));
+  for (const connection of open) connection.close();
+  return us / requests;
+}
+
+// ── Long polls ──
+
+/** Clients that long-poll, each on the job of its number, and what it costs until all have their answers. */
+async function longPolls(server: Server, clients: number, jobs: string[]): Promise<Figures> {
+  const before = await used(server);
+  const open: Connection[] = [];
+  const answers: Promise<unknown>[] = [];
+  const arriving = await spent(server, async () => {
+    open.push(...(await inTurns(clients, () => Connection.open(server.port))));
+    for (const [n, connection] of open.entries()) {
+      const job = jobs[n % jobs.length] as string;
+      answers.push(connection.send(get(server.paths.longPoll(job))));
+      if (n % 100 === 99) await sleep(0); // gives the client's own sockets a turn
+    }
+  });
+  const during = await used(server);
+  let began = 0;
+  let last = 0;
+  const answering = await spent(server, async () => {
+    began = performance.now();
+    const all = Promise.all(answers).then(() => {
+      last = performance.now();
+    });
+    if (jobs.length === 1) await server.tell(server.finish(jobs[0] as string));
+    else
+      for (let at = 0; at < jobs.length; at += 50) {
+        const some = jobs.slice(at, at + 50);
+        await server.tell(some.map((job) => server.finish(job)).join(''), some.length);
+      }
+    await all;
+  });
+  for (const connection of open) connection.close();
+  return {
+    arriving: arriving / clients,
+    answering: answering / clients,
+    kib: (during - before) / clients,
+    ms: last - began,
+  };
+}
+
+// ── Streams ──
+
+/** Readers of one job's stream, and how many events they have received, all together. */
+class Audience {
+  received = 0;
+  streams: Stream[] = [];
+  onEvent = () => {};
+  private wanted = 0;
+  private reached = () => {};
+
+  constructor(
+    private readonly server: Server,
+    readonly job: string,
+  ) {}
+
+  async join(count: number): Promise<void> {
+    const path = this.server.paths.stream(this.job);
+    const received = () => {
+      this.received += 1;
+      this.onEvent();
+      if (this.received === this.wanted) this.reached();
+    };
+    this.streams.push(...(await inTurns(count, () => Stream.open(this.server.port, path, received))));
+  }
+
+  /** Tells so many more events in one piece; resolves when everyone has received all of them. */
+  async told(from: number, count: number, of: number): Promise<void> {
+    const all = new Promise<void>((resolve) => {
+      this.reached = resolve;
+    });
+    this.wanted = this.received + count * this.streams.length;
+    const requests = Array.from({ length: count }, (_, n) => this.server.progress(this.job, (from + n + 1) / of));
+    await this.server.tell(requests.join(''), count);
+    await all;
+  }
+
+  close(): void {
+    for (const stream of this.streams) stream.close();
+  }
+}
+
+const quantile = (values: number[], share: number) =>
+  values.sort((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
+
+/** So many readers, told so many events, so many of them in a burst. */
+async function deliveries(server: Server, readers: number, events: number, burst: number): Promise<Figures> {
+  const audience = new Audience(server, await server.submit());
+  await audience.join(readers);
+  await idle(server.pids); // what came before they did has been received
+  const warmUp = Math.max(burst, Math.ceil(events / 10 / burst) * burst);
+  const all = warmUp + events;
+  for (let at = 0; at < warmUp; at += burst) await audience.told(at, burst, all);
+  const lateness: number[] = [];
+  let began = 0;
+  audience.onEvent = () => lateness.push(performance.now() - began);
+  const us = await spent(server, async () => {
+    for (let at = warmUp; at < all; at += burst) {
+      began = performance.now();
+      await audience.told(at, burst, all);
+    }
+  });
+  audience.close();
+  await idle(server.pids);
+  return { us: us / (readers * events), p99: quantile(lateness, 0.99) };
+}
+
+const many = (n: number) => n.toLocaleString('en');
+
+/** The workloads, for so many clients. */
+export const workloads = (clients: number): Workload[] => [
+  {
+    name: 'short-poll',
+    about: 'short polls on 50 keep-alive connections',
+    servers: ['ours', 'floor'],
+    rows: [{ what: 'CPU per request', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.1 }],
+    measure: async (server) => ({ us: await shortPolls(server, 50, 40_000) }),
+  },
+  {
+    name: 'long-poll',
+    about: `${many(clients)} long polls on one job, then it ends`,
+    servers: ['ours', 'floor', 'nchan'],
+    rows: [
+      { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
+      { what: 'CPU per answer', unit: 'µs', figure: 'answering', against: FLOOR, aim: 0.8 },
+      { what: 'time to the last answer', unit: 'ms', figure: 'ms', against: FLOOR, aim: 1 },
+    ],
+    measure: async (server) => {
+      await longPolls(server, WARM_UP, [await server.submit()]);
+      return longPolls(server, clients, [await server.submit()]);
+    },
+  },
+  {
+    name: 'long-poll-each',
+    about: `${many(clients)} long polls, each on a job of its own`,
+    servers: ['ours', 'floor', 'nchan'],
+    rows: [
+      { what: 'CPU per job, from submit to answer', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.3 },
+      { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.5 },
+    ],
+    measure: async (server) => {
+      const jobs = async (count: number) => {
+        const made: string[] = [];
+        const us = await spent(server, async () => {
+          while (made.length < count) made.push(await server.submit());
+        });
+        return { made, us };
+      };
+      await longPolls(server, WARM_UP, (await jobs(WARM_UP)).made);
+      const before = await used(server);
+      const { made, us } = await jobs(clients);
+      const held = (await used(server)) - before;
+      const polls = await longPolls(server, clients, made);
+      const { arriving = 0, answering = 0, kib = 0 } = polls;
+      return { ...polls, us: us / clients + arriving + answering, kib: kib + held / clients };
+    },
+  },
+  {
+    name: 'stream',
+    about: `${many(clients)} streams on one job, events one at a time`,
+    servers: ['ours', 'floor', 'nchan'],
+    rows: [
+      { what: 'CPU per delivery', unit: 'µs', figure: 'us', against: FLOOR, aim: 0.82 },
+      { what: 'the 99th of 100 deliveries', unit: 'ms', figure: 'p99', against: FLOOR, aim: 0.85 },
+      {
+        what: `CPU per delivery, against ${many(clients / 10)} streams`,
+        unit: 'µs',
+        figure: 'us',
+        against: { server: 'ours', figure: 'fewer', name: `${many(clients / 10)} streams` },
+        aim: 1.2,
+      },
+    ],
+    measure: async (server) => {
+      const fewer = await deliveries(server, clients / 10, 200, 1);
+      return { ...(await deliveries(server, clients, 20, 1)), fewer: fewer.us as number };
+    },
+  },
+  {
+    name: 'burst',
+    about: 'the same, 20 events in a burst',
+    servers: ['ours', 'floor', 'nchan'],
+    rows: [
+      { what: `CPU per delivery to ${many(clients)}`, unit: 'µs', figure: 'many', against: FLOOR, aim: 0.1 },
+      { what: `CPU per delivery to ${many(clients / 10)}`, unit: 'µs', figure: 'few', against: FLOOR, aim: 0.35 },
+    ],
+    measure: async (server) => {
+      const few = await deliveries(server, clients / 10, 200, 20);
+      const most = await deliveries(server, clients, 40, 20);
+      return { few: few.us as number, many: most.us as number };
+    },
+  },
+  {
+    name: 'waiting',
+    about: `${many(clients / 10)} clients wait 10 s for a job`,
+    servers: ['ours'],
+    rows: (['long', 'sse'] as const).map((figure) => ({
+      what: figure === 'long' ? 'CPU of long polls' : 'CPU of event streams',
+      unit: 'µs',
+      figure,
+      against: { server: 'ours', figure: 'short', name: 'short polls' },
+      aim: 0.25,
+    })),
+    measure: async (server) => {
+      await shortPolls(server, 50, 5_000);
+      await longPolls(server, WARM_UP, [await server.submit()]);
+      return { short: await pollsFor(server, clients / 10), ...(await waitsFor(server, clients / 10)) };
+    },
+  },
+  {
+    name: 'resume',
+    about: `${many(clients / 10)} streams that drop and resume while events flow`,
+    servers: ['ours', 'floor'],
+    rows: [
+      { what: 'events lost', unit: '', figure: 'lost', against: null, aim: 0 },
+      { what: 'events repeated', unit: '', figure: 'repeated', against: null, aim: 0 },
+      { what: 'CPU per delivery', unit: 'µs', figure: 'us', against: FLOOR, aim: 0.85 },
+    ],
+    measure: async (server) => {
+      await resuming(server, clients / 100, 50);
+      return resuming(server, clients / 10, 100);
+    },
+  },
+  {
+    name: 'durable',
+    about: 'the store on disk, against the same in memory',
+    servers: ['ours', 'in memory'],
+    rows: [
+      { what: 'short poll', unit: 'µs', figure: 'poll', against: { server: 'in memory' }, aim: 1.05 },
+      { what: 'delivery', unit: 'µs', figure: 'us', against: { server: 'in memory' }, aim: 1.1 },
+    ],
+    measure: async (server) => ({
+      poll: await shortPolls(server, 50, 40_000),
+      ...(await deliveries(server, clients / 10, 200, 1)),
+    }),
+  },
+];
+
+const WAIT_S = 10;
+const LOST_MS = 20_000;
+
+/** Clients that ask every second until a job of ten seconds is done, each in its own moment of the second. */
+async function pollsFor(server: Server, clients: number): Promise<number> {
+  const job = await server.submit();
+  const open = await inTurns(clients, () => Connection.open(server.port));
+  const request = get(server.paths.status(job));
+  const us = await spent(server, () =>
+    Promise.all(
+      open.map(async (connection, n) => {
+        await sleep((1000 * n) / clients);
+        for (let second = 0; second < WAIT_S; second++) {
+          await connection.send(request);
+          await sleep(1000);
+        }
+        await connection.send(request);
+      }),
+    ),
+  );
+  for (const connection of open) connection.close();
+  return us / clients;
+}
+
+/** The same wait as long polls, and as event streams. */
+async function waitsFor(server: Server, clients: number): Promise<Figures> {
+  const job = await server.submit();
+  const open = await inTurns(clients, () => Connection.open(server.port));
+  const long = await spent(server, async () => {
+    const answers = open.map((connection) => connection.send(get(server.paths.longPoll(job))));
+    await sleep(WAIT_S * 1000);
+    await server.tell(server.finish(job));
+    await Promise.all(answers);
+  });
+  for (const connection of open) connection.close();
+
+  const other = await server.submit();
+  const sse = await spent(server, async () => {
+    const audience = new Audience(server, other);
+    await audience.join(clients);
+    await sleep(WAIT_S * 1000);
+    await audience.told(0, 1, 1);
+    audience.close();
+  });
+  return { long: long / clients, sse: sse / clients };
+}
+
+/** Readers that leave after every few events and come back with their last id, while events flow. */
+async function resuming(server: Server, readers: number, events: number): Promise<Figures> {
+  const job = await server.submit();
+  const path = server.paths.stream(job);
+  const all = events + 2; // queued and started, which came before
+  const seen = Array.from({ length: readers }, () => [] as string[]);
+  const us = await spent(server, async () => {
+    const reading = Promise.all(
+      seen.map(async (ids, n) => {
+        // Sooner or later, each in a rhythm of its own.
+        for (let stay = 5 + (n % 20); new Set(ids).size < all; stay = 5 + ((stay + 7) % 20)) {
+          await new Promise<void>((resolve, reject) => {
+            let left = stay;
+            const opening = Stream.open(
+              server.port,
+              path,
+              (stream) => {
+                if (left <= 0) return;
+                ids.push(stream.lastId);
+                left -= 1;
+                if (left > 0 && ids.length < all) return;
+                stream.close();
+                left = 0;
+                resolve();
+              },
+              ids.at(-1),
+            );
+            opening.catch(reject);
+          });
+        }
+      }),
+    );
+    for (let n = 1; n <= events; n++) {
+      await server.tell(server.progress(job, n / events));
+      await sleep(20);
+    }
+    // Whoever has lost an event would wait for ever.
+    await Promise.race([reading, sleep(LOST_MS, undefined, { ref: false })]);
+  });
+  const order = seen.reduce((longest, ids) => (ids.length > longest.length ? ids : longest), []);
+  const known = new Set(order);
+  let [lost, repeated] = [0, 0];
+  for (const ids of seen) {
+    const own = new Set(ids);
+    lost += [...known].filter((id) => !own.has(id)).length;
+    repeated += ids.length - own.size;
+  }
+  return { lost, repeated, us: us / (readers * all) };
+}
