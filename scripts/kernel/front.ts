@@ -12,7 +12,7 @@ import { Publisher } from './publisher.js';
 
 /** How long the main thread may leave a message unheard before it counts as stuck in a loop. */
 const STUCK_MS = 150;
-/** How long handlers of `process.on('exit')` may take. */
+/** How long the kernel may take to its end: the running cell, and handlers of `process.on('exit')`. */
 const EXIT_MS = 2000;
 
 export function start(data: { connectionFile: string; shared: SharedArrayBuffer }): void {
@@ -55,13 +55,15 @@ class Front {
     await this.shell.bind(`${transport}://${ip}:${shell_port}`);
     this.publisher.publish('status', undefined, { execution_state: 'starting' });
     parentPort!.on('message', (message: ToFront) => this.fromMain(message));
-    watchParent(() => this.exit());
+    watchParent(() => void this.exit());
     void this.listen(this.shell, (request) => {
       this.queue.push(request);
       this.next();
     });
     void this.listen(this.control, (request) => this.answerControl(request));
-    for await (const frames of this.heartbeat) await this.heartbeat.send(frames);
+    for await (const frames of this.heartbeat) {
+      if (!this.exiting) await this.heartbeat.send(frames);
+    }
   }
 
   private async listen(socket: Router, hear: (request: Request) => void): Promise<void> {
@@ -181,7 +183,7 @@ class Front {
       this.answer(request);
     }
     this.status('idle', request);
-    if (msg_type === 'shutdown_request') this.exit();
+    if (msg_type === 'shutdown_request') void this.exit();
   }
 
   /** Ends the running cell, wherever it waits or loops. */
@@ -200,14 +202,16 @@ class Front {
     });
   }
 
-  private exit(): void {
+  private async exit(): Promise<void> {
     if (this.exiting) return;
     this.exiting = true;
-    const kill = () => process.kill(process.pid, 'SIGKILL');
-    this.publisher.close();
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_MS);
+    this.interrupt();
     for (const socket of [this.shell, this.control, this.stdin, this.heartbeat]) socket.close();
-    this.whenStuck({ kind: 'exit' }, kill);
-    setTimeout(kill, EXIT_MS);
+    await this.publisher.close();
+    // The main thread's exit cuts this thread off wherever it is, and zeromq aborts the process when that is inside one
+    // of its functions: so none is called any more, also not by the loops over the sockets, which end in this turn.
+    setImmediate(() => this.toMain({ kind: 'exit' }));
   }
 
   private whenStuck(message: ToMain, act: () => void): void {
@@ -227,6 +231,7 @@ class Front {
   }
 
   private reply(request: Request, content: Content): void {
+    if (this.exiting) return;
     const type = request.header.msg_type.replace(/_request$/, '_reply');
     const message = makeMessage(type, request.header, content, request.identities);
     // A router queues without bound for a peer that is there, and drops for one that is gone.

@@ -7,14 +7,15 @@ import { type Content, encode, type Header, makeMessage } from './protocol.js';
 const CHUNK = 64 * 1024;
 const CHUNK_MS = 25;
 
-/** How long to wait for a reader that takes nothing, before output is lost (and said to be). */
+/** How long to wait for a reader that takes nothing, before output is lost (and said to be); and at the kernel's end. */
 const PATIENCE_MS = 10_000;
+const LAST_PATIENCE_MS = 500;
 const RETRY_MS = 5;
 
 export class Publisher {
   readonly socket = new zmq.Publisher({ linger: 500, noDrop: true, sendTimeout: 0 });
   private readonly queue: { frames: Buffer[]; size: number; parent: Header | undefined }[] = [];
-  private sending = false;
+  private draining: Promise<void> | undefined;
   private lost = 0;
   private closed = false;
 
@@ -59,27 +60,28 @@ export class Publisher {
   }
 
   private enqueue(type: string, parent: Header | undefined, content: Content, size: number): void {
+    if (this.closed) return;
     const message = makeMessage(type, parent, content, [Buffer.from(type)]);
     this.queue.push({ frames: encode(this.key, message), size, parent });
-    if (!this.sending) void this.drain();
+    this.draining ??= this.drain();
   }
 
-  close(): void {
+  /** Resolves when the socket is closed, after what was published before; what is published later is dropped. */
+  async close(): Promise<void> {
     this.flush();
     this.closed = true;
-    if (!this.sending) this.socket.close();
+    await this.draining;
+    this.socket.close();
   }
 
   private async drain(): Promise<void> {
-    this.sending = true;
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
       if (!(await this.send(next.frames))) this.lost += 1;
       else if (this.lost > 0) this.tellLoss(next.parent);
       Atomics.sub(this.shared, Shared.pending, next.size);
       Atomics.notify(this.shared, Shared.pending);
     }
-    this.sending = false;
-    if (this.closed) this.socket.close();
+    this.draining = undefined;
   }
 
   /**
@@ -88,13 +90,14 @@ export class Publisher {
    * something is lost, there is no more waiting until it takes something.
    */
   private async send(frames: Buffer[]): Promise<boolean> {
-    const patience = performance.now() + (this.lost > 0 ? 0 : PATIENCE_MS);
+    const began = performance.now();
     for (;;) {
       try {
         await this.socket.send(frames);
         return true;
       } catch {
-        if (performance.now() >= patience) return false;
+        const patience = this.lost > 0 ? 0 : this.closed ? LAST_PATIENCE_MS : PATIENCE_MS;
+        if (performance.now() - began >= patience) return false;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
