@@ -3,11 +3,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{server,scripts,notebooks}/**/*.test.ts'],
+    setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
     // Two files at a time, also on two cores: most of a test here is waiting.
     maxWorkers: 2,
     minWorkers: 1,
     // A loaded machine is slow, not wrong: tests wait for events, and this ends only what hangs.
-    testTimeout: 60_000,
+    testTimeout: process.env.SOAK ? 30 * 60_000 : 60_000,
     hookTimeout: 60_000,
     allowOnly: !process.env.CI,
   },

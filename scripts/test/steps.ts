@@ -18,15 +18,26 @@ export interface TestStep {
   run: (signal: AbortSignal) => Promise<Count>;
 }
 
-/** No step of a sound run comes near it. */
-const STEP_MS = 20 * 60_000;
+/** How a step's program runs. */
+export interface Run {
+  /** Names its report. */
+  name: string;
+  args?: string[];
+  env?: Record<string, string>;
+  /** No sound run comes near it. Default: 20 minutes. */
+  limitMs?: number;
+}
 
 const reports = join(checkout, 'build', 'test');
 const require = createRequire(import.meta.url);
 
 /** Runs a program to its end, its output on ours. Resolves with its exit code. */
-async function run(args: string[], signal: AbortSignal, limitMs = STEP_MS): Promise<number> {
-  const child = start(process.execPath, args, { cwd: checkout, stdio: ['ignore', 'inherit', 'inherit'] });
+async function run(args: string[], { env, limitMs = 20 * 60_000 }: Run, signal: AbortSignal): Promise<number> {
+  const child = start(process.execPath, args, {
+    cwd: checkout,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   const stop = () => void child.stop();
   signal.addEventListener('abort', stop);
   const timer = setTimeout(() => {
@@ -41,13 +52,14 @@ async function run(args: string[], signal: AbortSignal, limitMs = STEP_MS): Prom
 
 /** Runs a program that writes a JSON report, and reads that; an earlier run's report never counts. */
 async function reported<T>(
-  file: string,
-  args: string[],
+  program: (file: string) => string[],
+  options: Run,
   signal: AbortSignal,
 ): Promise<{ code: number; report: T | null }> {
+  const file = join(reports, `${options.name}.json`);
   await mkdir(dirname(file), { recursive: true });
   await rm(file, { force: true });
-  const code = await run(args, signal);
+  const code = await run([...program(file), ...(options.args ?? [])], options, signal);
   const text = await readFile(file, 'utf8').catch(() => null);
   return { code, report: text === null ? null : (JSON.parse(text) as T) };
 }
@@ -85,6 +97,23 @@ export function countNotebooks(report: NotebooksReport | null, code: number): Co
   return { passed, failed: failed || (code === 0 && passed > 0 ? 0 : 1), skipped: [] };
 }
 
+/** Runs vitest; `args` name the tests, or all. */
+export async function vitest(options: Run, signal: AbortSignal): Promise<Count> {
+  const script = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json'];
+  const program = (file: string) => [script, 'run', ...reporters, `--outputFile.json=${file}`];
+  const { code, report } = await reported<VitestReport>(program, options, signal);
+  return countVitest(report, code);
+}
+
+/** Runs `npm run notebooks`; `args` are its arguments. */
+export async function notebooks(options: Run, signal: AbortSignal): Promise<Count> {
+  const script = join(checkout, 'scripts', 'notebooks.ts');
+  const program = (file: string) => ['--import', 'tsx', script, '--json', file];
+  const { code, report } = await reported<NotebooksReport>(program, options, signal);
+  return countNotebooks(report, code);
+}
+
 export const steps: TestStep[] = [
   {
     name: 'check',
@@ -98,26 +127,11 @@ export const steps: TestStep[] = [
   {
     name: 'vitest',
     about: 'units, HTTP, kernel, browser',
-    run: async (signal) => {
-      const file = join(reports, 'vitest.json');
-      const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
-      const args = [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-      const { code, report } = await reported<VitestReport>(file, args, signal);
-      return countVitest(report, code);
-    },
+    run: (signal) => vitest({ name: 'vitest' }, signal),
   },
   {
     name: 'notebooks',
     about: 'every notebook executed',
-    run: async (signal) => {
-      const file = join(reports, 'notebooks.json');
-      const script = join(checkout, 'scripts', 'notebooks.ts');
-      const { code, report } = await reported<NotebooksReport>(
-        file,
-        ['--import', 'tsx', script, '--json', file],
-        signal,
-      );
-      return countNotebooks(report, code);
-    },
+    run: (signal) => notebooks({ name: 'notebooks' }, signal),
   },
 ];
