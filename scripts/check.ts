@@ -1,21 +1,38 @@
 // `npm run check`: what a change must pass without running anything.
 import { runChecks } from './check/checks.js';
+import { checkExecuted } from './check/executed.js';
+import { syllabus, syllabusTable } from './check/syllabus.js';
+import { checkout } from './setup/paths.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { whole } from './shared/whole.mjs';
 
 const HELP = `npm run check -- [flags]
 
-Lint and format (Biome), types (the notebooks' cells too, by the compiler that runs them), and notebooks
-committed without outputs.
+Lint and format (Biome), types (the notebooks' cells too, by the compiler that runs them), and the course:
+notebooks without outputs, whose links, goals and map are what their metadata say, whose sources are told,
+and which have a cell for every line of the syllabus.
 
-  --fix        format, mend what can be mended safely, and strip outputs
+  --fix        format, mend what can be mended safely, strip outputs, write links, goals and map anew
+  --syllabus   only the table: each line of the syllabus, the cells that stand for it, and how
+  --executed   only what "npm run notebooks" left in build/notebooks: charts, warnings, length
   -h, --help
 
 Exit code: 0 if every check passed, 1 if one failed.
 `;
 
 await whole(async (signal) => {
-  const { fix } = readFlags(HELP, { fix: { type: 'boolean', default: false } });
+  const flag = { type: 'boolean', default: false } as const;
+  const { fix, syllabus: table, executed } = readFlags(HELP, { fix: flag, syllabus: flag, executed: flag });
+  if (table) {
+    const { rows, problems } = await syllabus(checkout);
+    process.stdout.write(`${syllabusTable(rows)}${problems.map((line) => `✗ ${line}\n`).join('')}`);
+    return problems.length === 0 ? 0 : 1;
+  }
+  if (executed) {
+    const problems = await checkExecuted(checkout);
+    process.stdout.write(problems.map((line) => `✗ ${line}\n`).join('') || 'Every output is fit to be shown.\n');
+    return problems.length === 0 ? 0 : 1;
+  }
   signal.addEventListener('abort', () => process.exit(130));
   const results = await runChecks(fix ?? false, (line) => process.stdout.write(`${line}\n`));
   const failed = results.filter(({ ok }) => !ok);

@@ -46,6 +46,9 @@ export function show(bundle: MimeBundle): void {
   newDisplay().show(bundle);
 }
 
+/** Whether the kernel writes outputs in several forms at once: the course's does, a stock tslab does not. */
+export const isBundling = () => writer() !== undefined;
+
 function writer(): DisplayWriter | undefined {
   return (globalThis as Record<symbol, unknown>)[Symbol.for('polling-lab.display')] as DisplayWriter | undefined;
 }

@@ -40,13 +40,16 @@ export interface Exercise<Answer> {
   verdict(answer: Answer | null): Promise<Verdict>;
 }
 
-/** Where it is kept what was solved: a file an exercise, so that no two kernels write the same one. */
-const MEMORY = join(CHECKOUT, '.polling-lab', 'solved');
+/**
+ * Where it is kept what was solved: a file an exercise, so that no two kernels write the same one. A notebook that
+ * the runner executes has no reader: nothing is remembered of it, and nothing recalled in it.
+ */
+const MEMORY = process.env.POLLING_LAB_RUN ? null : join(CHECKOUT, '.polling-lab', 'solved');
 
 /** Makes an exercise. */
 export function exercise<Answer>(
   { id, check, hint, solution }: ExerciseParts<Answer>,
-  memory = MEMORY,
+  memory: string | null = MEMORY,
 ): Exercise<Answer> {
   const verdict = async (answer: Answer | null): Promise<Verdict> => {
     if (answer === null || answer === undefined) {
@@ -82,11 +85,13 @@ export function exercise<Answer>(
 }
 
 /** When an exercise was solved in this checkout, RFC 3339 in UTC; null when it was not. */
-export async function solvedAt(id: string, memory = MEMORY): Promise<string | null> {
+export async function solvedAt(id: string, memory: string | null = MEMORY): Promise<string | null> {
+  if (memory === null) return null;
   return readFile(join(memory, `${id}.txt`), 'utf8').catch(() => null);
 }
 
-async function remember(id: string, memory: string): Promise<void> {
+async function remember(id: string, memory: string | null): Promise<void> {
+  if (memory === null) return;
   const file = join(memory, `${id}.txt`);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, new Date().toISOString());

@@ -15,5 +15,7 @@ export type { Job, Video } from './job.js';
 export { type LedgerRow, ledger, witnesses } from './ledger.js';
 export { type OwnServer, startServer } from './own-server.js';
 export { predict } from './prediction.js';
+export { showProgress } from './progress.js';
+export { checkReadiness } from './readiness.js';
 export { showSource } from './source.js';
 export { table } from './table.js';

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { checkout } from '../setup/paths.mjs';
 import { inSeconds } from '../setup/set-up.mjs';
 import { start } from '../shared/child.mjs';
+import { checkNavigation } from './navigation.js';
 import { checkOutputs } from './notebooks.js';
+import { checkSources } from './sources.js';
+import { syllabus } from './syllabus.js';
 
 export interface CheckResult {
   name: string;
@@ -36,6 +39,15 @@ function program(name: string, args: string[] | ((fix: boolean) => string[])): C
   return { name, run };
 }
 
+/** A check of our own: it fails where it finds a problem. */
+function problems(name: string, find: (fix: boolean) => Promise<string[]>): Check {
+  const run = async (fix: boolean) => {
+    const found = await find(fix);
+    return { ok: found.length === 0, said: found.map((line) => `${line}\n`).join('') };
+  };
+  return { name, run };
+}
+
 const biome = join(checkout, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
 const cells = join(checkout, 'scripts', 'runner', 'check-cells.ts');
 
@@ -45,13 +57,13 @@ const checks: Check[] = [
   // What cells import is compiled by tslab, so its own compiler is the one to please.
   program('types of what cells import', tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks', 'notebooks')),
   program('types of the cells', ['--import', 'tsx', cells]),
-  {
-    name: 'notebooks without outputs',
-    run: async (fix) => {
-      const problems = await checkOutputs(checkout, fix);
-      return { ok: problems.length === 0, said: problems.map((line) => `${line}\n`).join('') };
-    },
-  },
+  // One after the other: the first two write notebooks where they mend.
+  problems('notebooks: no outputs, links and goals as their metadata, sources told', async (fix) => [
+    ...(await checkOutputs(checkout, fix)),
+    ...(await checkNavigation(checkout, fix)),
+    ...(await checkSources(checkout)),
+  ]),
+  problems('every line of the syllabus has a cell', async () => (await syllabus(checkout)).problems),
 ];
 
 /** Runs every check, two at a time; `say` hears of each as it ends. */

@@ -46,7 +46,7 @@ const TICK = 'M-0.15,-1L0.15,-1L0.15,1L-0.15,1Z';
 const LOOKS: Record<Arrived, { shape: string; colour: string }> = {
   event: { shape: 'circle', colour: COLOURS['event-stream'] },
   comment: { shape: TICK, colour: INK.prediction },
-  gap: { shape: 'diamond', colour: '#D55E00' },
+  gap: { shape: 'diamond', colour: INK.text },
 };
 
 /** Event streams over time: a bar for each connection, and on it a mark for whatever came. */

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { courseNotebooks } from '../setup/steps.mjs';
+
+const CHART = 'application/vnd.vegalite.v5+json';
+const SVG = 'image/svg+xml';
+
+type Text = string | string[];
+interface Output {
+  output_type: 'stream' | 'display_data' | 'execute_result' | 'error';
+  name?: string;
+  text?: Text;
+  data?: Record<string, unknown>;
+  metadata?: Record<string, { alt?: string }>;
+}
+interface Executed {
+  cells: { id: string; cell_type: string; outputs?: Output[] }[];
+}
+
+/** What fits on a screen of JupyterLab on a laptop, in pixels; what a line and a row of a table take of it. */
+const SCREEN_PX = 700;
+const LINE_PX = 17;
+const ROW_PX = 26;
+
+/** What is counted needs no unit. */
+const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\b/;
+
+/**
+ * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
+ * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
+ * text and a mark a row; a technique in the same colour everywhere, also on the server's page. One line a problem.
+ */
+export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
+  const page = await readFile(join(root, 'server', 'pages', 'monitor.html'), 'utf8');
+  const colours = new Map([...page.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map(([, name, hex]) => [name, hex]));
+  const problems: string[] = [];
+  for (const name of courseNotebooks(root)) {
+    const copy = join(folder, name);
+    if (!existsSync(copy)) {
+      problems.push(`${name}: no executed copy; "npm run notebooks" makes it`);
+      continue;
+    }
+    const { cells } = JSON.parse(await readFile(copy, 'utf8')) as Executed;
+    for (const { id, outputs = [] } of cells) {
+      const found = [...outputs.flatMap((output) => faults(output, colours)), ...tooLong(outputs)];
+      problems.push(...found.map((what) => `${name}: cell "${id}": ${what}`));
+    }
+  }
+  return problems;
+}
+
+const whole = (text: unknown) => [text ?? ''].flat().join('');
+
+function faults(output: Output, colours: Map<string | undefined, string | undefined>): string[] {
+  if (output.output_type === 'error') return []; // the runner knows which are wanted
+  if (output.output_type === 'stream') {
+    const text = whole(output.text);
+    const warning = output.name === 'stderr' || /^\(node:\d+\)|\w+Warning:|^WARN\b/m.test(text);
+    return warning ? [`a warning: ${text.trim().split('\n')[0]}`] : [];
+  }
+  const { data = {}, metadata } = output;
+  const silent = whole(data['text/plain']).trim() === '' ? ['an output without words'] : [];
+  if (!(CHART in data) && !(SVG in data)) return silent;
+  if (!(CHART in data && SVG in data)) return [...silent, `a chart as ${Object.keys(data).join(', ')} only`];
+  return [...silent, ...chartFaults(data[CHART] as Spec, whole(data[SVG]), metadata?.[SVG]?.alt ?? '', colours)];
+}
+
+interface Spec {
+  data: { values: unknown[] };
+}
+
+/** What Vega says of an SVG's parts, for screen readers, is the place to look for what they show. */
+function chartFaults(spec: Spec, svg: string, alt: string, colours: Map<string | undefined, string | undefined>) {
+  const labels = [...svg.matchAll(/aria-label="([^"]*)"/g)].map(([, label]) => label as string);
+  const titled = labels.some((label) => label.startsWith("Title text '"));
+  const axes = labels.filter((label) => /^[XY]-axis .*for a (linear|log) scale/.test(label));
+  const nameless = axes.filter((label) => {
+    const title = /titled '(.*?)' for/.exec(label)?.[1] ?? '';
+    return !/\([^)]+\)$/.test(title) && !COUNTED.test(title);
+  });
+  const marks = new Map<string, number>();
+  for (const [, role] of svg.matchAll(/role="graphics-symbol" aria-roledescription="([a-z ]+)"/g)) {
+    marks.set(role as string, (marks.get(role as string) ?? 0) + 1);
+  }
+  const rows = spec.data.values.length;
+  const odd = scales(spec).filter(({ name, colour }) => colours.has(name) && colours.get(name) !== colour);
+  return [
+    ...(titled ? [] : ['a chart without a title']),
+    ...(alt ? [] : ['a chart without alt text']),
+    ...nameless.map((label) => `an axis without a unit: ${label.slice(0, 60)}`),
+    ...(rows === 0 || [...marks.values()].includes(rows) ? [] : [`a chart of ${rows} rows without a mark for each`]),
+    ...odd.map(({ name, colour }) => `${name} in ${colour}: on the server's page it is ${colours.get(name)}`),
+  ];
+}
+
+/** Every name that a scale of the chart gives a colour. */
+function scales(node: unknown): { name: string; colour: string }[] {
+  if (typeof node !== 'object' || node === null) return [];
+  const { domain, range } = node as { domain?: unknown; range?: unknown };
+  if (Array.isArray(domain) && Array.isArray(range)) {
+    return domain.map((name, at) => ({ name: String(name), colour: String(range[at]).toLowerCase() }));
+  }
+  return Object.values(node).flatMap(scales);
+}
+
+/** Longer than a screen, as far as can be told without drawing it. */
+function tooLong(outputs: Output[]): string[] {
+  const px = outputs.reduce((sum, output) => sum + heightOf(output), 0);
+  return px > SCREEN_PX ? [`its output is some ${Math.round(px)} px high, more than a screen (${SCREEN_PX} px)`] : [];
+}
+
+function heightOf({ text, data = {} }: Output): number {
+  const lines = (text: unknown) => LINE_PX * whole(text).trimEnd().split('\n').length;
+  if (text !== undefined) return lines(text);
+  if (SVG in data) return Number(/<svg[^>]* height="([\d.]+)"/.exec(whole(data[SVG]))?.[1] ?? 0);
+  const html = whole(data['text/html']);
+  if (html.startsWith('<details')) return LINE_PX; // folded
+  if (html.includes('<tr')) return ROW_PX * html.split('<tr').length;
+  return lines(data['text/markdown'] ?? data['text/plain']);
+}

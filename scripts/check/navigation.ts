@@ -1,0 +1,110 @@
+import { type Cell, type CourseNotebook, linesOf, readCourse, textOf, writeNotebook } from './course.js';
+
+/**
+ * Holds what a notebook says of itself and of the others to the notebooks' metadata: its title, goals and time, the
+ * links to its neighbours, and the map in the first one. `fix` writes it anew. One line a problem.
+ */
+export async function checkNavigation(root: string, fix: boolean): Promise<string[]> {
+  const course = await readCourse(root);
+  const problems: string[] = [];
+  for (const notebook of course) {
+    const { cells, missing } = expected(notebook, course);
+    problems.push(...missing.map((what) => `notebooks/${notebook.name}: ${what}`));
+    const stale = differences(notebook.cells, cells);
+    if (stale.length === 0) continue;
+    if (fix) await writeNotebook(root, notebook, cells);
+    else problems.push(`notebooks/${notebook.name}: not what the metadata say: ${stale.join(', ')}`);
+  }
+  return problems;
+}
+
+/** The cells as they should be; `missing` is what a person has to write. */
+function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: Cell[]; missing: string[] } {
+  const missing: string[] = [];
+  const own = notebook.cells.filter(({ id }) => id !== TOP && id !== END);
+  const cells = own.map((cell) => {
+    if (cell.id === 'title') {
+      const text = opening(textOf(cell), notebook);
+      missing.push(...lacks(text));
+      return withText(cell, text);
+    }
+    return cell.id === 'map' ? withText(cell, map(course)) : cell;
+  });
+  if (own[0]?.id !== 'title') missing.push('its first cell has to be "title"');
+  const links = neighbours(notebook, course);
+  // The first one has the map, and nothing before it.
+  const top = notebook === course[0] ? [] : [navigation(TOP, links)];
+  return { cells: [...top, ...cells, navigation(END, links)], missing };
+}
+
+const TOP = 'navigation';
+const END = 'navigation-end';
+
+function navigation(id: string, text: string): Cell {
+  return { cell_type: 'markdown', id, metadata: { tags: ['navigation'] }, source: linesOf(text) };
+}
+
+function neighbours(notebook: CourseNotebook, course: CourseNotebook[]): string {
+  const at = course.indexOf(notebook);
+  const [first, previous, next] = [course[0], course[at - 1], course[at + 1]];
+  return [
+    previous && previous !== first && `← ${link(previous)}`,
+    first && first !== notebook && `[Contents](${first.name})`,
+    next && `${link(next)} →`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+const link = ({ title, name }: CourseNotebook) => `[${title}](${name})`;
+
+const FIND_OUT = '**What you will find out**';
+const TIME = '**Time**:';
+
+/** The opening cell with its title, goals and time as the metadata have them; the rest is the author's. */
+function opening(text: string, { title, goals, minutes }: CourseNotebook): string {
+  const list = goals.map((goal, i) => `- ${goal}${i === goals.length - 1 ? '.' : ';'}`).join('\n');
+  return text
+    .replace(/^# .*/, () => `# ${title}`)
+    .replace(/(?<=^\*\*What you will find out\*\*\n\n)(- .*\n?)+/m, () => `${list}\n`)
+    .replace(/(?<=^\*\*Time\*\*: )[^.]*\./m, () => `${minutes} minutes to read and try.`);
+}
+
+const lacks = (text: string) =>
+  ['# ', FIND_OUT, TIME]
+    .filter((mark) => !text.split('\n').some((line) => line.startsWith(mark)))
+    .map((mark) => `its cell "title" has no line that begins with "${mark}"`);
+
+/** The course at a glance, in a form that needs no kernel: GitHub shows it as well. */
+function map(course: CourseNotebook[]): string {
+  const lessons = course.slice(1);
+  const hours = Math.round(lessons.reduce((sum, { minutes }) => sum + minutes, 0) / 30) / 2;
+  const rows = lessons.map(
+    (notebook) =>
+      `| ${notebook.number} | ${link(notebook)} | ${notebook.goals.map((goal) => `· ${goal}`).join('<br>')} | ${notebook.minutes} |`,
+  );
+  return [
+    '## The map',
+    '',
+    `About ${hours} hours in all, in sittings of an hour or less. The order is the one to read in.`,
+    '',
+    '| | notebook | what you will find out | minutes |',
+    '| --: | :-- | :-- | --: |',
+    ...rows,
+  ].join('\n');
+}
+
+const withText = (cell: Cell, text: string): Cell =>
+  textOf(cell) === text ? cell : { ...cell, source: linesOf(text) };
+
+/** The ids of the cells that are not as they should be. */
+function differences(are: Cell[], should: Cell[]): string[] {
+  const ids = [...new Set([...are, ...should].map(({ id }) => id))];
+  const print = (cells: Cell[], id: string) => {
+    const at = cells.findIndex((cell) => cell.id === id);
+    return at < 0 ? null : `${textOf(cells[at]!)} ${JSON.stringify(cells[at]!.metadata)}`;
+  };
+  const changed = ids.filter((id) => print(are, id) !== print(should, id));
+  const moved = are.map(({ id }) => id).join() !== should.map(({ id }) => id).join();
+  return changed.length === 0 && moved ? ['the order of the cells'] : changed;
+}
