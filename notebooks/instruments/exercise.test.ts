@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(memory, { recursive: true }));
 
-const make = (id: string) =>
+const make = (id: string, where: string | null = memory) =>
   exercise<number>(
     {
       id,
@@ -22,7 +22,7 @@ const make = (id: string) =>
       hint: 'Six times seven.',
       solution: { file: 'notebooks/exercises/03-short-polling.ts', region: 'fleet' },
     },
-    memory,
+    where,
   );
 
 it('tries nothing until there is an answer', async () => {
@@ -46,6 +46,15 @@ it('remembers what was solved, across sessions', async () => {
   const { came, text } = await make('a/3').verdict(null);
   expect(came).toBe('not attempted');
   expect(text).toContain(`You solved it on ${new Date().toISOString().slice(0, 4)}`);
+});
+
+it('remembers nothing, and recalls nothing, where nobody reads', async () => {
+  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
+  await make('a/5', null).check(42);
+  expect(print).toHaveBeenCalledWith('✓ Solved. Well done.');
+  print.mockRestore();
+  expect(await solvedAt('a/5', memory)).toBeNull();
+  expect(await solvedAt('a/3', null)).toBeNull();
 });
 
 it('takes an answer that throws something odd as not yet', async () => {

@@ -46,8 +46,9 @@ export async function syllabus(root: string): Promise<{ rows: Covered[]; problem
   for (const { notebook, cell, key } of named) {
     if (!facts.has(key)) problems.push(`${placeOf(notebook, cell)} covers "${key}", which no line of the syllabus is`);
   }
-  for (const { name, number } of course.slice(1)) {
-    if (!files.includes(`${name.slice(0, 2)}.json`)) problems.push(`notebooks/${name}: no covers/${number}.json`);
+  for (const { name } of course.slice(1)) {
+    const file = `${name.slice(0, 2)}.json`;
+    if (!files.includes(file)) problems.push(`notebooks/${name}: no covers/${file}`);
   }
   return { rows, problems };
 }

@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { toSvg } from '../draw.js';
 import type { SentRequest } from '../experiment.js';
+import { CHECKOUT } from '../own-server.js';
 import { COLOURS } from '../technique.js';
 import { arrivals } from './arrivals.js';
 import { bars } from './bars.js';
@@ -136,6 +139,13 @@ describe.each(charts)('%s', (_name, chart, rows, mark) => {
     warned.mockRestore();
   });
 
+  it('has a title, and a name for every axis of numbers', async () => {
+    const labels = [...(await toSvg(chart)).matchAll(/aria-label="([^"]*)"/g)].map(([, label]) => label as string);
+    expect(labels).toContain("Title text 'T'");
+    const axes = labels.filter((label) => /^[XY]-axis .*for a (linear|log) scale/.test(label));
+    expect(axes.filter((label) => !/^[XY]-axis titled '.+' for/.test(label))).toEqual([]);
+  });
+
   it('is told in words by the SVG itself', async () => {
     expect(chart.text).toMatch(/^T/);
     const svg = await toSvg(chart);
@@ -171,4 +181,17 @@ it("takes its colours from Okabe and Ito's palette, and a grey, and each of them
   const used = Object.values(COLOURS);
   expect(used.filter((colour) => !palette.includes(colour))).toEqual([]);
   expect(new Set(used).size).toBe(used.length);
+});
+
+it("gives a technique the same colour on the server's page", () => {
+  const page = readFileSync(join(CHECKOUT, 'server', 'pages', 'monitor.html'), 'utf8');
+  const there = [...page.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map(([, name, hex]) => [name, hex]);
+  const here = Object.entries(COLOURS).map(([name, hex]) => [name, hex.toLowerCase()]);
+  expect(there).toEqual(here);
+});
+
+it('writes the colour of a technique in one place', () => {
+  const charts = readdirSync(__dirname).filter((name) => !name.endsWith('.test.ts'));
+  const techniques = new RegExp(Object.values(COLOURS).join('|'), 'i');
+  expect(charts.filter((name) => techniques.test(readFileSync(join(__dirname, name), 'utf8')))).toEqual([]);
 });
