@@ -25,13 +25,15 @@ export interface Finding {
  */
 export async function checkReadiness(): Promise<void> {
   const findings = [await aServer(), kernel(), await node(), await charts(), await browser()];
+  const allReady = findings.every(({ ready }) => ready);
   table(
     findings.map(({ what, ready, found, mend }) => ({
       '': ready ? '✓' : ready === null ? '·' : '✗',
       what,
       found,
-      'what to do': ready ? '' : mend,
+      ...(allReady ? {} : { 'what to do': ready ? '' : mend }),
     })),
+    allReady ? 'Everything is ready.' : '',
   );
   const missing = findings.filter(({ ready }) => ready === false);
   if (missing.length > 0) throw new Error(missing.map(({ what, mend }) => `${what}: ${mend}`).join(' '));
