@@ -2,6 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { runChecks } from '../check/checks.js';
+import { checkExecuted } from '../check/executed.js';
 import { checkout } from '../setup/paths.mjs';
 import { start } from '../shared/child.mjs';
 
@@ -117,7 +118,7 @@ export async function notebooks(options: Run, signal: AbortSignal): Promise<Coun
 export const steps: TestStep[] = [
   {
     name: 'check',
-    about: 'lint, format, types, notebooks without outputs',
+    about: 'lint, format, types, the course as a whole',
     run: async () => {
       const results = await runChecks(false, (line) => process.stdout.write(`${line}\n`));
       const passed = results.filter(({ ok }) => ok).length;
@@ -131,7 +132,13 @@ export const steps: TestStep[] = [
   },
   {
     name: 'notebooks',
-    about: 'every notebook executed',
-    run: (signal) => notebooks({ name: 'notebooks' }, signal),
+    about: 'every notebook executed, and fit to be shown',
+    run: async (signal) => {
+      const count = await notebooks({ name: 'notebooks' }, signal);
+      if (count.failed > 0) return count;
+      const problems = await checkExecuted(checkout);
+      for (const problem of problems) process.stdout.write(`✗ ${problem}\n`);
+      return { ...count, failed: problems.length };
+    },
   },
 ];

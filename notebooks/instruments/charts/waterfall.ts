@@ -35,6 +35,7 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
     field: 'request',
     type: 'ordinal',
     title: 'request',
+    scale: { paddingInner: 0.3 },
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
   const colour = {
