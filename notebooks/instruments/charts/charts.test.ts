@@ -160,6 +160,12 @@ it('gives a technique its colour', async () => {
   expect(svg).toContain(COLOURS.submit);
 });
 
+it('says in one legend which colour is which technique', async () => {
+  const svg = await toSvg(waterfall(rows, { title: 'T', job }));
+  const legends = [...svg.matchAll(/aria-label="(Symbol legend[^"]*)"/g)].map(([, label]) => label);
+  expect(legends).toEqual([expect.stringMatching(/submit, short-poll$/)]);
+});
+
 it('names the unit on each axis', async () => {
   expect(await toSvg(waterfall(rows, { title: 'T' }))).toContain('time (s)');
 });

@@ -50,7 +50,7 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
       x2: { field: 'end' },
       y,
       color: colour,
-      stroke: { ...colour, legend: null },
+      stroke: colour,
     },
   };
   const labels = {
