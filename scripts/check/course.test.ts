@@ -77,6 +77,13 @@ describe('navigation', () => {
     ]);
   });
 
+  test("leaves a lesson's own cells alone, also one that is called as the index's is", async () => {
+    const cells = [words('title', title('Two')), words('map', 'Mine.'), words('end', sources)];
+    write('02-two.ipynb', cells, { title: 'Two', goals: ['a', 'b'], minutes: 5 });
+    await checkNavigation(root, true);
+    expect(read('02-two.ipynb').slice(1, -1)).toEqual(cells);
+  });
+
   test('of a notebook that is new or has moved is noticed in its neighbours', async () => {
     await checkNavigation(root, true);
     const about = { title: 'Three', goals: ['a', 'b'], minutes: 5 };
@@ -98,6 +105,7 @@ describe('sources', () => {
   test.each([
     ['a document of the list, at another place', '[A](https://a.example/x#9)', null],
     ['another notebook', '[two](02-two.ipynb)', null],
+    ['a place in another notebook', '[two](02-two.ipynb#end)', null],
     ['a package', '[p](https://github.com/a/b)', null],
     ['a document that the list has not', '[B](https://b.example/)', 'the text points to https://b.example/'],
     ['a notebook that there is not', '[nine](09-nine.ipynb)', 'leads nowhere: 09-nine.ipynb'],

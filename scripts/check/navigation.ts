@@ -21,6 +21,7 @@ export async function checkNavigation(root: string, fix: boolean): Promise<strin
 /** The cells as they should be; `missing` is what a person has to write. */
 function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: Cell[]; missing: string[] } {
   const missing: string[] = [];
+  const isFirst = notebook === course[0];
   const own = notebook.cells.filter(({ id }) => id !== TOP && id !== END);
   const cells = own.map((cell) => {
     if (cell.id === 'title') {
@@ -28,12 +29,12 @@ function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: 
       missing.push(...lacks(text));
       return withText(cell, text);
     }
-    return cell.id === 'map' ? withText(cell, map(course)) : cell;
+    return isFirst && cell.id === 'map' ? withText(cell, map(course)) : cell;
   });
   if (own[0]?.id !== 'title') missing.push('its first cell has to be "title"');
+  if (isFirst && !own.some(({ id }) => id === 'map')) missing.push('it has no cell "map"');
   const links = neighbours(notebook, course);
-  // The first one has the map, and nothing before it.
-  const top = notebook === course[0] ? [] : [navigation(TOP, links)];
+  const top = isFirst ? [] : [navigation(TOP, links)]; // nothing comes before the first
   return { cells: [...top, ...cells, navigation(END, links)], missing };
 }
 

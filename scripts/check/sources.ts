@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Cell, readCourse, textOf } from './course.js';
 
 /**
@@ -6,10 +8,10 @@ import { type Cell, readCourse, textOf } from './course.js';
  */
 export async function checkSources(root: string): Promise<string[]> {
   const course = await readCourse(root);
-  const names = course.map(({ name }) => name);
+  const leads = (target: string) => isSource(target) || isHere(target, root);
   return course.flatMap(({ name, cells }, at) => {
     const words = cells.filter(({ cell_type }) => cell_type === 'markdown');
-    const broken = words.flatMap((cell) => badLinks(cell, names));
+    const broken = words.flatMap((cell) => badLinks(cell, leads));
     const lesson = at > 0;
     return [...broken, ...(lesson ? untold(words) : [])].map((what) => `notebooks/${name}: ${what}`);
   });
@@ -19,16 +21,22 @@ const HEADING = /^\*\*Sources\*\*$/m;
 const LINK = /\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)/g;
 const linksIn = (text: string) => [...text.matchAll(LINK)].map(([, target]) => target as string);
 
-function badLinks(cell: Cell, names: string[]): string[] {
+function badLinks(cell: Cell, leads: (target: string) => boolean): string[] {
   const text = textOf(cell);
   const broken = text.match(/\]\([^)\n]*\s[^)\n]*\)|\]\(\)/g) ?? [];
-  const wrong = linksIn(text).filter((target) => !(isSource(target) || names.includes(target)));
+  const wrong = linksIn(text).filter((target) => !leads(target));
   return [...broken, ...wrong].map((link) => `cell "${cell.id}" has a link that leads nowhere: ${link}`);
 }
 
 /** Over HTTPS, and to a place that could exist. */
 function isSource(target: string): boolean {
   return URL.canParse(target) && /^https:\/\/[\w-]+(\.[\w-]+)+\//.test(target);
+}
+
+/** Another notebook, or a file of the checkout, from the notebooks' folder: such a link works wherever the course is read. */
+function isHere(target: string, root: string): boolean {
+  const [path = ''] = target.split('#');
+  return !URL.canParse(target) && existsSync(join(root, 'notebooks', path));
 }
 
 /** A package that is used is named with its address, and is no source. */
