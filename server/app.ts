@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Exchange } from './http/exchange.js';
 import { Guard } from './http/guard.js';
+import { streamOf } from './http/http2.js';
 import { Problem } from './http/problem.js';
 import { hasEnded } from './jobs/job.js';
 import { Jobs } from './jobs/jobs.js';
@@ -20,6 +21,8 @@ export class App {
   readonly log: EventLog;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
+  /** Where it speaks HTTPS, once it listens. */
+  httpsUrl = '';
   /** How many clients wait. */
   waiting = 0;
   stopping = false;
@@ -83,7 +86,7 @@ export class App {
 
   private fail(x: Exchange, error: Error): void {
     const { res } = x;
-    if (res.destroyed || x.req.socket.destroyed) return; // the client has left: nobody to answer
+    if (res.destroyed || x.req.socket.destroyed || streamOf(x.req)?.closed) return; // the client has left: nobody to answer
     const problem =
       error instanceof Problem
         ? error

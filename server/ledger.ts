@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { payloadOf, streamOf } from './http/http2.js';
 
 export const TECHNIQUES = ['submit', 'short-poll', 'long-poll', 'event-stream', 'consume', 'other'] as const;
 export type Technique = (typeof TECHNIQUES)[number];
@@ -79,7 +80,8 @@ export class Ledger {
   private readonly open = new Map<Row, Entry>();
   private readonly all = zeros();
   private readonly experiments = new Map<string, Totals>();
-  private readonly connections = new WeakMap<Socket, Connection>();
+  /** By socket; in HTTP/2, by session. */
+  private readonly connections = new WeakMap<object, Connection>();
   private nextRow = 1;
   private nextConnection = 1;
   /** The newest revision of any row. */
@@ -93,13 +95,17 @@ export class Ledger {
   /** Begins to count a request. `counted` is false for a look at the ledger itself, which leaves no trace in it. */
   begin(req: IncomingMessage, res: ServerResponse, counted: boolean): Row {
     const { socket } = req;
-    let connection = this.connections.get(socket);
+    const stream = streamOf(req);
+    const carrier = stream?.session ?? socket;
+    let connection = this.connections.get(carrier);
     if (!connection) {
       connection = { id: this.nextConnection++, bytesIn: 0, bytesOut: 0, latest: null };
-      this.connections.set(socket, connection);
+      this.connections.set(carrier, connection);
     }
-    const row = new Row(counted ? this.nextRow++ : 0, req.method as string, `HTTP/${req.httpVersion}`, connection.id);
-    const entry: Entry = { row, req, res, socket, connection, settledIn: false, settledOut: false };
+    const protocol = stream ? 'HTTP/2' : `HTTP/${req.httpVersion}`;
+    const row = new Row(counted ? this.nextRow++ : 0, req.method as string, protocol, connection.id);
+    // What a stream carries is its own from the first byte.
+    const entry: Entry = { row, req, res, socket, connection, settledIn: stream !== null, settledOut: stream !== null };
     if (connection.latest) this.passedBy(connection.latest);
     connection.latest = entry;
     if (counted) {
@@ -154,7 +160,9 @@ export class Ledger {
 
   /** Brings the bytes of an open row up to date. */
   private measure(entry: Entry): void {
-    const { row, res, socket, connection } = entry;
+    const { row, req, res, socket, connection } = entry;
+    const payload = payloadOf(req, res);
+    if (payload) [row.bytesIn, row.bytesOut] = payload;
     if (!entry.settledIn && connection.latest === entry) row.bytesIn = socket.bytesRead - connection.bytesIn;
     // Without a socket the response is queued behind another one: nothing of it was written yet.
     if (!entry.settledOut && res.socket) row.bytesOut = socket.bytesWritten - connection.bytesOut;

@@ -1,83 +1,77 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
+import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import type { App } from './app.js';
-import { Problem, rawProblem } from './http/problem.js';
+import { certificate } from './certificate.js';
+import { http1Server } from './http/http1.js';
+import { http2Server } from './http/http2.js';
 import { SettingError, type Settings } from './settings.js';
 
 /** Loopback only: the course's server is nobody else's business. */
 const ADDRESS = '127.0.0.1';
+const CERTIFICATE = fileURLToPath(new URL('../.polling-lab/certificate.pem', import.meta.url));
 
-/** Opens the server's port. A default port that is taken gives way to the next free one; one that was asked for is an error. */
-export async function listen(app: App, settings: Settings, say: (line: string) => void) {
-  const server = createServer({
-    headersTimeout: settings.headTimeoutMs,
-    requestTimeout: Math.max(settings.bodyTimeoutMs, settings.headTimeoutMs),
-    connectionsCheckingInterval: Math.min(1_000, settings.headTimeoutMs),
-    keepAliveTimeout: 60_000,
-    requireHostHeader: false, // it is required, by the guard, whose answer says so
-  });
-  server.on('request', (req, res) => app.handle(req, res));
-  server.on('checkContinue', (req, res) => app.handle(req, res, true));
-  server.on('checkExpectation', (req, res) => {
-    const problem = new Problem(
-      417,
-      `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`,
+/** Opens the server's two ports: one for HTTP, one for HTTPS. */
+export async function listen(app: App, say: (line: string) => void) {
+  const http1 = http1Server(app);
+  const http2 = http2Server(app);
+  const secure = tls.createServer(
+    { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: app.settings.headTimeoutMs },
+    // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
+    (socket) => (socket.alpnProtocol === 'h2' ? http2.server : http1).emit('connection', socket),
+  );
+  let trusted: Promise<void> | undefined;
+  const door = net.createServer((socket) => {
+    socket.on('error', () => {}); // it broke before TLS began: nobody to tell
+    trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
+    trusted.then(
+      () => socket.destroyed || secure.emit('connection', socket),
+      (error: Error) => {
+        trusted = undefined; // the next one tries again
+        say(`HTTPS cannot be served, for want of a certificate: ${error.message}`);
+        socket.destroy();
+      },
     );
-    res.writeHead(417, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem));
   });
-  const noProxy = new Problem(405, 'This server is no proxy: it takes no CONNECT.', {
-    Allow: 'GET, HEAD, POST, DELETE, OPTIONS',
-  });
-  server.on('connect', (_, socket) => socket.end(rawProblem(noProxy)));
-  server.on('clientError', refuse);
 
-  const port = await bind(server, settings, say);
-  return {
-    url: `http://${ADDRESS}:${port}`,
-    /** Takes no more connections, and closes those that are there when they are done, at the latest after `graceMs`. */
-    close: (graceMs: number) =>
-      new Promise<void>((resolve) => {
-        const late = setTimeout(() => server.closeAllConnections(), graceMs);
-        server.close(() => {
-          clearTimeout(late);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+  // HTTPS first, so that GET /healthz can tell of it from the start.
+  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'https-port', app.settings, say)}`;
+  const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings, say)}`;
+  /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
+  const close = async (graceMs: number) => {
+    const closed = [http1, door].map((server) => once(server.close(), 'close'));
+    http1.closeIdleConnections();
+    for (const session of http2.sessions) session.close();
+    await Promise.race([Promise.all(closed), after(graceMs)]);
   };
+  return { url, close };
 }
 
-async function bind(server: Server, settings: Settings, say: (line: string) => void): Promise<number> {
-  const { port } = settings;
-  const last = settings.asked.has('port') ? port : port + 100;
+/** A default port that is taken gives way to the next free one; one that was asked for is an error. */
+async function bind(
+  server: net.Server,
+  name: 'port' | 'https-port',
+  settings: Settings,
+  say: (line: string) => void,
+): Promise<number> {
+  const key = name === 'port' ? 'port' : 'httpsPort';
+  const port = settings[key];
+  const last = settings.asked.has(key) ? port : port + 100;
   for (let candidate = port; candidate <= last; candidate++) {
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject).listen({ port: candidate, host: ADDRESS, backlog: 4096 }, () => {
-          server.off('error', reject);
-          resolve();
-        });
-      });
-      if (candidate !== port) say(`Port ${port} is taken; this server is on port ${candidate}.`);
+      await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
+      if (candidate !== port)
+        say(`Port ${port} is taken; ${name === 'port' ? 'HTTP' : 'HTTPS'} is on port ${candidate}.`);
       return (server.address() as AddressInfo).port;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'EADDRINUSE')
-        throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with --port.`);
+        throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with --${name}.`);
     }
   }
   throw new SettingError(
-    `Port ${port} is taken. Stop what uses it, or choose another with --port (0 takes any free one).`,
+    `Port ${port} is taken. Stop what uses it, or choose another with --${name} (0 takes any free one).`,
   );
-}
-
-/** Answers what the HTTP parser refused. */
-function refuse({ code, message }: NodeJS.ErrnoException, socket: Socket): void {
-  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  let problem = new Problem(400, `Expected an HTTP/1.1 request, got what cannot be read as one (${message}).`);
-  if (code === 'HPE_HEADER_OVERFLOW')
-    problem = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    problem = new Problem(408, 'The request did not arrive whole in time. Send it faster.');
-  socket.end(rawProblem(problem));
 }

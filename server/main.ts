@@ -13,11 +13,11 @@ async function main(): Promise<void> {
   if (!settings) return void process.stdout.write(help());
   const token = randomBytes(16).toString('hex');
   const app = new App(settings, token);
-  const { url, close } = await listen(app, settings, say);
+  const { url, close } = await listen(app, say);
 
   if (settings.state) {
     mkdirSync(dirname(settings.state), { recursive: true });
-    writeFileSync(settings.state, `${JSON.stringify({ url, httpsUrl: null, pid: process.pid, token })}\n`, {
+    writeFileSync(settings.state, `${JSON.stringify({ url, httpsUrl: app.httpsUrl, pid: process.pid, token })}\n`, {
       mode: 0o600,
     });
   }

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 const MAX = Number.MAX_SAFE_INTEGER;
 /** The longest that a timer of Node's can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The most that HTTP/2 lets be told (RFC 9113, section 6.5.2). */
+const MAX_STREAMS = 2 ** 32 - 1;
 
 const GiB = 1024 ** 3;
 
@@ -12,6 +14,7 @@ const GiB = 1024 ** 3;
  */
 const table = {
   port: [4321, 0, 65535, 'HTTP port; 0 takes any free one'],
+  'https-port': [4322, 0, 65535, 'HTTPS port, for HTTP/2 too; any free one with --port 0'],
   data: ['.polling-lab/data', 'folder for the log and the uploads (DATA_DIR)'],
   state: ['', 'file that tells where this server is (STATE_FILE)'],
   'heartbeat-ms': [15_000, 10, MAX_TIMER_MS, 'silence before a stream gets a comment'],
@@ -19,6 +22,7 @@ const table = {
   'max-upload-bytes': [4 * GiB, 1, MAX, 'largest upload (413)'],
   'max-jobs': [20_000, 1, MAX, 'unfinished jobs (429)'],
   'max-waiters': [30_000, 1, MAX, 'waiting clients (503)'],
+  'max-streams': [100, 1, MAX_STREAMS, 'open streams of an HTTP/2 connection (the rest wait)'],
   'keep-jobs': [1_000, 1, MAX, 'finished jobs kept (the oldest go: 404)'],
   'max-events': [100_000, 1, MAX, 'events held (the oldest go: gap)'],
   'max-rows': [20_000, 1, MAX, 'ledger rows held (totals stay exact)'],
@@ -70,6 +74,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     if (value !== undefined) asked.add(key);
     settings[key] = value === undefined ? table[name][0] : read(name, value);
   }
+  if (settings.port === 0 && !asked.has('httpsPort')) settings.httpsPort = 0;
   return settings as Settings;
 }
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,8 @@ import { EventSource as NodeEventSource } from 'eventsource';
 import nodeFetch from 'node-fetch';
 import { type Browser, chromium } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { Client } from './client.js';
+import { Client, newExperiment } from './client.js';
+import { certificateOf } from './http2.js';
 import { findChromium, findCurl, findPython } from './machine.js';
 import { need, target, temporaryFolder } from './server.js';
 import { openTap } from './tap.js';
@@ -224,7 +226,7 @@ with httpx.Client(timeout=30, trust_env=False) as client:
 
 describe('Chromium', () => {
   /** A page on an origin of its own, as a notebook's is: what it may read of our answers, CORS says. */
-  async function onPage(use: (browser: Browser, page: string) => Promise<void>): Promise<void> {
+  async function onPage(use: (browser: Browser, page: string) => Promise<void>, args: string[] = []): Promise<void> {
     const server = http.createServer((_, response) => {
       response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>x</title>');
     });
@@ -239,6 +241,7 @@ describe('Chromium', () => {
         '--disable-sync',
         '--no-first-run',
         '--disable-quic',
+        ...args,
       ],
     });
     try {
@@ -321,6 +324,45 @@ describe('Chromium', () => {
         missing: 404,
       });
     });
+  });
+
+  test.for(['https', 'http'] as const)('20 EventSources at once by %s', async (scheme, context) => {
+    need(context, findChromium(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
+    const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
+    const base = scheme === 'https' ? httpsUrl : lab.base;
+    const spki = (await certificateOf(httpsUrl)).publicKey.export({ type: 'spki', format: 'der' });
+    const hash = createHash('sha256').update(spki).digest('base64');
+    const experiment = newExperiment();
+    const { jobId, links } = await lab.manual();
+    const open = async () => (await lab.traffic(experiment)).requests;
+    await onPage(
+      async (browser, url) => {
+        const page = await browser.newPage();
+        await page.goto(url);
+        await page.evaluate((url) => {
+          const sources = Array.from({ length: 20 }, () => new EventSource(url));
+          const opened = () => sources.filter(({ readyState }) => readyState === EventSource.OPEN).length;
+          Object.assign(globalThis, { sources, opened });
+        }, `${base}${links.events}?experiment=${experiment}`);
+        if (scheme === 'https') {
+          // One HTTP/2 connection carries them all, and whatever else is asked.
+          await page.waitForFunction('opened() === 20');
+          expect(await page.evaluate(async (base) => (await fetch(`${base}/healthz`)).status, base)).toBe(200);
+          const rows = await open();
+          expect(rows.map(({ protocol }) => protocol)).toEqual(Array(20).fill('HTTP/2'));
+          expect(new Set(rows.map(({ connection }) => connection)).size).toBe(1);
+        } else {
+          // Six connections to a host, and no more: the rest wait in the browser, and the server does not hear of them.
+          await page.waitForFunction('opened() === 6');
+          const rows = await open();
+          expect(rows.map(({ protocol }) => protocol)).toEqual(Array(6).fill('HTTP/1.1'));
+          expect(new Set(rows.map(({ connection }) => connection)).size).toBe(6);
+        }
+        await lab.finish(jobId);
+        await page.evaluate('sources.forEach((source) => source.close())');
+      },
+      [`--ignore-certificate-errors-spki-list=${hash}`],
+    );
   });
 
   test("the server's own page loads without an error", async (context) => {

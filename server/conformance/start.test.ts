@@ -105,9 +105,10 @@ ownServers('the server as a process', () => {
   });
 
   test('it listens on 127.0.0.1 only', async () => {
-    await withServer([], async (server) => {
-      const port = Number(new URL(server.url).port);
-      for (const host of ['127.0.0.2', '::1']) {
+    await withServer([], async (server, client) => {
+      const { httpsUrl } = (await client.get('/healthz')).json<{ httpsUrl: string }>();
+      const ports = [server.url, httpsUrl].map((url) => Number(new URL(url).port));
+      for (const [host, port] of ['127.0.0.2', '::1'].flatMap((host) => ports.map((port) => [host, port] as const))) {
         const outcome = await new Promise<string>((resolve) => {
           const socket = net.connect({ host, port });
           socket.once('connect', () => {
@@ -128,10 +129,11 @@ ownServers('the server as a process', () => {
       await withServer(['--state', file], async (server, client) => {
         const state = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
         expect(state.url).toBe(server.url);
-        expect(state).toHaveProperty('httpsUrl');
+        expect(state.httpsUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
         expect(state.pid).toBe(server.pid);
         expect(state.token).toMatch(/.{16,}/);
-        const { tokenHash } = (await client.get('/healthz')).json();
+        const { tokenHash, httpsUrl } = (await client.get('/healthz')).json();
+        expect(httpsUrl).toBe(state.httpsUrl);
         expect(tokenHash).toBe(createHash('sha256').update(String(state.token)).digest('hex'));
         // The token is for those who may read the checkout, so nobody else may read the file.
         expect((await stat(file)).mode & 0o077).toBe(0);
@@ -206,6 +208,8 @@ ownServers('the server as a process', () => {
   test.each([
     { flags: ['--port', 'http'], named: 'port' },
     { flags: ['--port', '65536'], named: 'port' },
+    { flags: ['--https-port', '70000'], named: 'https-port' },
+    { flags: ['--max-streams', '0'], named: 'max-streams' },
     { flags: ['--heartbeat-ms', '-1'], named: 'heartbeat' },
     { flags: ['--retry-ms', 'soon'], named: 'retry' },
     { flags: ['--max-jobs', '1.5'], named: 'max-jobs' },
@@ -231,12 +235,14 @@ ownServers('the server as a process', () => {
     const help = end.stdout + end.stderr;
     for (const flag of [
       'port',
+      'https-port',
       'data',
       'heartbeat-ms',
       'retry-ms',
       'max-upload-bytes',
       'max-jobs',
       'max-waiters',
+      'max-streams',
       'keep-jobs',
       'max-events',
       'max-rows',
@@ -246,10 +252,53 @@ ownServers('the server as a process', () => {
     ]) {
       expect(help).toContain(`--${flag}`);
     }
-    for (const value of ['4321', '15000', '1000']) expect(help).toContain(value);
+    for (const value of ['4321', '4322', '15000', '1000']) expect(help).toContain(value);
   });
 
-  test.todo('--https-port / HTTPS_PORT (4322): HTTPS with HTTP/2');
+  const httpsUrlOf = async (client: Client) => (await client.get('/healthz')).json<{ httpsUrl: string }>().httpsUrl;
+
+  test('HTTPS_PORT is a setting too, and with --port 0 it is any free port', async () => {
+    const taken = await occupy(0);
+    const { port } = taken.address() as net.AddressInfo;
+    taken.close();
+    await withServer([], async (_, client) => expect(await httpsUrlOf(client)).toBe(`https://127.0.0.1:${port}`), {
+      env: { HTTPS_PORT: String(port) },
+    });
+    await withServer([], async ({ stderr }, client) => {
+      expect(await httpsUrlOf(client)).not.toMatch(/:4322$/);
+      expect(stderr).toBe('');
+    });
+  });
+
+  test('an HTTPS port that was asked for and is taken is an error that names it', async () => {
+    const taken = await occupy(0);
+    const { port } = taken.address() as net.AddressInfo;
+    try {
+      const end = await refused(['--https-port', String(port)]);
+      expect(end.code).toBeGreaterThan(0);
+      expect(end.stdout).toBe('');
+      expect(end.stderr).toContain(`${port} is taken`);
+      expect(end.stderr).toContain('--https-port');
+    } finally {
+      taken.close();
+    }
+  });
+
+  test('one that is only a default and taken gives way, told in the output', async () => {
+    const taken = await occupy(4322).catch(() => undefined);
+    const [free, data] = [await occupy(0), await temporaryFolder()];
+    const { port } = free.address() as net.AddressInfo;
+    free.close();
+    try {
+      const server = await startServer(['--port', String(port), '--data', data], { bare: true, data });
+      expect(await httpsUrlOf(new Client(server.url))).toMatch(/^https:\/\/127\.0\.0\.1:(?!4322$)\d+$/);
+      expect(server.stderr).toContain('4322');
+      await server.stop();
+    } finally {
+      taken?.close();
+      await rm(data, { recursive: true, force: true });
+    }
+  });
 
   test('what ended stays as it was told when the server is started again', async () => {
     const data = await temporaryFolder();

@@ -39,7 +39,7 @@ export class EventStream {
 
   /** Whether the reader has yet to take what was written. */
   get full(): boolean {
-    return this.x.res.writableNeedDrain;
+    return this.stalled !== undefined;
   }
 
   /** True while the reader takes what is written. While it does not, nothing is written, and nothing kept for it. */
@@ -51,6 +51,7 @@ export class EventStream {
     this.stalled = setTimeout(() => res.destroy(), app.settings.stallMs);
     res.once('drain', () => {
       clearTimeout(this.stalled);
+      this.stalled = undefined;
       this.drained();
     });
     return false;

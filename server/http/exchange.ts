@@ -5,6 +5,7 @@ import type { Row, Technique } from '../ledger.js';
 import { THE_END } from '../log/cursor.js';
 import type { JobTopic } from '../log/log.js';
 import type { Topic } from '../log/topic.js';
+import { limitBody, streamOf } from './http2.js';
 import { badRequest, Problem, unavailable } from './problem.js';
 import { readWait, type Wait } from './wait.js';
 
@@ -88,6 +89,7 @@ export class Exchange {
   body(): AsyncIterableIterator<Buffer> {
     if (this.expectsContinue) this.res.writeContinue();
     this.expectsContinue = false;
+    if (streamOf(this.req)) limitBody(this.req, this.app.settings.bodyTimeoutMs);
     // A body that is refused half-way is still read to its end by Node, so that its client gets to read the answer.
     return this.req.iterator({ destroyOnReturn: false });
   }
@@ -112,18 +114,28 @@ export class Exchange {
     this.end(body);
   }
 
-  /** RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending. */
+  /** Ends the answer, also to a client that is still sending: the rest of a refused body is read and dropped, for a time. */
   private end(body: string): void {
     const { req, res } = this;
-    const sends = 'content-length' in req.headers || 'transfer-encoding' in req.headers;
+    const stream = streamOf(req);
+    const sends = stream
+      ? !stream.endAfterHeaders
+      : 'content-length' in req.headers || 'transfer-encoding' in req.headers;
+    if (req.method === 'HEAD') body = '';
     if (req.complete || !sends) return void res.end(body);
-    res.write(body);
-    const late = setTimeout(() => res.end(), this.app.settings.graceMs);
+    // RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending.
+    // A stream of HTTP/2 may end as it likes, and ask for the rest not to be sent (RFC 9113, section 8.1).
+    if (stream) res.end(body);
+    else res.write(body);
+    const late = setTimeout(() => {
+      res.end();
+      stream?.close();
+    }, this.app.settings.graceMs);
     const end = () => {
       clearTimeout(late);
       res.end();
     };
-    req.once('end', end).once('close', end).resume(); // what is left of a refused body is read and dropped
+    req.once('end', end).once('close', end).resume();
   }
 
   json(status: number, body: string, headers?: Record<string, string | number>): void {

@@ -33,17 +33,19 @@ export class Guard {
 
   /** The host the request is for. RFC 9112, section 3.2.2: a target in absolute form replaces the field. */
   private hostOf(req: IncomingMessage): string | null {
-    let fields = 0;
+    const target = /^[a-z]+:\/\/([^/?#]*)/i.exec(req.url ?? '')?.[1];
+    const named: string[] = [];
     for (let i = 0; i < req.rawHeaders.length; i += 2) {
       const name = req.rawHeaders[i] as string;
-      if (name.length === 4 && name.toLowerCase() === 'host') fields += 1;
+      if (name.length === 4 && name.toLowerCase() === 'host') named.push(req.rawHeaders[i + 1] as string);
     }
+    // RFC 9113, section 8.3.1: in HTTP/2 a pseudo-header names it, and a Host field may only repeat that.
+    const authority = req.headers[':authority'] as string | undefined;
+    if (authority !== undefined && named.every((host) => host === authority)) return authority;
     // RFC 9112, section 3.2: 400 for a request that "lacks a Host header field" or has more than one.
-    if (fields > 1 || (fields === 0 && req.httpVersion === '1.1')) {
-      throw badRequest(`Expected one Host field, got ${fields}. Send the name and port you connected to.`);
-    }
-    const target = /^[a-z]+:\/\/([^/?#]*)/i.exec(req.url ?? '');
-    return target?.[1] ?? req.headers.host ?? null;
+    if (named.length > 1 || authority !== undefined || (named.length === 0 && req.httpVersion !== '1.0'))
+      throw badRequest(`Expected one Host field, got ${named.length}. Send the name and port you connected to.`);
+    return target ?? named[0] ?? null;
   }
 
   private isHost(host: string): boolean {
