@@ -33,6 +33,7 @@ async function deadUrl(): Promise<string> {
 it('takes the server that POLLING_LAB_URL names', async () => {
   expect(await fromEnvironment({ POLLING_LAB_URL: `${own.url}/` })).toEqual({
     url: own.url,
+    httpsUrl: own.httpsUrl,
     origin: 'environment',
   });
   expect(await fromEnvironment({})).toBeNull();
@@ -66,7 +67,8 @@ it('finds the running server by its state file', async () => {
   });
   const [ready] = await once(child.stdout, 'data');
   const url = /^ready (\S+)/.exec(String(ready))?.[1];
-  expect(await fromCheckout(state)).toEqual({ url, origin: 'checkout' });
+  const httpsUrl = expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+$/);
+  expect(await fromCheckout(state)).toEqual({ url, httpsUrl, origin: 'checkout' });
   child.kill();
   await once(child, 'exit');
 });

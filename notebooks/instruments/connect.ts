@@ -8,12 +8,15 @@ import { CHECKOUT, startServer } from './own-server.js';
 export interface Server {
   /** Where it is, without a slash at the end: `http://127.0.0.1:4321`. */
   readonly url: string;
+  /** The same server over TLS, with HTTP/2: `https://127.0.0.1:4322`. */
+  readonly httpsUrl: string;
   /** Whose it is: named by POLLING_LAB_URL, this checkout's running one, or this notebook's own. */
   readonly origin: 'environment' | 'checkout' | 'own';
 }
 
 interface Health {
   status: string;
+  httpsUrl: string;
   tokenHash: string;
 }
 
@@ -36,8 +39,7 @@ export async function connect(): Promise<Server> {
   // Vega's first chart takes ten times as long as the next: not while somebody's requests are timed.
   const warm = warmUp();
   if (connected && !(await healthOf(connected.url))) connected = undefined;
-  connected ??= (await fromEnvironment(process.env)) ??
-    (await fromCheckout()) ?? { url: (await startServer()).url, origin: 'own' };
+  connected ??= (await fromEnvironment(process.env)) ?? (await fromCheckout()) ?? (await fromHere());
   await warm;
   console.log(`Server: ${connected.url} (${WHOSE[connected.origin]})`);
   return connected;
@@ -53,7 +55,8 @@ export function server(): Server {
 export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | null> {
   if (!env.POLLING_LAB_URL) return null;
   const url = env.POLLING_LAB_URL.replace(/\/+$/, '');
-  if (await healthOf(url)) return { url, origin: 'environment' };
+  const health = await healthOf(url);
+  if (health) return { url, httpsUrl: health.httpsUrl, origin: 'environment' };
   throw new Error(
     `POLLING_LAB_URL is ${url}, and no server of this course answers there. ` +
       'Start one with "npm run server", or unset POLLING_LAB_URL and restart the kernel.',
@@ -69,10 +72,16 @@ export async function fromCheckout(stateFile = join(CHECKOUT, '.polling-lab', 's
     };
     // Another program may have the port by now: only our server knows the hash of this token.
     const hash = createHash('sha256').update(token).digest('hex');
-    return (await healthOf(url))?.tokenHash === hash ? { url, origin: 'checkout' } : null;
+    const health = await healthOf(url);
+    return health?.tokenHash === hash ? { url, httpsUrl: health.httpsUrl, origin: 'checkout' } : null;
   } catch {
     return null;
   }
+}
+
+async function fromHere(): Promise<Server> {
+  const { url, httpsUrl } = await startServer();
+  return { url, httpsUrl, origin: 'own' };
 }
 
 async function healthOf(url: string): Promise<Health | null> {

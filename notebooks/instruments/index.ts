@@ -2,6 +2,8 @@
  * The instruments of the course: what a cell needs to reach the server, to record, to compare and to draw.
  * What is taught stands in the cells themselves.
  */
+
+export { certificateOf } from './certificate.js';
 export { arrivals } from './charts/arrivals.js';
 export { bars } from './charts/bars.js';
 export { compared } from './charts/compared.js';

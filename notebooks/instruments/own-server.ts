@@ -13,10 +13,12 @@ const READY_MS = 30_000;
 /** A server that was started here, and how to end it. */
 export interface OwnServer {
   url: string;
+  /** The same server over TLS, with HTTP/2. */
+  httpsUrl: string;
   process: ChildProcess;
   /** Kills it as `kill -9` does: it gets no chance to finish anything. Resolves when it is gone. */
   kill(): Promise<void>;
-  /** Starts it again with the same port, data and settings. */
+  /** Starts it again with the same ports, data and settings. */
   restart(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
   const first = await spawnServer({ port: 0, ...flags, data });
   const own: OwnServer = {
     url: first.url,
+    httpsUrl: first.httpsUrl,
     process: first.child,
     async kill() {
       if (own.process.exitCode !== null || own.process.signalCode !== null) return;
@@ -44,7 +47,8 @@ export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
     },
     async restart() {
       await own.kill();
-      own.process = (await spawnServer({ ...flags, port: new URL(own.url).port, data })).child;
+      const ports = { port: new URL(own.url).port, 'https-port': new URL(own.httpsUrl).port };
+      own.process = (await spawnServer({ ...flags, ...ports, data })).child;
     },
   };
   process.once('exit', () => {
@@ -54,7 +58,7 @@ export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
   return own;
 }
 
-async function spawnServer(flags: ServerFlags): Promise<{ url: string; child: ChildProcess }> {
+async function spawnServer(flags: ServerFlags): Promise<{ url: string; httpsUrl: string; child: ChildProcess }> {
   const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const args = ['--import', 'tsx', join('server', 'main.ts'), ...given, '--exit-with-stdin'];
   // What was meant for the shared server is not to steer this one.
@@ -68,7 +72,8 @@ async function spawnServer(flags: ServerFlags): Promise<{ url: string; child: Ch
   // The kernel may end while the server runs: none of these handles keeps it alive.
   child.unref();
   for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
-  return { url, child };
+  const { httpsUrl } = (await (await fetch(`${url}/healthz`)).json()) as { httpsUrl: string };
+  return { url, httpsUrl, child };
 }
 
 function readiness(child: ChildProcess, stdout: Readable, stderr: Readable): Promise<string> {
