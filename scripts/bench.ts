@@ -1,28 +1,41 @@
 // `npm run bench`: what waiting costs, measured beside the least that it could.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
-import { type Line, linesOf, measure, table } from './bench/run.js';
+import { type Line, linesOf, type Measured, measure, table } from './bench/run.js';
 import { hasNchan, pinClient, pinned } from './bench/servers.js';
+import { measureStart } from './bench/start.js';
 import { workloads } from './bench/workloads.js';
+import { draw, writeReadme } from './bench/write.js';
 import { checkout } from './setup/paths.mjs';
+import { setUp } from './setup/set-up.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { Problem } from './shared/problem.mjs';
 import { whole } from './shared/whole.mjs';
 
-const all = workloads(10_000);
+/** What is not the server's: each beside what it replaces, in one run of its own. */
+const others = {
+  start: 'npm start, against bare jupyter lab',
+  kernel: 'the start of a kernel, against stock tslab',
+  course: 'all notebooks executed, against the longest of them',
+};
+const known = { ...Object.fromEntries(workloads(10_000).map(({ name, about }) => [name, about])), ...others };
 const HELP = `npm run bench -- [flags]
 
 Measures what waiting costs this server: processor time for each operation and memory for each waiting client,
 as Linux accounts for them. In the same run, in turns, the floor (bare node:http, scripts/bench/floor.ts) and, where
 nginx with nchan is installed, nchan.
 
-${all.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
+${Object.entries(known)
+  .map(([name, about]) => `  ${name.padEnd(15)} ${about}`)
+  .join('\n')}
 
   --only NAME    one of these alone (may be repeated)
   --rounds N     how often each is measured (default 3); the medians are told
   --clients N    how many clients 10,000 are (default 10000)
+  --write        put the table and a picture into the README
   -h, --help
 
 Writes build/bench/bench.json. BENCH_NODE=--cpu-prof (or other flags of Node's) has the servers write profiles.
@@ -37,38 +50,66 @@ await whole(async (signal) => {
     only: { type: 'string', multiple: true, default: [] as string[] },
     rounds: { type: 'string', default: '3' },
     clients: { type: 'string', default: '10000' },
+    write: { type: 'boolean', default: false },
   });
   const only = flags.only as string[];
-  const unknown = only.find((name) => !all.some((one) => one.name === name));
-  if (unknown) throw new Problem(`--only expects one of ${all.map(({ name }) => name).join(', ')}, got "${unknown}".`);
+  const wanted = (name: string) => only.length === 0 || only.includes(name);
+  const unknown = only.find((name) => !(name in known));
+  if (unknown) throw new Problem(`--only expects one of ${Object.keys(known).join(', ')}, got "${unknown}".`);
+  if (flags.write && only.length) throw new Problem('--write is for all workloads: leave out --only.');
   const rounds = count('--rounds', flags.rounds as string, 1, 100);
   const clients = count('--clients', flags.clients as string, 100, 19_000);
   if (!existsSync('/proc/self/smaps_rollup'))
     throw new Problem('npm run bench reads processor time and memory from /proc: it needs Linux, 4.14 or newer.');
 
-  const nchan = hasNchan();
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.versions.node}`;
   say(machine);
+
+  // These first: once this process is pinned to a core, so is what it starts.
+  if (Object.keys(others).some(wanted)) await setUp({ signal });
+  if (wanted('start')) {
+    say(`\nstart: ${others.start}`);
+    await measureStart(rounds, signal, say);
+  }
+  if (wanted('kernel')) script('kernel', join('scripts', 'kernel', 'bench.ts'), String(rounds));
+  if (wanted('course')) script('course', join('scripts', 'runner', 'bench.ts'));
+
+  const nchan = hasNchan();
   if (!nchan) say('nginx with nchan is not installed: not measured. On Debian: apt install libnginx-mod-nchan');
   if (!pinned) say('One core, or no taskset: server and client share what there is, and times say little.');
   pinClient();
-
   const lines: Line[] = [];
-  const raw: Record<string, unknown> = {};
-  for (const workload of workloads(clients)) {
-    if (only.length && !only.includes(workload.name)) continue;
+  const all: Record<string, Measured> = {};
+  for (const workload of workloads(clients).filter(({ name }) => wanted(name))) {
     say(`\n${workload.name}: ${workload.about}`);
     const servers = workload.servers.filter((name) => name !== 'nchan' || nchan);
     const measured = await measure(workload, servers, { rounds, clients, signal, say });
-    raw[workload.name] = measured;
+    all[workload.name] = measured;
     lines.push(...linesOf(workload, measured));
   }
-  const result = { date: new Date().toISOString(), machine, rounds, clients, pinned, lines, measured: raw };
+  if (lines.length === 0) return 0;
+  const date = new Date().toISOString();
   await mkdir(folder, { recursive: true });
+  const result = { date, machine, rounds, clients, pinned, lines, measured: all };
   await writeFile(join(folder, 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
   say(`\n${table(lines)}\n\n✗: the aim is missed. build/bench/bench.json has every round.`);
+  if (all.waiting) {
+    const svg = await draw(all.waiting, clients);
+    await writeFile(join(folder, 'bench.svg'), svg);
+    if (flags.write) await writeReadme(lines, svg, { machine, date, rounds });
+  }
   return 0;
 });
+
+/** Runs one of the repository's other benches, with its output on ours. */
+function script(name: keyof typeof others, file: string, ...args: string[]): void {
+  say(`\n${name}: ${others[name]}`);
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', join(checkout, file), ...args], {
+    cwd: checkout,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) throw new Problem(`${file} failed.`, { exitCode: 1 });
+}
 
 function count(flag: string, text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -44,15 +44,23 @@ export class Connection {
     return new Connection(await connect(port));
   }
 
-  /** Sends requests, which may be several in one piece (pipelining). Resolves with the answer to the last. */
-  send(text: string, requests = 1): Promise<Response> {
-    let last!: Promise<Response>;
-    for (let n = 0; n < requests; n++) {
-      last = new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
-      last.catch(() => {}); // whoever waits for it hears of it
-    }
-    this.socket.write(text, 'latin1');
-    return last;
+  get closed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  /** Sends requests in one piece (pipelining), and resolves with their answers. */
+  sendAll(requests: string[]): Promise<Response[]> {
+    if (this.socket.destroyed) return Promise.reject(new Error('the server has closed the connection'));
+    const answers = requests.map(
+      () => new Promise<Response>((resolve, reject) => this.waiting.push({ resolve, reject })),
+    );
+    this.socket.write(requests.join(''), 'latin1');
+    return Promise.all(answers);
+  }
+
+  async send(request: string): Promise<Response> {
+    const [answer] = await this.sendAll([request]);
+    return answer as Response;
   }
 
   close(): void {

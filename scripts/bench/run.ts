@@ -1,3 +1,4 @@
+import { Problem } from '../shared/problem.mjs';
 import { type Name, startServer } from './servers.js';
 import type { Figures, Row, Workload } from './workloads.js';
 
@@ -37,7 +38,7 @@ export async function measure(
       const name = servers[(n + round) % servers.length] as Name;
       const server = await startServer(name);
       try {
-        const figures = await workload.measure(server, options.clients);
+        const figures = await inTime(workload.measure(server, options.clients), `${workload.name}, ${name}`);
         measured[name] = [...(measured[name] ?? []), figures];
         const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
         options.say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
@@ -47,6 +48,18 @@ export async function measure(
     }
   }
   return measured;
+}
+
+/** No sound measurement comes near it. */
+const LIMIT_MS = 180_000;
+
+async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `${what}: not done after ${LIMIT_MS / 1000} s. Try again with fewer --clients.`;
+    timer = setTimeout(() => reject(new Problem(message, { exitCode: 1 })), LIMIT_MS);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 export const median = (values: number[]): number => {

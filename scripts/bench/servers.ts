@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { checkout } from '../setup/paths.mjs';
 import { type Running, start } from '../shared/child.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { Connection, post } from './client.js';
+import { Connection, post, type Response } from './client.js';
 
 /** What is measured: this server; the same with its data in memory; bare node:http; nginx with nchan. */
 export type Name = 'ours' | 'in memory' | 'floor' | 'nchan';
@@ -22,12 +22,14 @@ export interface Server {
   /** Lets go of what is garbage, so that memory is what is in use. */
   collect(): Promise<void>;
   submit(): Promise<string>;
+  /** Submits so many jobs, 50 of them at a time. */
+  submitMany(count: number): Promise<string[]>;
   /** Requests as they go on the wire. */
   progress(job: string, progress: number): string;
   finish(job: string): string;
   paths: { status(job: string): string; longPoll(job: string): string; stream(job: string): string };
-  /** Sends a request and sees that it succeeds. */
-  tell(request: string, requests?: number): Promise<void>;
+  /** Sends requests, 50 of them at a time, and sees that they succeed. */
+  tell(...requests: string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -100,20 +102,44 @@ async function startNode(name: Name, folder: string): Promise<Server> {
 
 /** How the jobs of our server and of the floor are moved. */
 async function jobs(port: number) {
-  const control = await Connection.open(port);
+  const control = controlOf(port);
+  const request = post('/jobs', { kind: 'manual' });
+  const submitMany = async (count: number) =>
+    (await sendAll(control, Array(count).fill(request))).map(({ body }) => JSON.parse(body).jobId as string);
   return {
     port,
-    submit: async () => JSON.parse((await control.send(post('/jobs', { kind: 'manual' }))).body).jobId as string,
+    submit: async () => (await submitMany(1))[0] as string,
+    submitMany,
     progress: (job: string, progress: number) => post(`/jobs/${job}/progress`, { progress }),
     finish: (job: string) => post(`/jobs/${job}/finish`, { result: { answer: 42 } }),
     tell: telling(control),
   };
 }
 
-const telling = (control: Connection) => async (request: string, requests?: number) => {
-  const { status, body } = await control.send(request, requests);
-  if (status >= 300) throw new Error(`expected success, got ${status}: ${body}`);
-};
+/** The connection on which jobs are moved: a new one where the server has closed the last, which was idle for long. */
+function controlOf(port: number): () => Promise<Connection> {
+  let control: Connection | undefined;
+  return async () => {
+    if (!control || control.closed) control = await Connection.open(port);
+    return control;
+  };
+}
+
+/** As many at a time as clients would have on their way. */
+async function sendAll(open: () => Promise<Connection>, requests: string[]): Promise<Response[]> {
+  const answers: Response[] = [];
+  const control = await open();
+  for (let at = 0; at < requests.length; at += 50)
+    answers.push(...(await control.sendAll(requests.slice(at, at + 50))));
+  const wrong = answers.find(({ status }) => status >= 300);
+  if (wrong) throw new Error(`expected success, got ${wrong.status}: ${wrong.body}`);
+  return answers;
+}
+
+const telling =
+  (control: () => Promise<Connection>) =>
+  async (...requests: string[]) =>
+    void (await sendAll(control, requests));
 
 /** Channels are made by whoever names them first; a message of a channel is an event of its job, and its end. */
 async function startNchan(folder: string): Promise<Server> {
@@ -135,16 +161,19 @@ async function startNchan(folder: string): Promise<Server> {
   const nginx = NGINX.find(existsSync) as string;
   const [program, args] = onServerCore([nginx, '-c', file, '-p', folder]);
   const child = start(program, args, { cwd: folder });
-  const control = await retried(() => Connection.open(port), child);
+  (await retried(() => Connection.open(port), child)).close();
+  const control = controlOf(port);
   const master = child.process.pid as number;
   const workers = execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8' });
   let channel = 0;
+  const submit = async () => `job-${++channel}`;
   const publish = (job: string, message: object) => post(`/publish?job=${job}`, message);
   return {
     port,
     pids: [master, ...workers.trim().split('\n').map(Number)],
     collect: async () => {},
-    submit: async () => `job-${++channel}`,
+    submit,
+    submitMany: (count) => Promise.all(Array.from({ length: count }, submit)),
     progress: (job, progress) => publish(job, { progress }),
     finish: (job) => publish(job, { result: { answer: 42 } }),
     tell: telling(control),

@@ -87,12 +87,7 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
     const all = Promise.all(answers).then(() => {
       last = performance.now();
     });
-    if (jobs.length === 1) await server.tell(server.finish(jobs[0] as string));
-    else
-      for (let at = 0; at < jobs.length; at += 50) {
-        const some = jobs.slice(at, at + 50);
-        await server.tell(some.map((job) => server.finish(job)).join(''), some.length);
-      }
+    await server.tell(...jobs.map((job) => server.finish(job)));
     await all;
   });
   for (const connection of open) connection.close();
@@ -136,7 +131,7 @@ class Audience {
     });
     this.wanted = this.received + count * this.streams.length;
     const requests = Array.from({ length: count }, (_, n) => this.server.progress(this.job, (from + n + 1) / of));
-    await this.server.tell(requests.join(''), count);
+    await this.server.tell(...requests);
     await all;
   }
 
@@ -204,16 +199,12 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.5 },
     ],
     measure: async (server) => {
-      const jobs = async (count: number) => {
-        const made: string[] = [];
-        const us = await spent(server, async () => {
-          while (made.length < count) made.push(await server.submit());
-        });
-        return { made, us };
-      };
-      await longPolls(server, WARM_UP, (await jobs(WARM_UP)).made);
+      await longPolls(server, WARM_UP, await server.submitMany(WARM_UP));
       const before = await used(server);
-      const { made, us } = await jobs(clients);
+      let made: string[] = [];
+      const us = await spent(server, async () => {
+        made = await server.submitMany(clients);
+      });
       const held = (await used(server)) - before;
       const polls = await longPolls(server, clients, made);
       const { arriving = 0, answering = 0, kib = 0 } = polls;

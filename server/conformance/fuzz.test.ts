@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { Answer, type Client, sum } from './client.js';
@@ -22,6 +23,7 @@ const AT_ONCE = 50;
 /** Longer than the longest wait that a server grants: a corrupted `wait=1` may be a `wait=91`. */
 const PATIENCE_MS = 90_000;
 const MiB = 1024 * 1024;
+const clip = await readFile(new URL('./fixtures/clip.mp4', import.meta.url));
 
 /** A request whose `{manual}`, `{ended}` and `{cursor}` are filled in when it is sent. */
 interface Made {
@@ -224,6 +226,7 @@ withSettings(
         ...description.operations.map(({ path, method, operation }) => requestOf(path, method, operation)),
       );
       // Code is compiled, and what is kept on purpose is full, before what is left is compared.
+      await lab.upload(clip, { query: '?wait=60' });
       await sendAll(300, made, asDescribed);
       await sendAll(100, corrupted(made), answeredOrClosed);
       before = await settled();

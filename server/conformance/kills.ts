@@ -1,14 +1,17 @@
+import { execFile as execFileWithCallback } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { type Answer, Client } from './client.js';
 import { folderHolds } from './files.js';
 import { RawConnection } from './raw.js';
 import { LocalServer, temporaryFolder } from './server.js';
 import { openTap } from './tap.js';
-import type { EventRecord, Job, JobPage } from './types.js';
+import type { EventPage, EventRecord, Job, JobPage } from './types.js';
 import { within } from './within.js';
+
+const execFile = promisify(execFileWithCallback);
 
 /*
  * `kill -9` at random moments while clients submit, poll, long-poll, consume and stream. Every client does what a
@@ -20,13 +23,28 @@ export interface Campaign {
   /** Decides what every client does and when every kill falls; not how the machine interleaves them. */
   seed: number;
   kills: number;
+  /**
+   * For so long, the kills spread over it, and drops and readers that never read besides. Each job is checked as it
+   * ends and may then be forgotten, so that memory can be seen to stay flat. Without it, the kills follow each other.
+   */
+  seconds?: number;
   /** Clients at a time; 8. */
   clients?: number;
   say?: (line: string) => void;
 }
 
+/** What the server's process held at a moment, as the operating system tells. */
+export interface Sample {
+  /** Seconds since the campaign began. */
+  at: number;
+  /** Which server it was: one more with each kill. */
+  life: number;
+  rssMiB: number;
+}
+
 export interface Survey {
   kills: number;
+  samples: Sample[];
   jobs: number;
   events: number;
   /** How often a connection broke under a client, and it came again. */
@@ -61,10 +79,13 @@ interface Promised {
 const FINAL = ['succeeded', 'failed', 'cancelled'];
 const clip = await readFile(new URL('./fixtures/clip.mp4', import.meta.url));
 
-export async function campaign({ seed, kills, clients = 8, say }: Campaign): Promise<Survey> {
+const KEEP_ALL = ['--keep-jobs', '1000000', '--max-events', '10000000'];
+const KEEP_FEW = ['--keep-jobs', '300', '--max-events', '10000', '--max-rows', '2000', '--stall-ms', '5000'];
+
+export async function campaign({ seed, kills, seconds, clients = 8, say }: Campaign): Promise<Survey> {
   const random = generator(seed);
   const data = await temporaryFolder();
-  const flags = ['--keep-jobs', '1000000', '--max-events', '10000000', '--retry-ms', '20'];
+  const flags = [...(seconds ? KEEP_FEW : KEEP_ALL), '--retry-ms', '20'];
   const tap = await openTap(undefined);
   const client = new Client(tap.url);
   let server: LocalServer | undefined;
@@ -188,14 +209,22 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
 
   // ── Lives of jobs ──
 
-  async function life(random: () => number, key: string): Promise<Promised> {
+  async function live(random: () => number, key: string): Promise<Promised> {
     const headers: Record<string, string> = { 'Idempotency-Key': key };
     const whole = (below: number) => Math.floor(random() * below);
     const kind = random();
     let submit: () => Promise<Answer>;
     let move: (jobId: string) => Promise<void> = async () => {};
     let promised: Omit<Promised, 'jobId' | 'again' | 'seen'>;
-    if (kind < 0.45) {
+    if (kind < 0.1) {
+      submit = () => client.post('/jobs', { kind: 'manual' }, headers);
+      promised = { state: 'cancelled', result: null, steps: 0 };
+      move = async (jobId) => {
+        await pause(random() * 100);
+        const answer = await request(() => client.delete(`/jobs/${jobId}`));
+        if (answer.status !== 200) throw unexpected(answer);
+      };
+    } else if (kind < 0.45) {
       const [steps, durationMs] = [1 + whole(20), whole(400)];
       const failAtStep = random() < 0.2 ? 1 + whole(steps) : null;
       submit = () => client.post('/jobs', { kind: 'simulated', steps, durationMs, failAtStep }, headers);
@@ -246,14 +275,18 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
         if (events) seen.push({ reader, events });
       }),
     ]);
-    return { jobId, again: submit, seen, ...promised };
+    return { jobId, again: () => request(submit), seen, ...promised };
   }
 
   // ── The server, its kills, and those who watch everything ──
 
+  const began = performance.now();
+  const samples: Sample[] = [];
+  let life = 0;
   const start = async (): Promise<void> => {
     server = new LocalServer(flags, data);
     await server.ready();
+    life++;
     const { url, exited } = server;
     tap.target = url;
     up.resolve();
@@ -271,9 +304,14 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
   /** Kills and starts the server again, so many times. */
   async function reap(): Promise<void> {
     for (let kill = 1; kill <= kills; kill++) {
-      // After so many answers, not after so long: a slow machine gets as much done between two kills.
-      const enough = answers + Math.floor(random() * 300);
-      while (answers < enough && killing) await pause(2);
+      if (seconds) {
+        const until = began + (1000 * seconds * (kill - 0.2 + random() * 0.4)) / (kills + 1);
+        while (performance.now() < until && killing) await pause(100);
+      } else {
+        // After so many answers, not after so long: a slow machine gets as much done between two kills.
+        const enough = answers + Math.floor(random() * 300);
+        while (answers < enough && killing) await pause(2);
+      }
       await pause(random() * 20);
       await stop();
       if (random() < 0.2) {
@@ -285,10 +323,40 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
       }
       await start();
       if (!killing) break;
-      if (kill % 10 === 0) say?.(`${kill} kills, ${lives.length} jobs`);
+      if (seconds || kill % 10 === 0) say?.(`${kill} kills, ${jobs} jobs`);
     }
+    while (seconds && performance.now() < began + 1000 * seconds && killing) await pause(100);
     killing = false;
     half?.close();
+    stuck?.close();
+  }
+
+  /** Cuts every connection now and then, and sees what the server's process holds. */
+  async function cut(): Promise<void> {
+    while (killing) {
+      await pause(500 + random() * 1000);
+      if (random() < 0.2) tap.breakAll();
+      const rssMiB = server && tap.target ? await residentMiB(server.pid) : null;
+      if (rssMiB !== null) samples.push({ at: (performance.now() - began) / 1000, life, rssMiB });
+    }
+  }
+
+  let stuck: RawConnection | undefined;
+  /** A reader of all events that reads none, until the server drops it; then the next one. */
+  async function neverRead(): Promise<void> {
+    while (killing) {
+      try {
+        stuck = await RawConnection.connect(tap.url);
+        stuck.socket.pause();
+        await stuck.send('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        const lapse = pause(5_000 + random() * 20_000);
+        if (killing) await Promise.race([stuck.closed, lapse]);
+        stuck.close();
+      } catch (error) {
+        if (!isBroken(error)) throw error;
+      }
+      await pause(20);
+    }
   }
 
   let half: RawConnection | undefined;
@@ -326,10 +394,32 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
   }
 
   const lives: Promised[] = [];
+  let [jobs, events] = [0, 0];
   async function work(worker: number): Promise<void> {
     const own = generator(seed * 31 + worker);
-    for (let n = 0; killing; n++) lives.push(await life(own, `${seed}-${worker}-${n}`));
+    for (let n = 0; killing; n++) {
+      const promised = await live(own, `${seed}-${worker}-${n}`);
+      jobs++;
+      if (seconds) await check(promised);
+      else lives.push(promised);
+    }
   }
+
+  /** Checks a job that has ended, while it is held, and forgets it. */
+  async function check(promised: Promised): Promise<void> {
+    const { jobId, state } = promised;
+    const told = ({ event, data }: EventRecord) => data.jobId === jobId && event === state;
+    while (!everything.some(told)) {
+      if (failure) throw failure;
+      await pause(50);
+    }
+    await verifyOne(through, promised, everything);
+    const others = everything.filter(({ data }) => data.jobId !== jobId);
+    events += everything.length - others.length;
+    everything.splice(0, everything.length, ...others);
+  }
+  /** As the client, through however many kills. */
+  const through = { get: (path: string, headers = {}) => request(() => client.get(path, headers)) };
 
   try {
     await start();
@@ -341,7 +431,10 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
     await eventuallyFollows(tap.connections);
     await within(
       Promise.all(
-        [reap(), halfUploads(), ...Array.from({ length: clients }, (_, n) => work(n))].map((one) =>
+        [
+          ...[reap(), halfUploads(), ...(seconds ? [cut(), neverRead()] : [])],
+          ...Array.from({ length: clients }, (_, n) => work(n)),
+        ].map((one) =>
           one.catch((error: Error) => {
             failure ??= error;
             killing = false;
@@ -350,7 +443,7 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
         ),
       ),
       () => `the campaign to end; the server said ${server?.stderr}`,
-      60_000 + kills * 10_000,
+      60_000 + kills * 10_000 + (seconds ?? 0) * 1000,
     );
     watching = false;
     await following;
@@ -358,14 +451,9 @@ export async function campaign({ seed, kills, clients = 8, say }: Campaign): Pro
     // One more kill, when all is told and nothing is on its way.
     await stop();
     await start();
-    await verify(client, lives, everything);
+    if (!seconds) await verify(client, lives, everything);
     if (await folderHolds(data, mark)) throw new Error('half of an upload is still in the data folder');
-    return {
-      kills,
-      jobs: lives.length,
-      events: everything.length,
-      broken,
-    };
+    return { kills, jobs, events: events + everything.length, broken, samples };
   } catch (error) {
     throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
   } finally {
@@ -392,58 +480,7 @@ async function eventuallyFollows(connections: unknown[]): Promise<void> {
 
 /** Compares what every client was told, as it was told it, with what the server says in the end. */
 async function verify(client: Client, lives: Promised[], everything: EventRecord[]): Promise<void> {
-  const plain = ({ id, event, data }: Pick<EventRecord, 'id' | 'event' | 'data'>) => ({
-    id,
-    event,
-    data,
-  });
-  for (const { jobId, again, state, result, steps, seen } of lives) {
-    const job = await client.job(jobId);
-    const { events } = await client.consume(`/jobs/${jobId}/events`);
-    const about = `job ${JSON.stringify(job)}, events ${JSON.stringify(events)}`;
-    const check = (holds: boolean, what: string) => {
-      if (!holds) throw new Error(`${what}: ${about}`);
-    };
-    check(job.state === state, `expected ${state}`);
-    const right = Object.entries(result ?? {}).every(([name, value]) =>
-      isDeepStrictEqual((job.result as Record<string, unknown>)[name], value),
-    );
-    check(result === null ? job.result === null : right, `expected ${JSON.stringify(result)}`);
-
-    const names = events.map(({ event }) => event);
-    check(names[0] === 'queued' && names[1] === 'started', 'begins with queued, started');
-    check(
-      names.slice(2, -1).every((name) => name === 'progress'),
-      'then progress alone',
-    );
-    check(names.at(-1) === state, 'then one final event');
-    check(new Set(events.map(({ id }) => id)).size === events.length, 'ids are there once');
-    const first = events[0]?.data.version ?? 0;
-    check(
-      events.every(({ data }, n) => data.version === first + n),
-      'versions without a hole',
-    );
-    check(events.at(-1)?.data.version === job.version, "the last one is the job's");
-    const told = events.map(({ data }) => data.progress);
-    check(
-      told.every((value, n) => value >= (told[n - 1] ?? 0)),
-      'progress never backwards',
-    );
-    if (steps !== undefined) check(names.length === steps + 3, `one progress event a step, ${steps}`);
-
-    for (const { reader, events: theirs } of seen) {
-      if (!isDeepStrictEqual(theirs.map(plain), events.map(plain))) {
-        throw new Error(`${reader} saw ${JSON.stringify(theirs)}; ${about}`);
-      }
-    }
-    const ofAll = everything.filter(({ data }) => data.jobId === jobId);
-    if (!isDeepStrictEqual(ofAll, events)) {
-      throw new Error(`GET /events told ${JSON.stringify(ofAll)}; ${about}`);
-    }
-    const repeated = await again();
-    check(repeated.headers.location === `/jobs/${jobId}`, 'its Idempotency-Key finds it');
-  }
-
+  for (const promised of lives) await verifyOne(client, promised, everything);
   const listed: string[] = [];
   for (let after = ''; ; ) {
     const page = (await client.get(`/jobs?limit=100${after}`)).json<JobPage>();
@@ -458,11 +495,74 @@ async function verify(client: Client, lives: Promised[], everything: EventRecord
   }
 }
 
+/** Compares what the clients of one job were told with what the server says of it. */
+async function verifyOne(
+  client: Pick<Client, 'get'>,
+  { jobId, again, state, result, steps, seen }: Promised,
+  everything: EventRecord[],
+): Promise<void> {
+  const plain = ({ id, event, data }: Pick<EventRecord, 'id' | 'event' | 'data'>) => ({
+    id,
+    event,
+    data,
+  });
+  const { job } = await client.get(`/jobs/${jobId}`);
+  const { events } = (await client.get(`/jobs/${jobId}/events`, { Accept: 'application/json' })).json<EventPage>();
+  const about = `job ${JSON.stringify(job)}, events ${JSON.stringify(events)}`;
+  const check = (holds: boolean, what: string) => {
+    if (!holds) throw new Error(`${what}: ${about}`);
+  };
+  check(job.state === state, `expected ${state}`);
+  const right = Object.entries(result ?? {}).every(([name, value]) =>
+    isDeepStrictEqual((job.result as Record<string, unknown>)[name], value),
+  );
+  check(result === null ? job.result === null : right, `expected ${JSON.stringify(result)}`);
+
+  const names = events.map(({ event }) => event);
+  check(names[0] === 'queued' && names[1] === 'started', 'begins with queued, started');
+  check(
+    names.slice(2, -1).every((name) => name === 'progress'),
+    'then progress alone',
+  );
+  check(names.at(-1) === state, 'then one final event');
+  check(new Set(events.map(({ id }) => id)).size === events.length, 'ids are there once');
+  const first = events[0]?.data.version ?? 0;
+  check(
+    events.every(({ data }, n) => data.version === first + n),
+    'versions without a hole',
+  );
+  check(events.at(-1)?.data.version === job.version, "the last one is the job's");
+  const told = events.map(({ data }) => data.progress);
+  check(
+    told.every((value, n) => value >= (told[n - 1] ?? 0)),
+    'progress never backwards',
+  );
+  if (steps !== undefined) check(names.length === steps + 3, `one progress event a step, ${steps}`);
+
+  for (const { reader, events: theirs } of seen) {
+    if (!isDeepStrictEqual(theirs.map(plain), events.map(plain))) {
+      throw new Error(`${reader} saw ${JSON.stringify(theirs)}; ${about}`);
+    }
+  }
+  const ofAll = everything.filter(({ data }) => data.jobId === jobId);
+  if (!isDeepStrictEqual(ofAll, events)) {
+    throw new Error(`GET /events told ${JSON.stringify(ofAll)}; ${about}`);
+  }
+  const repeated = await again();
+  check(repeated.headers.location === `/jobs/${jobId}`, 'its Idempotency-Key finds it');
+}
+
 function freeBox(size: number): Buffer {
   const box = Buffer.alloc(size + 8, 7);
   box.writeUInt32BE(box.length, 0);
   box.write('free', 4, 'latin1');
   return box;
+}
+
+/** What a process holds in memory, in MiB; null when it is gone. */
+async function residentMiB(pid: number): Promise<number | null> {
+  const { stdout } = await execFile('ps', ['-o', 'rss=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  return stdout.trim() === '' ? null : Number(stdout) / 1024;
 }
 
 /** Whether an error is a connection that broke, as they do when the server is killed. */

@@ -1,0 +1,51 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkout } from '../setup/paths.mjs';
+import { loadCharts } from '../shared/charts.js';
+import { Problem } from '../shared/problem.mjs';
+import { type Line, type Measured, median, table } from './run.js';
+
+const picture = join(checkout, '.github', 'images', 'bench.svg');
+const readme = join(checkout, 'README.md');
+
+/** Draws what a wait of ten seconds costs by each technique, with the course's own chart. */
+export async function draw(measured: Measured, clients: number): Promise<string> {
+  const ms = (figure: string) => median(measured.ours!.map((figures) => figures[figure] as number)) / 1000;
+  const [short, long, sse] = [ms('short'), ms('long'), ms('sse')];
+  const { bars, toSvg, COLOURS } = await loadCharts();
+  const percent = (part: number) => `${Math.round((100 * part) / short)} %`;
+  const chart = bars({
+    title: `A long poll costs the server ${percent(long)} of short polling, an event stream ${percent(sse)}`,
+    subtitle: `${(clients / 10).toLocaleString('en')} clients wait 10 s for a job; short polls once a second`,
+    x: "the server's processor time for each client (ms)",
+    parts: {
+      'short polling': { 'short-poll': short },
+      'long polling': { 'long-poll': long },
+      'server-sent events': { 'event-stream': sse },
+    },
+    colours: pick(COLOURS, ['short-poll', 'long-poll', 'event-stream']),
+  });
+  return toSvg(chart);
+}
+
+const pick = (all: Record<string, string>, names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, all[name] as string]));
+
+/** Puts the table and the picture into the README. */
+export async function writeReadme(
+  lines: Line[],
+  svg: string,
+  about: { machine: string; date: string; rounds: number },
+): Promise<void> {
+  const text = await readFile(readme, 'utf8');
+  const between = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
+  if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- bench -->.`);
+  const { machine, date, rounds } = about;
+  const note = `Medians of ${rounds} rounds on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
+  await mkdir(join(checkout, '.github', 'images'), { recursive: true });
+  await writeFile(picture, svg);
+  await writeFile(
+    readme,
+    text.replace(between, (_, from, to) => `${from}${table(lines)}\n\n${note}\n${to}`),
+  );
+}
