@@ -9,6 +9,7 @@ import { arrivals } from './arrivals.js';
 import { bars } from './bars.js';
 import { type Chart, tell } from './chart.js';
 import { compared } from './compared.js';
+import { sideBySide } from './side-by-side.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
 import { waterfall } from './waterfall.js';
@@ -120,6 +121,18 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
       parts: { 200: { in: 100, out: 300 }, 304: { in: 120, out: 100 } },
     }),
     4,
+    'bar',
+  ],
+  [
+    'several prices side by side',
+    sideBySide({
+      title: 'T',
+      rows: [
+        { label: 'a', technique: 'short-poll', values: { requests: 9, 'CPU (ms)': 0.25, bytes: 0 } },
+        { label: 'b', technique: 'long-poll', values: { requests: 1, 'CPU (ms)': 0.5, bytes: 700 } },
+      ],
+    }),
+    6,
     'bar',
   ],
 ];

@@ -1,0 +1,74 @@
+import { number } from '../table.js';
+import { COLOURS, INK, type Technique } from '../technique.js';
+import { type Chart, chart, tell } from './chart.js';
+
+interface SideBySide {
+  /** What was found, as a sentence, computed from the data. */
+  title: string;
+  subtitle?: string;
+  /** A bar in each panel for each row; the values are named by what they mean, with the unit: `{ 'CPU (ms)': 12 }`. */
+  rows: { label: string; technique: Technique; values: Record<string, number> }[];
+}
+
+/** How many panels stand beside each other, and how wide each is, in pixels. */
+const COLUMNS = 3;
+const WIDTH = 130;
+
+/** Several prices of the same few things: a panel for each price, each with a scale of its own that begins at 0. */
+export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
+  const labels = rows.map(({ label }) => label);
+  const measures = Object.keys(rows[0]?.values ?? {});
+  const used = [...new Set(rows.map(({ technique }) => technique))];
+  const data = measures.flatMap((measure) =>
+    rows.map(({ label, technique, values }) => {
+      const value = values[measure] ?? 0;
+      return { measure, label, technique, value, text: number(value) };
+    }),
+  );
+  const x = { field: 'value', type: 'quantitative', axis: null, scale: { zero: true, nice: false } };
+  const y = {
+    field: 'label',
+    type: 'nominal',
+    sort: labels,
+    title: null,
+    axis: { ticks: false, domain: false, labelLimit: 240 },
+  };
+  return chart({
+    title,
+    subtitle,
+    data,
+    numbers: tell(measures, (measure) => {
+      const bars = data.filter((bar) => bar.measure === measure);
+      return `${measure}: ${tell(bars, ({ label, text }) => `${label} ${text}`)}`;
+    }),
+    body: {
+      columns: COLUMNS,
+      // Room for the number that stands at the end of the longest bar.
+      spacing: { column: 64, row: 22 },
+      facet: { field: 'measure', type: 'nominal', sort: measures, header: { labelFontWeight: 'bold' } },
+      resolve: { scale: { x: 'independent' } },
+      spec: {
+        width: measures.length === 1 ? COLUMNS * WIDTH : WIDTH,
+        height: { step: 24 },
+        layer: [
+          {
+            mark: { type: 'bar', tooltip: true },
+            encoding: {
+              x,
+              y,
+              color: {
+                field: 'technique',
+                scale: { domain: used, range: used.map((name) => COLOURS[name]) },
+                legend: null, // the bars have their names
+              },
+            },
+          },
+          {
+            mark: { type: 'text', align: 'left', dx: 4, fontSize: 11, color: INK.text },
+            encoding: { x, y, text: { field: 'text' } },
+          },
+        ],
+      },
+    },
+  });
+}
