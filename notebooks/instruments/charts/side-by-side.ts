@@ -31,7 +31,7 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
     type: 'nominal',
     sort: labels,
     title: null,
-    axis: { ticks: false, domain: false, labelLimit: 240 },
+    axis: { ticks: false, domain: false, labelLimit: 400 },
   };
   return chart({
     title,
