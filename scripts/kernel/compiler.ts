@@ -11,6 +11,7 @@ import {
   type Diagnostic,
 } from 'tslab/dist/converter.js';
 import { instrument } from './instrument.js';
+import { writeShorthandOut } from './shorthand.js';
 import { ts } from './typescript.js';
 
 export interface Position {
@@ -77,6 +78,8 @@ function adjustCompiler(): void {
   const watchFile = compiler.sys.watchFile!.bind(compiler.sys);
   compiler.sys.watchFile = (path, ...rest) =>
     path.includes('/node_modules/') ? { close() {} } : watchFile(path, ...rest);
+
+  writeShorthandOut(ts as unknown as Parameters<typeof writeShorthandOut>[0]);
 }
 
 const MAP_COMMENT = /\n?\/\/# sourceMappingURL=(?:data:application\/json;base64,)?(\S+)\s*$/;

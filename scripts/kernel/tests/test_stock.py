@@ -46,6 +46,12 @@ class Promises:
         run = self.kernel.run("for await (const x of [1]) console.log(x)")
         self.assertEqual(run.text(), "1\n")
 
+    def test_a_property_may_be_named_as_a_variable_of_an_earlier_cell(self):
+        self.kernel.run("let a = 1; const b = 2")
+        run = self.kernel.run("const both = { a, b, c: [{ a }] }; ({ a } = { a: 3 }); console.log(both, a)")
+        self.assertEqual(run.text(), "{ a: 1, b: 2, c: [ { a: 1 } ] } 3\n")
+        self.assertEqual(self.kernel.run("({ a = 4 } = {} as any); console.log({ a })").text(), "{ a: 4 }\n")
+
     def test_no_output_is_lost(self):
         run = self.kernel.run("for (let i = 0; i < 20_000; i++) console.log(i)")
         self.assertEqual(run.text().count("\n"), 20_000)
