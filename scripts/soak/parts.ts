@@ -1,4 +1,5 @@
 import { notebooks, type Run, type TestStep, vitest } from '../test/steps.js';
+import { sabotage } from './sabotage.js';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -27,6 +28,11 @@ export function soakParts(seed: number): TestStep[] {
       about: 'every notebook twenty times, with all cores busy',
       run: (signal) =>
         notebooks({ name: 'soak-repeats', args: ['--repeat', '20', '--stress'], limitMs: 3 * HOUR_MS }, signal),
+    },
+    {
+      name: 'sabotage',
+      about: 'the server made wrong, one line at a time: the right notebook goes red',
+      run: sabotage,
     },
   ];
 }

@@ -1,5 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { checkout, type Paths, pathsOf } from '../setup/paths.mjs';
@@ -25,9 +38,29 @@ export function borrowedCheckout(): Paths & { remove: () => void } {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // deleted, not yet committed
     }
   }
-  symlinkSync(here.nodeModules, there.nodeModules);
+  linkTree(here.nodeModules, there.nodeModules);
   borrowVenv(here, there);
   return { ...there, remove: () => rmSync(parent, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }) };
+}
+
+/** The same files under other names. A symbolic link to the folder would not do: the cells' compiler sees through it. */
+function linkTree(from: string, to: string): void {
+  mkdirSync(to);
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) linkTree(source, target);
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else linkOrCopy(source, target);
+  }
+}
+
+function linkOrCopy(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    copyFileSync(source, target, constants.COPYFILE_FICLONE);
+  }
 }
 
 function borrowVenv(here: Paths, there: Paths): void {

@@ -1,0 +1,110 @@
+// Whether the notebooks' assertions bite: in a copy of the checkout the server is made wrong, one line at a time, and
+// the notebook that teaches the line's promise must go red, at the cell that claims it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { limiter } from '../runner/limiter.js';
+import { readNotebook } from '../runner/notebook.js';
+import type { Result } from '../runner/result.js';
+import { run } from '../runner/run.js';
+import { start } from '../shared/child.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { borrowedCheckout } from '../test/borrow.js';
+import type { Count } from '../test/steps.js';
+import { type Mutation, mutations } from './mutations.js';
+
+/** Copies at work at once: most of a notebook is waiting. */
+const COPIES = 3;
+const CELL_S = 60;
+const silent = { began: () => {}, step: () => {}, finished: () => {} };
+
+/** Tries every mutation; first, that all the notebooks are green in a copy where nothing is changed. */
+export async function sabotage(signal: AbortSignal, wanted = mutations): Promise<Count> {
+  const count: Count = { passed: 0, failed: 0, skipped: [] };
+  const say = (complaint: string | null, name: string) => {
+    if (signal.aborted) return;
+    if (complaint) count.failed += 1;
+    else count.passed += 1;
+    process.stdout.write(`${complaint ? '✗' : '✓'} ${name}${complaint ? `: ${complaint}` : ''}\n`);
+  };
+  const made = await Promise.allSettled(Array.from({ length: COPIES }, () => makeCopy(signal)));
+  const copies = made.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  const free = [...copies];
+  const atOnce = limiter(COPIES);
+  const inCopy = (name: string, attempt: (root: string) => Promise<string | null>) =>
+    atOnce(async () => {
+      if (signal.aborted) return;
+      const copy = free.pop()!;
+      say(await attempt(copy.root).catch((error: Error) => error.message), name);
+      free.push(copy);
+    });
+  try {
+    for (const one of made) if (one.status === 'rejected') throw one.reason;
+    const notebooks = [...new Set(wanted.map(({ notebook }) => notebook))];
+    await Promise.all(
+      notebooks.map((name) => inCopy(`nothing is changed: ${name}`, (root) => untouched(root, name, signal))),
+    );
+    await Promise.all(wanted.map((one) => inCopy(told(one), (root) => survives(root, one, signal))));
+  } finally {
+    for (const copy of copies) copy.remove();
+  }
+  return count;
+}
+
+const told = ({ name, notebook, cells }: Mutation) => `${name} (${notebook}, ${cells.join(' or ')})`;
+
+/** A copy that is ready to run notebooks. To be removed by the caller. */
+export async function makeCopy(signal: AbortSignal): Promise<{ root: string; remove: () => void }> {
+  const copy = borrowedCheckout();
+  const setUp = start(process.execPath, [join(copy.root, 'scripts', 'setup.mjs')], { cwd: copy.root });
+  const stop = () => void setUp.stop();
+  signal.addEventListener('abort', stop);
+  const { code } = await setUp.ended;
+  signal.removeEventListener('abort', stop);
+  if (code === 0 || signal.aborted) return copy;
+  copy.remove();
+  throw new Problem('A copy of the checkout could not be set up.', { details: setUp.said() });
+}
+
+/** The text of a mutation's file, made wrong. Throws where it does not fit the file. */
+export function mutated(source: string, { file, text, replacement }: Mutation): string {
+  const found = source.split(text).length - 1;
+  if (found !== 1) throw new Error(`expected once in ${file}, got ${found} times: ${text}`);
+  return source.replace(text, () => replacement);
+}
+
+/** What is wrong with a notebook's verdict on a server that is made wrong; null if it noticed where it should. */
+export async function survives(root: string, mutation: Mutation, signal: AbortSignal): Promise<string | null> {
+  const path = join(root, mutation.file);
+  const source = readFileSync(path, 'utf8');
+  writeFileSync(path, mutated(source, mutation));
+  try {
+    const { failure, cells } = await execute(root, mutation.notebook, signal);
+    if (!failure) return 'survived: the notebook stays green';
+    const cell = cells.find(({ index }) => index === failure.cell)?.id ?? 'none';
+    const ran = failure.kind === 'cell-timeout' || (failure.kind === 'error' && failure.ename !== 'CompileError');
+    const atItsCell = ran && mutation.cells.includes(cell);
+    return atItsCell ? null : `red for another reason, ${failure.kind} at cell ${cell}: ${failure.message}`;
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+async function untouched(root: string, notebook: string, signal: AbortSignal): Promise<string | null> {
+  const { failure } = await execute(root, notebook, signal);
+  return failure ? `red without a reason, ${failure.kind}: ${failure.message}` : null;
+}
+
+async function execute(root: string, name: string, signal: AbortSignal): Promise<Result> {
+  const notebook = await readNotebook(join(root, 'notebooks', `${name}.ipynb`));
+  const [result] = await run(
+    [notebook],
+    {
+      ...{ checkout: root, out: join(root, 'build', 'notebooks'), jobs: 1, repeat: 1 },
+      ...{ cellSeconds: CELL_S, notebookSeconds: 10 * CELL_S, withServer: true, leaksFail: false, bail: false },
+      ...{ sources: new Map(), known: new Map(), signal },
+    },
+    silent,
+  );
+  if (!result) throw new Error('stopped');
+  return result;
+}
