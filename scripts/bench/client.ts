@@ -22,7 +22,7 @@ export const post = (path: string, json: unknown): string => {
   return `${headOf('POST', path, `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`)}${body}`;
 };
 
-export const get = (path: string): string => headOf('GET', path, '');
+export const get = (path: string, headers = ''): string => headOf('GET', path, headers);
 
 /** A keep-alive connection. It reads what these servers write and no more, so that the client is never what is slow. */
 export class Connection {

@@ -41,7 +41,7 @@ function json(res: ServerResponse, status: number, value: unknown): void {
 }
 
 const server = createServer(async (req, res) => {
-  const [path = '', query = ''] = (req.url ?? '').split('?');
+  const path = req.url ?? '';
   if (req.method === 'POST') {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk);
@@ -78,7 +78,10 @@ const server = createServer(async (req, res) => {
   if (resource === 'result') {
     if (job.finishedAt) return json(res, 200, job.result);
     job.waiters.add(res);
-    const late = setTimeout(() => json(res, 202, job), Number(new URLSearchParams(query).get('wait')) * 1000);
+    const late = setTimeout(
+      () => json(res, 202, job),
+      Number(/wait=(\d+)/.exec(String(req.headers.prefer))?.[1] ?? 0) * 1000,
+    );
     res.on('close', () => {
       clearTimeout(late);
       job.waiters.delete(res);

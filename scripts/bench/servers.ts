@@ -90,7 +90,7 @@ async function startNode(name: Name, folder: string): Promise<Server> {
     collect,
     paths: {
       status: (job) => `/jobs/${job}`,
-      longPoll: (job) => `/jobs/${job}/result?wait=60`,
+      longPoll: (job) => `/jobs/${job}/result`,
       stream: (job) => `/jobs/${job}/events`,
     },
     stop: async () => {

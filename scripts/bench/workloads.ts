@@ -28,6 +28,7 @@ export interface Workload {
 
 const FLOOR = { server: 'floor' } as const;
 const WARM_UP = 1_000;
+const PREFER = 'Prefer: wait=60\r\n';
 
 /** Processor time, in microseconds, that a server spends on some work. */
 async function spent(server: Server, work: () => Promise<unknown>): Promise<number> {
@@ -75,7 +76,7 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
     open.push(...(await inTurns(clients, () => Connection.open(server.port))));
     for (const [n, connection] of open.entries()) {
       const job = jobs[n % jobs.length] as string;
-      answers.push(connection.send(get(server.paths.longPoll(job))));
+      answers.push(connection.send(get(server.paths.longPoll(job), PREFER)));
       if (n % 100 === 99) await sleep(0); // gives the client's own sockets a turn
     }
   });
@@ -320,7 +321,7 @@ async function waitsFor(server: Server, clients: number): Promise<Figures> {
   const job = await server.submit();
   const open = await inTurns(clients, () => Connection.open(server.port));
   const long = await spent(server, async () => {
-    const answers = open.map((connection) => connection.send(get(server.paths.longPoll(job))));
+    const answers = open.map((connection) => connection.send(get(server.paths.longPoll(job), PREFER)));
     await sleep(WAIT_S * 1000);
     await server.tell(server.finish(job));
     await Promise.all(answers);

@@ -33,7 +33,11 @@ const reports = join(checkout, 'build', 'test');
 const require = createRequire(import.meta.url);
 
 /** Runs a program to its end, its output on ours. Resolves with its exit code. */
-async function run(args: string[], { env, limitMs = 20 * 60_000 }: Run, signal: AbortSignal): Promise<number> {
+export async function run(
+  args: string[],
+  { env, limitMs = 20 * 60_000 }: Omit<Run, 'name'>,
+  signal: AbortSignal,
+): Promise<number> {
   const child = start(process.execPath, args, {
     cwd: checkout,
     env: { ...process.env, ...env },

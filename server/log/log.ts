@@ -7,6 +7,9 @@ import { Topic } from './topic.js';
 
 /** A job's own events, and the job as the newest of them left it. */
 export class JobTopic extends Topic {
+  /** Whether a change of it is not committed yet. */
+  staged = false;
+
   constructor(public job: Job) {
     super();
   }
@@ -77,7 +80,8 @@ export class EventLog {
 
   /** Finds a job, as its last committed event left it. */
   find(jobId: string): JobTopic | undefined {
-    if (this.staged.length > 0) this.flush();
+    // Only for a change of its own: a commit for each look at any job would undo the batching of a busy turn.
+    if (this.topics.get(jobId)?.staged) this.flush();
     return this.topics.get(jobId);
   }
 
@@ -96,6 +100,7 @@ export class EventLog {
     const seq = this.next++;
     const at = new Date().toISOString();
     topic.job = { ...job, firstSeq: job.firstSeq || seq, lastSeq: seq };
+    topic.staged = true;
     this.topics.set(job.jobId, topic);
     const undo = () => {
       if (before) topic.job = before;
@@ -117,6 +122,7 @@ export class EventLog {
     if (!group) return;
     this.staged = [];
     this.group = null;
+    for (const { topic } of staged) topic.staged = false;
     const jobs = new Set(staged.map(({ topic }) => topic.job));
     try {
       this.store.save({ events: staged.map(({ event }) => event), jobs, forgotten, trimmed });
