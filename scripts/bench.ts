@@ -21,7 +21,11 @@ const others = {
   kernel: 'the start of a kernel, against stock tslab',
   course: 'all notebooks executed, against the longest of them',
 };
-const known = { ...Object.fromEntries(workloads(10_000).map(({ name, about }) => [name, about])), ...others };
+const known = {
+  ...Object.fromEntries(workloads(10_000).map(({ name, about }) => [name, about])),
+  server: 'all of these',
+  ...others,
+};
 const HELP = `npm run bench -- [flags]
 
 Measures what waiting costs this server: processor time for each operation and memory for each waiting client,
@@ -56,9 +60,10 @@ await whole(async (signal) => {
   const wanted = (name: string) => only.length === 0 || only.includes(name);
   const unknown = only.find((name) => !(name in known));
   if (unknown) throw new Problem(`--only expects one of ${Object.keys(known).join(', ')}, got "${unknown}".`);
-  if (flags.write && only.length) throw new Problem('--write is for all workloads: leave out --only.');
   const rounds = count('--rounds', flags.rounds as string, 1, 100);
   const clients = count('--clients', flags.clients as string, 100, 19_000);
+  const load = workloads(clients).filter(({ name }) => wanted('server') || wanted(name));
+  if (flags.write && !wanted('server')) throw new Problem('--write is for all workloads: use --only server, or none.');
   if (!existsSync('/proc/self/smaps_rollup'))
     throw new Problem('npm run bench reads processor time and memory from /proc: it needs Linux, 4.14 or newer.');
 
@@ -80,7 +85,7 @@ await whole(async (signal) => {
   pinClient();
   const lines: Line[] = [];
   const all: Record<string, Measured> = {};
-  for (const workload of workloads(clients).filter(({ name }) => wanted(name))) {
+  for (const workload of load) {
     say(`\n${workload.name}: ${workload.about}`);
     const servers = workload.servers.filter((name) => name !== 'nchan' || nchan);
     const measured = await measure(workload, servers, { rounds, clients, signal, say });
