@@ -161,16 +161,19 @@ async function startNchan(folder: string): Promise<Server> {
   const nginx = NGINX.find(existsSync) as string;
   const [program, args] = onServerCore([nginx, '-c', file, '-p', folder]);
   const child = start(program, args, { cwd: folder });
-  (await retried(() => Connection.open(port), child)).close();
-  const control = controlOf(port);
   const master = child.process.pid as number;
-  const workers = execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8' });
+  // It listens before its worker is there.
+  const worker = await retried(async () => {
+    (await Connection.open(port)).close();
+    return Number(execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8' }));
+  }, child);
+  const control = controlOf(port);
   let channel = 0;
   const submit = async () => `job-${++channel}`;
   const publish = (job: string, message: object) => post(`/publish?job=${job}`, message);
   return {
     port,
-    pids: [master, ...workers.trim().split('\n').map(Number)],
+    pids: [master, worker],
     collect: async () => {},
     submit,
     submitMany: (count) => Promise.all(Array.from({ length: count }, submit)),
