@@ -78,7 +78,7 @@ async function startNode(name: Name, folder: string): Promise<Server> {
   const flags = ['--expose-gc', '--import', probe, '--import', tsx, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
   const [program, args] = onServerCore([process.execPath, ...flags, ...script]);
   const child = start(program, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  const port = await ready(child);
+  const port = await orStop(child, ready(child));
   const collect = () =>
     new Promise<void>((resolve) => {
       child.process.once('message', () => resolve());
@@ -163,10 +163,11 @@ async function startNchan(folder: string): Promise<Server> {
   const child = start(program, args, { cwd: folder });
   const master = child.process.pid as number;
   // It listens before its worker is there.
-  const worker = await retried(async () => {
+  const begun = retried(async () => {
     (await Connection.open(port)).close();
-    return Number(execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8' }));
+    return Number(execFileSync('pgrep', ['--parent', String(master)], { encoding: 'utf8', stdio: 'pipe' }));
   }, child);
+  const worker = await orStop(child, begun);
   const control = controlOf(port);
   let channel = 0;
   const submit = async () => `job-${++channel}`;
@@ -190,6 +191,16 @@ async function startNchan(folder: string): Promise<Server> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Leaves no child behind that did not start as it should. */
+async function orStop<T>(child: Running, started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
 }
 
 /** The port of a server's line `ready URL`. */
