@@ -1,0 +1,40 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkout, pathsOf } from '../setup/paths.mjs';
+
+const { nodeModules } = pathsOf(checkout);
+
+/** What draws the live charts, and shows the numbers at which one points. */
+const CHARTS = ['vega/build/vega.min.js', 'vega-lite/build/vega-lite.min.js', 'vega-tooltip/build/vega-tooltip.min.js'];
+
+const FONTS = [
+  { family: 'Source Serif 4', folder: 'source-serif-4', styles: ['normal', 'italic'] },
+  { family: 'Source Sans 3', folder: 'source-sans-3', styles: ['normal'] },
+  { family: 'Source Code Pro', folder: 'source-code-pro', styles: ['normal', 'italic'] },
+];
+
+/**
+ * Writes what the pages of an edition share, once: too large for every page, and none of it is needed to read one.
+ * The fonts stand in a style sheet, since Firefox loads no font file for a page that is opened from the disk.
+ */
+export async function writeAssets(folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  const charts = join(folder, 'charts.js');
+  const scripts = await Promise.all(CHARTS.map((file) => readFile(join(nodeModules, file), 'utf8')));
+  await writeFile(charts, scripts.map((script) => script.replace(/^\/\/# sourceMappingURL=.*$/m, '')).join('\n'));
+
+  const fonts = join(folder, 'fonts.css');
+  await writeFile(fonts, (await Promise.all(FONTS.map(fontFaces))).flat().join('\n'));
+  return [charts, fonts];
+}
+
+async function fontFaces({ family, folder, styles }: (typeof FONTS)[number]): Promise<string[]> {
+  const own = join(nodeModules, '@fontsource-variable', folder);
+  const licence = await readFile(join(own, 'LICENSE'), 'utf8');
+  const faces = styles.map(async (style) => {
+    const font = await readFile(join(own, 'files', `${folder}-latin-wght-${style}.woff2`), 'base64');
+    const source = `url(data:font/woff2;base64,${font}) format('woff2')`;
+    return `@font-face { font-family: '${family} Variable'; font-style: ${style}; font-weight: 200 900; src: ${source} }`;
+  });
+  return [`/* ${family}. ${licence}*/`, ...(await Promise.all(faces))];
+}

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { limiter } from '../runner/limiter.js';
+import { checkout, pathsOf } from '../setup/paths.mjs';
+import { inSeconds } from '../setup/set-up.mjs';
+import { isAlive, start } from '../shared/child.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { about } from './about.js';
+import { writeAssets } from './assets.js';
+import { type Chapter, readChapter } from './chapter.js';
+import { readChecks } from './checks.js';
+import type { Execute } from './execute.js';
+import { readNotes } from './notes.js';
+import { addPictures } from './pictures.js';
+import { printPdf } from './print.js';
+
+export const EDITIONS = ['student', 'instructor'] as const;
+export type Edition = (typeof EDITIONS)[number];
+
+export interface BuildOptions {
+  /** Paths of the notebooks, in the order of the chapters. */
+  notebooks: string[];
+  editions: readonly Edition[];
+  /** The folder of the handouts. What was built there before stays until the new handouts are whole. */
+  out: string;
+  /** Chromium's path; without it there are no PDFs, and the charts of executed notebooks stay SVGs. */
+  browser: string | null;
+  pdf: boolean;
+  signal: AbortSignal;
+  say: (line: string) => void;
+  /** Runs the notebooks; {@link execute}, but for tests. */
+  execute: Execute;
+}
+
+/** Two Chromium pages fill two cores. */
+const PRINTS_AT_ONCE = 2;
+
+/** Builds the handouts: all of them, or none. */
+export async function buildHandouts(options: BuildOptions): Promise<void> {
+  const { out, signal } = options;
+  await ours(out);
+  await sweep(out);
+  const chapters = await Promise.all(options.notebooks.map(readChapter));
+  const part = `${out}.part-${process.pid}`;
+  try {
+    await mkdir(part, { recursive: true });
+    await write(chapters, part, options);
+    signal.throwIfAborted();
+    await replace(out, part);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+}
+
+async function write(chapters: Chapter[], part: string, options: BuildOptions): Promise<void> {
+  const { editions, signal } = options;
+  const work = join(part, 'work');
+  const told = await Promise.all(
+    chapters.map(async (chapter) => ({ notes: await readNotes(chapter), checks: await readChecks(chapter) })),
+  );
+  const executed = await options.execute(options.notebooks, join(work, 'executed'), signal);
+  signal.throwIfAborted();
+
+  const browser = options.browser ? await launch(options.browser) : null;
+  const close = () => void browser?.close();
+  signal.addEventListener('abort', close);
+  try {
+    if (browser) {
+      const drawing = timed(options, 'pictures for GitHub and nbviewer');
+      for (const { copy } of executed) await addPictures(browser, copy);
+      drawing();
+    }
+    const converting = timed(options, 'pages and notebooks');
+    const order = {
+      out: part,
+      editions,
+      pdf: options.pdf && browser !== null,
+      about: about(options.browser),
+      assets: await writeAssets(join(work, 'assets')),
+      chapters: chapters.map(({ name, number, path, title, goals, minutes }, i) => {
+        const { copy, durations, ranMs } = executed[i]!;
+        return { name, number, path, title, goals, minutes, ...told[i]!, executed: copy, durations, ranMs };
+      }),
+    };
+    await python('convert.py', JSON.stringify(order), signal);
+    converting();
+    for (const edition of editions) {
+      const folder = join(part, edition);
+      if (browser && options.pdf) await print(browser, folder, chapters, options);
+      await rm(join(folder, 'book.html'));
+    }
+  } catch (error) {
+    signal.throwIfAborted(); // what a closed browser says is no news then
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', close);
+    await browser?.close();
+  }
+  await rm(work, { recursive: true });
+  await python('archive.py', JSON.stringify({ folder: part, editions }), signal);
+}
+
+async function print(browser: Browser, folder: string, chapters: Chapter[], options: BuildOptions): Promise<void> {
+  const printing = timed(options, `PDFs of the ${basename(folder)} edition`);
+  const pdfs = join(folder, 'pdf');
+  await mkdir(pdfs);
+  const atOnce = limiter(PRINTS_AT_ONCE);
+  // The longest first.
+  const files = [['book', 'polling-lab'], ...chapters.map(({ name }) => [name, name])] as [string, string][];
+  await Promise.all(
+    files.map(([html, pdf]) => atOnce(() => printPdf(browser, join(folder, `${html}.html`), join(pdfs, `${pdf}.pdf`)))),
+  );
+  printing();
+}
+
+function launch(executablePath: string): Promise<Browser> {
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const handled = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+  return chromium.launch({ executablePath, args, ...handled });
+}
+
+/** Runs a script of `convert/` on an order. */
+async function python(script: string, order: string, signal: AbortSignal): Promise<void> {
+  const child = start(pathsOf(checkout).python, [join(import.meta.dirname, 'convert', script)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const stop = () => void child.stop();
+  signal.addEventListener('abort', stop);
+  child.process.stdin!.end(order);
+  const { code } = await child.ended;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+  if (code !== 0) throw new Problem(`${script} failed.`, { exitCode: 1, details: child.said() });
+}
+
+function timed({ say }: BuildOptions, what: string): () => void {
+  const began = performance.now();
+  return () => say(`✓ ${what}  ${inSeconds(performance.now() - began)}`);
+}
+
+/** Refuses to take the place of a folder that has anything but handouts in it. */
+async function ours(out: string): Promise<void> {
+  const own = EDITIONS.flatMap((edition) => [edition, `polling-lab-${edition}.zip`]) as string[];
+  const strange = existsSync(out) ? (await readdir(out)).find((name) => !own.includes(name)) : undefined;
+  if (strange) {
+    throw new Problem(`${out} has "${strange}" in it, which is no handout, and would be lost. Name another folder.`);
+  }
+}
+
+/** Removes what a build left that was killed. */
+async function sweep(out: string): Promise<void> {
+  const beside = existsSync(dirname(out)) ? await readdir(dirname(out)) : [];
+  for (const name of beside) {
+    const [, of, pid] = /^(.+)\.(?:part|old)-(\d+)$/.exec(name) ?? [];
+    if (of === basename(out) && !isAlive(Number(pid))) await rm(join(dirname(out), name), { recursive: true });
+  }
+}
+
+async function replace(out: string, part: string): Promise<void> {
+  const old = `${out}.old-${process.pid}`;
+  if (existsSync(out)) await rename(out, old);
+  await rename(part, out);
+  await rm(old, { recursive: true, force: true });
+}

@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Problem } from '../shared/problem.mjs';
+
+/** A notebook of the course, as the handouts name and describe it. */
+export interface Chapter {
+  /** Of its files, without an ending: `03-short-polling`. */
+  name: string;
+  /** From its name; null for what comes before the first chapter. */
+  number: number | null;
+  path: string;
+  title: string;
+  goals: string[];
+  /** To read and try. */
+  minutes: number;
+  cellIds: string[];
+  /** The source of each cell tagged `check`, by the cell's id. */
+  checkCells: Map<string, string>;
+}
+
+interface RawNotebook {
+  metadata: { 'polling-lab'?: { title?: string; goals?: string[]; minutes?: number } };
+  cells: { id: string; source: string | string[]; metadata: { tags?: string[] } }[];
+}
+
+/** Reads what a notebook says of itself. */
+export async function readChapter(path: string): Promise<Chapter> {
+  const { metadata, cells } = JSON.parse(await readFile(path, 'utf8')) as RawNotebook;
+  const { title, goals, minutes } = metadata['polling-lab'] ?? {};
+  if (!title || !goals || !minutes) {
+    throw new Problem(
+      `${path} does not tell what it is about: expected "polling-lab": { "title", "goals", "minutes" } in its metadata.`,
+    );
+  }
+  const name = basename(path, '.ipynb');
+  return {
+    name,
+    number: Number.parseInt(name, 10) || null,
+    path,
+    title,
+    goals,
+    minutes,
+    cellIds: cells.map(({ id }) => id),
+    checkCells: new Map(
+      cells
+        .filter((cell) => cell.metadata.tags?.includes('check'))
+        .map(({ id, source }) => [id, [source].flat().join('')]),
+    ),
+  };
+}

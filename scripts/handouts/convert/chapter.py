@@ -1,0 +1,153 @@
+"""A notebook as a chapter: nbconvert's exporter with a template, listings and mathematics of our own."""
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+
+from latex2mathml.converter import convert as to_mathml
+from nbconvert.exporters import TemplateExporter
+from nbconvert.filters import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import inherit
+from pygments.lexers import get_lexer_by_name
+from pygments.lexers.javascript import TypeScriptLexer
+from pygments.token import Number
+from pygments.util import ClassNotFound
+from traitlets.config import Config
+
+TEMPLATES = Path(__file__).parent.parent
+OPENED = "<!-- opened -->"
+
+
+def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
+    """
+    Code, or what a program printed, line by line: a line that is too long for the page is broken, and goes on
+    further in than it began.
+    """
+    code = strip_ansi(code).rstrip("\n").expandtabs(4)
+    marked = highlight(code, lexer_for(language), HtmlFormatter(nowrap=True)).rstrip("\n")
+    lines = zip(code.split("\n"), marked.split("\n"), strict=True)
+    spans = [f'<span class="line" style="--in:{len(raw) - len(raw.lstrip())}">{line}\n</span>' for raw, line in lines]
+    return f'<pre class="{kind}"><code>{"".join(spans)}</code></pre>'
+
+
+class Lexer(TypeScriptLexer):
+    """Knows numbers with separators, too: `2_500`."""
+
+    tokens = {"root": [(r"\d[\d_]*_\d+", Number.Integer), inherit]}
+
+
+def lexer_for(language: str):
+    as_is = {"stripnl": False, "ensurenl": False}
+    if language in ("typescript", "ts"):
+        return Lexer(**as_is)
+    try:
+        return get_lexer_by_name(language, **as_is)
+    except ClassNotFound:
+        return get_lexer_by_name("text", **as_is)
+
+
+def chart(data: dict, metadata: dict) -> str:
+    """A chart: its picture, and beside it what the page's script draws the live one from."""
+    picture, spec = data["image/svg+xml"], data.get("application/vnd.vegalite.v5+json")
+    alt = metadata.get("image/svg+xml", {}).get("alt") or data.get("text/plain", "")
+    width, height = (re.search(rf'<svg[^>]*\s{side}="(\d+)', picture) for side in ("width", "height"))
+    size = f'width="{width[1]}" height="{height[1]}"' if width and height else ""
+    url = f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
+    live = json.dumps(spec).replace("<", "\\u003c") if spec else ""
+    script = f'<script type="application/json">{live}</script>' if spec else ""
+    return f'<figure class="chart"><img src="{url}" alt="{html.escape(alt)}" {size}>{script}</figure>'
+
+
+class Renderer(IPythonRenderer):
+    """Markdown's parts. Headings and links are the chapter's, mathematics is MathML, which browsers draw by themselves."""
+
+    def __init__(self, chapter: "ChapterExporter", **options):
+        super().__init__(escape=False, **options)
+        self.chapter = chapter
+
+    def heading(self, text: str, level: int, **attrs) -> str:
+        anchor = self.chapter.anchor(html.unescape(re.sub("<[^>]+>", "", text)))
+        if level == 2:
+            self.chapter.sections.append({"id": anchor, "title": text})
+        return f'<h{level} id="{html.escape(anchor)}">{text}</h{level}>\n'
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        target = self.chapter.target(url)
+        return super().link(text, target, title) if target else text
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        return listing(code, (info or "text").split()[0])
+
+    def table(self, text: str) -> str:
+        return f'<div class="table"><table>{text}</table></div>'
+
+    def block_math(self, body: str) -> str:
+        return to_mathml(body, display="block")
+
+    def inline_math(self, body: str) -> str:
+        return to_mathml(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return to_mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
+
+
+class ChapterExporter(TemplateExporter):
+    """Makes the body of a chapter, and tells its sections. Every id in it begins with the chapter's name."""
+
+    def __init__(self, chapter: dict, names: list[str]):
+        config = Config({"NbConvertBase": {"display_data_priority": [
+            "image/svg+xml", "text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain",
+        ]}})
+        super().__init__(
+            config=config,
+            extra_template_basedirs=[str(TEMPLATES)],
+            template_name="template",
+            template_file="chapter.html.j2",
+            file_extension=".html",
+        )
+        self.chapter = chapter
+        self.names = names
+        self.sections: list[dict] = []
+        self.anchors: dict[str, int] = {}
+
+    def default_filters(self):
+        yield from super().default_filters()
+        yield "markdown2html", self.markdown2html
+        yield "listing", listing
+        yield "chart", chart
+        yield "own", self.own
+
+    def parts(self, notebook: NotebookNode, edition: str) -> tuple[str, str]:
+        """The first cell, which opens the chapter, and the rest of it."""
+        body, _ = self.from_notebook_node(notebook, {edition: True, "opened": OPENED})
+        opener, _, rest = body.partition(OPENED)
+        return opener, rest
+
+    def markdown2html(self, source: str) -> str:
+        return MarkdownWithMath(renderer=Renderer(self)).render(source)
+
+    def own(self, name: str) -> str:
+        """An id of this chapter."""
+        return f"{self.chapter['name']}.{name}"
+
+    def anchor(self, heading: str) -> str:
+        """As Jupyter makes them, for links from notebook to notebook; a heading that comes again gets a number."""
+        name = heading.replace(" ", "-")
+        count = self.anchors[name] = self.anchors.get(name, 0) + 1
+        return self.own(name if count == 1 else f"{name}-{count}")
+
+    def target(self, url: str) -> str | None:
+        """Where a link leads in the handouts; nowhere, if that is not handed out."""
+        if re.match(r"[a-z]+:", url):
+            return url
+        path, _, fragment = url.partition("#")
+        name = path.removeprefix("./").removesuffix(".ipynb") if path else self.chapter["name"]
+        if name not in self.names:
+            return None
+        return f"{name}.html#{name}.{fragment}" if fragment else f"{name}.html"

@@ -1,0 +1,115 @@
+"""What an edition has of a notebook: on its page, where an exercise has room to be answered, and as a notebook."""
+
+import html
+import re
+from copy import deepcopy
+from functools import partial
+
+from nbconvert.preprocessors import TagRemovePreprocessor
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+STUDENT = "student"
+KINDS = ("check", "hint", "solution", "note")
+# Lines to write on: as many as an answer takes by hand, and some for crossing out.
+FEWEST, MOST, MORE = 5, 16, 1
+EXERCISES = {
+    "student": "Write your answers down here, or work in the notebook: there, each exercise has a check that tries "
+    "your answer, and says what it still lacks.",
+    "instructor": "Each with its hint, a solution, and what its check asks of an answer.",
+}
+PNG, SVG = "image/png", "image/svg+xml"
+
+
+def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
+    """The notebook as its page shows it. What a cell is to the page stands in its metadata, under `handout`."""
+    page = deepcopy(notebook)
+    if edition != STUDENT:
+        with_notes(page, chapter)
+    page.cells = [cell for cell in map(partial(on_paper, edition), page.cells) if cell]
+    for cell in page.cells:
+        cell.metadata["handout"] = {"kind": kind(cell), "ms": chapter["durations"].get(cell.id)}
+        if kind(cell) == "check":
+            cell.metadata.handout["code"] = chapter["checks"][cell.id]
+        if kind(cell) == "solution":
+            cell.metadata.handout["code"] = unfolded(cell)
+    room(page)
+    page = without(page, cells={"solution", "check"} if edition == STUDENT else set())
+    frame(page)
+    return page
+
+
+def handed_out(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
+    """The notebook as a file. What a check said tells of the machine where it ran, so it stays there."""
+    copy = without(notebook, cells={"solution"} if edition == STUDENT else set(), outputs={"check"})
+    for cell in copy.cells:
+        for output in cell.get("outputs", []):
+            # GitHub and nbviewer take the SVG where there are both, and show it with defects.
+            if PNG in output.get("data", {}):
+                output.data.pop(SVG, None)
+                output.metadata.pop(SVG, None)
+    if edition != STUDENT:
+        with_notes(copy, chapter)
+    return copy
+
+
+def kind(cell: NotebookNode) -> str:
+    """One of KINDS, or nothing in particular."""
+    tags = cell.metadata.get("tags", [])
+    return next((name for name in KINDS if name in tags), "")
+
+
+def on_paper(edition: str, cell: NotebookNode) -> NotebookNode | None:
+    """The cell; what leads to the exercises tells how they go in a notebook, and here they go otherwise."""
+    if "exercise" not in cell.metadata.get("tags", []) or exercise_of(cell):
+        return cell
+    if cell.cell_type == "code":
+        return None
+    heading, _, _ = cell.source.partition("\n")
+    return NotebookNode({**cell, "source": f"{heading}\n\n{EXERCISES[edition]}"})
+
+
+def exercise_of(cell: NotebookNode) -> str | None:
+    """The exercise that a cell belongs to: `exercise-1` for `exercise-1-hint`."""
+    found = re.fullmatch(r"(exercise-\d+)(-.+)?", cell.id)
+    return found and found[1]
+
+
+def unfolded(cell: NotebookNode) -> str:
+    """The code that the output of a solution has."""
+    [output] = cell.outputs
+    return html.unescape(re.search(r"<code>(.*)</code>", output.data["text/html"], re.DOTALL)[1])
+
+
+def room(page: NotebookNode) -> None:
+    """Gives the answer of each exercise room in proportion to its solution, in lines."""
+    solutions = {exercise_of(cell): cell for cell in page.cells if kind(cell) == "solution"}
+    for cell in page.cells:
+        if cell.id.endswith("-answer") and exercise_of(cell) in solutions:
+            code = solutions[exercise_of(cell)].metadata.handout.code
+            cell.metadata.handout["room"] = max(FEWEST, min(MOST, code.count("\n") + 1 + MORE))
+
+
+def frame(page: NotebookNode) -> None:
+    """Marks where an exercise begins and ends."""
+    neighbours = [None, *map(exercise_of, page.cells), None]
+    for cell, before, own, after in zip(page.cells, neighbours, neighbours[1:], neighbours[2:], strict=False):
+        cell.metadata.handout["begins"] = own is not None and own != before
+        cell.metadata.handout["ends"] = own is not None and own != after
+
+
+def without(notebook: NotebookNode, cells: set[str], outputs: set[str] = frozenset()) -> NotebookNode:
+    """A copy without the cells, and without the outputs of cells, that have one of the tags."""
+    remover = TagRemovePreprocessor(enabled=True, remove_cell_tags=cells, remove_all_outputs_tags=set(outputs))
+    return remover.preprocess(deepcopy(notebook), {})[0]
+
+
+def with_notes(notebook: NotebookNode, chapter: dict) -> None:
+    """Puts each of the teacher's notes behind the cell that it is about."""
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        for number, note in enumerate(chapter["notes"].get(cell.id, []), 1):
+            source = f"**For the teacher.** {note}"
+            cells.append(new_markdown_cell(source, id=f"{cell.id}-note-{number}", metadata={"tags": ["note"]}))
+    notebook.cells = cells

@@ -1,0 +1,67 @@
+import { availableParallelism } from 'node:os';
+import { known, remember } from '../runner/durations.js';
+import { readNotebook } from '../runner/notebook.js';
+import { progress } from '../runner/report/progress.js';
+import { failureReport, summary } from '../runner/report/text.js';
+import { run } from '../runner/run.js';
+import { checkout } from '../setup/paths.mjs';
+import { Problem } from '../shared/problem.mjs';
+
+/** A notebook that has been executed. */
+export interface Executed {
+  /** The copy with its outputs. */
+  copy: string;
+  /** What each cell took, by its id. */
+  durations: Record<string, number>;
+  ranMs: number;
+}
+
+/** Runs notebooks; the results are in their order. Throws a {@link Problem} if one of them fails. */
+export type Execute = (notebooks: string[], out: string, signal: AbortSignal) => Promise<Executed[]>;
+
+/** Executes notebooks by the runner, whose green can be believed. Shows how it goes on. */
+export const execute: Execute = async (paths, out, signal) => {
+  const notebooks = await Promise.all(paths.map(readNotebook));
+  const live = progress(process.stdout);
+  const began = performance.now();
+  const reports: string[] = [];
+  const results = await run(
+    notebooks,
+    {
+      checkout,
+      out,
+      // Two notebooks that race for a core would measure each other.
+      jobs: availableParallelism(),
+      repeat: 1,
+      cellSeconds: 60,
+      notebookSeconds: 600,
+      withServer: true,
+      leaksFail: true,
+      bail: true,
+      sources: new Map(),
+      known: await known(checkout),
+      signal,
+    },
+    {
+      ...live,
+      finished: (result, notebook) => {
+        live.finished(result, notebook);
+        if (result.failure) reports.push(failureReport(result, notebook, `npm run notebooks -- ${result.notebook}`));
+      },
+    },
+  ).finally(live.stop);
+  signal.throwIfAborted();
+  await remember(checkout, results);
+  process.stdout.write(`${summary(results, notebooks.length, performance.now() - began)}\n`);
+  if (reports.length > 0) {
+    process.stdout.write(`\n${reports.join('\n')}`);
+    throw new Problem('A notebook failed: no handouts were built, and those of before are as they were.', {
+      exitCode: 1,
+    });
+  }
+  return paths.map((path) => {
+    const { copy, cells, durationMs } = results.find((result) => result.path === path)!;
+    const durations = Object.fromEntries(cells.map((cell) => [cell.id ?? '', cell.durationMs ?? 0]));
+    return { copy: copy!, durations, ranMs: durationMs };
+  });
+};

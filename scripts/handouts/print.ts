@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser, Page } from 'playwright-core';
+import { checkout, pathsOf } from '../setup/paths.mjs';
+
+const run = promisify(execFile);
+/** The numbers in the contents may move what they count, once. */
+const MOST_PRINTS = 4;
+
+/** Prints a page as a PDF: its contents with page numbers, which only a print can tell, its headings as bookmarks. */
+export async function printPdf(browser: Browser, html: string, pdf: string): Promise<void> {
+  // Without the page's script: on paper a chart is its picture.
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  try {
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(html).href);
+    await page.evaluate(readyToPrint);
+    for (let printed = 1; ; printed += 1) {
+      await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true, outline: true, tagged: true });
+      const changed = await number(page, await destinations(pdf));
+      if (!changed) return;
+      if (printed === MOST_PRINTS) throw new Error(`The page numbers of ${html} did not settle.`);
+    }
+  } finally {
+    await context.close();
+  }
+}
+
+/** Waits for fonts and pictures. A link to another file would be one to where that lies now. */
+async function readyToPrint(): Promise<void> {
+  for (const link of document.querySelectorAll('a[href]')) {
+    if (!/^(https?:|#)/.test(link.getAttribute('href')!)) link.removeAttribute('href');
+  }
+  await Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode())]);
+}
+
+/** Writes the page numbers into the contents; tells how many of them were others before. */
+function number(page: Page, pages: Record<string, number>): Promise<number> {
+  return page.evaluate((pages) => {
+    let changed = 0;
+    for (const link of document.querySelectorAll('.contents a[href^="#"]')) {
+      const target = decodeURIComponent(link.getAttribute('href')!.slice(1));
+      const shown = link.querySelector('.page')!;
+      const text = String(pages[target] ?? '?');
+      if (shown.textContent !== text) changed += 1;
+      shown.textContent = text;
+    }
+    return changed;
+  }, pages);
+}
+
+/** On which page of a PDF each target of a link within it stands, from 1. */
+async function destinations(pdf: string): Promise<Record<string, number>> {
+  const script = join(import.meta.dirname, 'convert', 'destinations.py');
+  const { stdout } = await run(pathsOf(checkout).python, [script, pdf], { maxBuffer: 2 ** 26 });
+  return JSON.parse(stdout);
+}
