@@ -1,5 +1,5 @@
 // `npm run handouts`: what a class needs, on paper and on a laptop without a network.
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { buildHandouts, EDITIONS, type Edition } from './handouts/build.js';
 import { execute } from './handouts/execute.js';
 import { discover } from './runner/discover.js';
@@ -44,17 +44,7 @@ await whole(async (signal) => {
   const pdf = !flags['no-pdf'];
   whenOrphaned(() => process.kill(process.pid, 'SIGHUP'));
   await buildHandouts({ notebooks, editions, out, browser, pdf, signal, say, execute });
-
-  const shown = relative(process.cwd(), out) || out;
-  for (const edition of editions) say(`${join(shown, edition, 'index.html')}`);
-  for (const edition of editions) say(`${join(shown, `polling-lab-${edition}.zip`)}`);
   say(`handouts: ${notebooks.length} chapters, built in ${inSeconds(performance.now() - began)}`);
-  if (pdf && !browser) {
-    throw new Problem(
-      'There are no PDFs, and the plots of the executed notebooks are SVGs, which GitHub may not show whole: for both, ' +
-        'a Chromium, Chrome or Edge is needed. Install one, or name one with CHROME_PATH; or say --no-pdf.',
-    );
-  }
 });
 
 function chooseEditions(names: string[]): Edition[] {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { limiter } from '../runner/limiter.js';
 import { checkout, pathsOf } from '../setup/paths.mjs';
@@ -34,10 +34,18 @@ export interface BuildOptions {
   execute: Execute;
 }
 
+const NO_BROWSER =
+  'There are no PDFs, and the plots of the executed notebooks are SVGs, which GitHub may not show whole: for both, a ' +
+  'Chromium, Chrome or Edge is needed. Install one, or name one with CHROME_PATH; or say --no-pdf.';
+
 /** Two Chromium pages fill two cores. */
 const PRINTS_AT_ONCE = 2;
 
-/** Builds the handouts: all of them, or none. */
+/**
+ * Builds the handouts: all of them, or none.
+ *
+ * @throws Problem when a notebook fails; and at the end, with all the rest built, when there is no browser for PDFs.
+ */
 export async function buildHandouts(options: BuildOptions): Promise<void> {
   const { out, signal } = options;
   await ours(out);
@@ -52,6 +60,11 @@ export async function buildHandouts(options: BuildOptions): Promise<void> {
   } finally {
     await rm(part, { recursive: true, force: true });
   }
+  const shown = relative(process.cwd(), out) || out;
+  for (const edition of options.editions) {
+    options.say(`${join(shown, edition, 'index.html')}, and all of it in ${join(shown, `polling-lab-${edition}.zip`)}`);
+  }
+  if (options.pdf && !options.browser) throw new Problem(NO_BROWSER);
 }
 
 async function write(chapters: Chapter[], part: string, options: BuildOptions): Promise<void> {

@@ -35,6 +35,7 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
             cell.metadata.handout["code"] = unfolded(cell)
     room(page)
     page = without(page, cells={"solution", "check"} if edition == STUDENT else set())
+    check_last(page)
     frame(page)
     return page
 
@@ -88,6 +89,15 @@ def room(page: NotebookNode) -> None:
         if cell.id.endswith("-answer") and exercise_of(cell) in solutions:
             code = solutions[exercise_of(cell)].metadata.handout.code
             cell.metadata.handout["room"] = max(FEWEST, min(MOST, code.count("\n") + 1 + MORE))
+
+
+def check_last(page: NotebookNode) -> None:
+    """In a notebook the check is the first to be run; who reads on wants the hint and the solution before it."""
+    checks = {exercise_of(cell): cell for cell in page.cells if kind(cell) == "check"}
+    page.cells = [cell for cell in page.cells if kind(cell) != "check"]
+    for exercise, check in checks.items():
+        last = max(at for at, cell in enumerate(page.cells) if exercise_of(cell) == exercise)
+        page.cells.insert(last + 1, check)
 
 
 def frame(page: NotebookNode) -> None:
