@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 from pypdf import PdfReader
@@ -27,7 +28,7 @@ def pdf(path: str) -> dict:
         ],
         "bookmarks": list(bookmarks(reader.outline)),
         "strings": list(strings(reader)),
-        "destinations": {name.lstrip("/"): pages[place.page.idnum] for name, place in reader.named_destinations.items()},
+        "destinations": {unquote(name[1:]): pages[place.page.idnum] for name, place in reader.named_destinations.items()},
     }
 
 

@@ -1,0 +1,377 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { discover } from '../runner/discover.js';
+import { checkout, pathsOf } from '../setup/paths.mjs';
+import { findBrowser } from '../shared/browser.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { type BuildOptions, buildHandouts, EDITIONS } from './build.js';
+import { type Chapter, readChapter } from './chapter.js';
+import { type Execute, type Executed, execute } from './execute.js';
+import { look } from './tests/look.js';
+import { torn } from './tests/paper.js';
+import { filesIn, found, inspect, type Pdf, secretsOf } from './tests/secrets.js';
+
+// A sample: one chapter. `HANDOUTS=all` takes the whole course, for the long checks.
+const ALL = process.env.HANDOUTS === 'all';
+const MINUTE = 60_000;
+const browserPath = findBrowser();
+
+const folder = mkdtempSync(join(tmpdir(), 'polling-lab-handouts-'));
+const out = join(folder, 'handouts');
+const executedCopies = join(folder, 'executed');
+let notebooks: string[];
+let chapters: Chapter[];
+let executed: Executed[];
+let browser: Browser;
+
+/** What has been executed once is taken again. */
+const again: Execute = async (paths, to) => {
+  mkdirSync(to, { recursive: true });
+  return Promise.all(
+    paths.map(async (path) => {
+      const one = executed.find(({ copy }) => basename(copy) === basename(path))!;
+      const copy = join(to, basename(path));
+      await copyFile(one.copy, copy);
+      return { ...one, copy };
+    }),
+  );
+};
+
+const build = (options: Partial<BuildOptions> = {}) =>
+  buildHandouts({
+    notebooks,
+    editions: EDITIONS,
+    out,
+    browser: browserPath,
+    pdf: true,
+    signal: new AbortController().signal,
+    say: () => {},
+    execute: again,
+    ...options,
+  });
+
+const path = (...parts: string[]) => join(out, ...parts);
+const pagesOf = (edition: string) => readdirSync(path(edition)).filter((name) => name.endsWith('.html'));
+const hashes = () =>
+  filesIn(out).map(
+    (file) =>
+      `${createHash('sha256')
+        .update(readFileSync(path(file)))
+        .digest('hex')} ${file}`,
+  );
+
+beforeAll(async () => {
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  notebooks = (await discover(['notebooks'], [checkout])).filter((name) => ALL || /\/02-/.test(name));
+  chapters = await Promise.all(notebooks.map(readChapter));
+  executed = await execute(notebooks, executedCopies, new AbortController().signal);
+  vi.restoreAllMocks();
+  if (!browserPath) return build({ pdf: false });
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  [browser] = await Promise.all([chromium.launch({ executablePath: browserPath, args }), build()]);
+}, 10 * MINUTE);
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe('the student edition', () => {
+  it(
+    'gives no solution and no note away, in no form',
+    async () => {
+      const secrets = (await Promise.all(chapters.map(secretsOf))).flat();
+      expect(found(path('student'), secrets)).toEqual([]);
+      // The search sees what there is to see: in each form in which it is handed out.
+      const given = found(path('instructor'), secrets).join('\n');
+      for (const { name } of chapters) {
+        for (const form of [
+          `${name}.html`,
+          `notebooks/executed/${name}.ipynb`,
+          ...(browserPath ? [`pdf/${name}.pdf`] : []),
+        ]) {
+          expect(given).toContain(`${form} has of the solution`);
+          expect(given).toContain(`${form} has of the note`);
+        }
+      }
+    },
+    5 * MINUTE,
+  );
+
+  it('has room to answer each exercise, and its hint', () => {
+    for (const { name, checkCells } of chapters) {
+      const page = readFileSync(path('student', `${name}.html`), 'utf8');
+      expect(page.match(/<textarea/g)).toHaveLength(checkCells.size);
+      expect(page.match(/<summary>Hint/g)).toHaveLength(checkCells.size);
+    }
+  });
+
+  it(
+    'has notebooks that run inside a checkout, with their checks',
+    async () => {
+      // A folder like `notebooks/`, beside it.
+      const beside = mkdtempSync(join(checkout, 'build', 'handed-out-'));
+      try {
+        const own = join(checkout, 'notebooks');
+        for (const name of readdirSync(own).filter((name) => !name.endsWith('.ipynb'))) {
+          symlinkSync(join(own, name), join(beside, name));
+        }
+        const copies = notebooks.map((notebook) => join(beside, basename(notebook)));
+        for (const copy of copies) await copyFile(path('student', 'notebooks', basename(copy)), copy);
+        const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+        const results = await execute(copies, join(beside, 'executed'), new AbortController().signal);
+        write.mockRestore();
+        for (const [i, { copy }] of results.entries()) {
+          const text = readFileSync(copy, 'utf8');
+          expect(text.match(/○ Not attempted/g)).toHaveLength(chapters[i]!.checkCells.size);
+        }
+      } finally {
+        rmSync(beside, { recursive: true });
+      }
+    },
+    10 * MINUTE,
+  );
+});
+
+describe('the instructor edition', () => {
+  it('has what the student edition has not', () => {
+    for (const { name, checkCells } of chapters) {
+      const page = readFileSync(path('instructor', `${name}.html`), 'utf8');
+      expect(page.match(/>Solution</g)).toHaveLength(checkCells.size);
+      expect(page.match(/What the check asks/g)).toHaveLength(checkCells.size);
+      expect(page).toContain('For the teacher.');
+      expect(page).not.toContain('<textarea');
+    }
+  });
+});
+
+describe('every page', () => {
+  it.runIf(browserPath)(
+    'asks for nothing beyond its folder, fits on a screen, a phone and paper, and is accessible',
+    async () => {
+      const problems: string[] = [];
+      for (const edition of EDITIONS) {
+        for (const page of pagesOf(edition)) {
+          for (const problem of await look(browser, path(edition, page)))
+            problems.push(`${edition}/${page}: ${problem}`);
+        }
+      }
+      expect(problems).toEqual([]);
+    },
+    10 * MINUTE,
+  );
+
+  it('links only to what is there', () => {
+    const dangling: string[] = [];
+    for (const edition of EDITIONS) {
+      for (const page of pagesOf(edition)) {
+        for (const [, link] of readFileSync(path(edition, page), 'utf8').matchAll(/\s(?:href|src)="([^"]+)"/g)) {
+          const [file, fragment] = link!.split('#');
+          if (/^(https:|data:)/.test(link!) || (browserPath === null && /\.pdf$/.test(link!))) continue;
+          const target = path(edition, file || page);
+          const there =
+            existsSync(target) &&
+            (!fragment || readFileSync(target, 'utf8').includes(`id="${decodeURIComponent(fragment)}"`));
+          if (!there) dangling.push(`${edition}/${page}: ${link}`);
+        }
+      }
+    }
+    expect(dangling).toEqual([]);
+  });
+
+  it.runIf(browserPath)('copies a listing as it was written, and keeps an answer', async () => {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await context.newPage();
+    const { name } = chapters[0]!;
+    await page.goto(`file://${path('student', `${name}.html`)}`);
+    await page.getByRole('button', { name: 'Copy' }).first().click();
+    const { cells } = JSON.parse(readFileSync(notebooks[0]!, 'utf8'));
+    const [code] = cells.filter((cell: { cell_type: string }) => cell.cell_type === 'code');
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code.source.join(''));
+    await page.locator('textarea').first().fill('while (true) ask();');
+    await page.reload();
+    expect(await page.locator('textarea').first().inputValue()).toBe('while (true) ask();');
+    await context.close();
+  });
+
+  it.runIf(browserPath)('shows its plots without scripts, too', async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    for (const { name } of chapters) {
+      await page.goto(`file://${path('student', `${name}.html`)}`);
+      const drawn = await page
+        .locator('.chart img')
+        .evaluateAll((images) =>
+          images.map((one) => [(one as HTMLImageElement).naturalWidth > 0, one.getAttribute('alt') !== '']),
+        );
+      expect(drawn.length).toBeGreaterThan(0);
+      expect(drawn.flat()).not.toContain(false);
+    }
+    await context.close();
+  });
+});
+
+describe.runIf(browserPath)('the PDFs', () => {
+  const pdfs = () =>
+    EDITIONS.flatMap((edition) => readdirSync(path(edition, 'pdf')).map((name) => path(edition, 'pdf', name)));
+  const words = (text: string) => text.replace(/\s+/g, ' ');
+
+  it(
+    'are A4, with a running head and a number on each page, and contents that are right',
+    () => {
+      const files = pdfs();
+      expect(files).toHaveLength(EDITIONS.length * (chapters.length + 1));
+      for (const [i, { pages, bookmarks }] of inspect<Pdf>(...files).entries()) {
+        const isBook = basename(files[i]!) === 'polling-lab.pdf';
+        const edition = /student/.test(files[i]!) ? 'Student edition' : 'Instructor edition';
+        for (const [at, { text, width, height }] of pages.entries()) {
+          expect([Math.round(width), Math.round(height)]).toEqual([595, 842]);
+          if (isBook && at === 0) continue; // the cover
+          expect(words(text)).toContain(`Polling Lab`);
+          expect(words(text)).toMatch(new RegExp(`${at + 1} ?${edition}|${edition} ?${at + 1}`));
+        }
+        const contents = words(pages[isBook ? 1 : 0]!.text);
+        const sections = bookmarks.filter(({ title }) => contents.includes(`${title} `));
+        expect(sections.length).toBeGreaterThan(5 * (isBook ? chapters.length : 1));
+        for (const { title, page } of sections)
+          if (title !== 'Contents') expect(contents).toContain(`${title} ${page}`);
+      }
+    },
+    5 * MINUTE,
+  );
+
+  it(
+    'tear nothing, and leave nothing behind',
+    async () => {
+      for (const edition of EDITIONS) {
+        for (const { name } of chapters) expect(await torn(browser, path(edition, `${name}.html`))).toEqual([]);
+      }
+      // The search sees what is torn.
+      const careless = join(folder, 'careless.html');
+      const page = readFileSync(path('student', `${chapters[0]!.name}.html`), 'utf8');
+      writeFileSync(careless, page.replace(/break-(inside|after): avoid/g, 'break-$1: auto'));
+      expect((await torn(browser, careless)).length).toBeGreaterThan(0);
+    },
+    5 * MINUTE,
+  );
+});
+
+describe('the executed notebooks', () => {
+  it.runIf(browserPath)(
+    'show their plots where only pictures are shown, as nbviewer does',
+    () => {
+      for (const { name } of chapters) {
+        const file = path('student', 'notebooks', 'executed', `${name}.ipynb`);
+        const charts = readFileSync(file, 'utf8').match(/"application\/vnd\.vegalite\.v5\+json"/g) ?? [];
+        // nbviewer is this very program.
+        const { stdout } = spawnSync(
+          pathsOf(checkout).python,
+          ['-m', 'nbconvert', '--to', 'html', '--template', 'classic', '--stdout', file],
+          { encoding: 'utf8', maxBuffer: 2 ** 28 },
+        );
+        expect(charts.length).toBeGreaterThan(0);
+        expect(stdout.match(/<img[^>]* src="data:image\/png;base64,iVBORw0KGgo/g)).toHaveLength(charts.length);
+        expect(readFileSync(file, 'utf8')).not.toContain('image/svg+xml');
+      }
+    },
+    2 * MINUTE,
+  );
+});
+
+describe('the zips', () => {
+  it('have all of their edition in them', () => {
+    for (const edition of EDITIONS) {
+      const [entries] = inspect<Record<string, string>>(path(`polling-lab-${edition}.zip`));
+      const there = Object.entries(entries!).map(([name, hash]) => `${hash} ${name.replace('polling-lab-', '')}`);
+      expect(there.sort()).toEqual(
+        hashes()
+          .filter((line) => line.includes(` ${edition}/`))
+          .sort(),
+      );
+      expect(Object.keys(entries!)).toContain(`polling-lab-${edition}/how-to-use.html`);
+    }
+  });
+});
+
+describe('the handouts of before stay as they were', () => {
+  const untouched = async (failing: Promise<unknown>, reason: RegExp | typeof Problem) => {
+    const before = hashes();
+    await expect(failing).rejects.toThrow(reason);
+    expect(hashes()).toEqual(before);
+    expect(readdirSync(folder).filter((name) => name.startsWith('handouts'))).toEqual(['handouts']);
+  };
+
+  it('when a notebook fails, and the cell is named', async () => {
+    const failing = join(folder, '09-failing.ipynb');
+    const about = { title: 'Failing', goals: ['how it fails'], minutes: 1 };
+    const metadata = {
+      kernelspec: { display_name: 'TypeScript', language: 'typescript', name: 'tslab' },
+      'polling-lab': about,
+    };
+    const cell = (id: string, source: string) => ({
+      cell_type: 'code',
+      id,
+      metadata: {},
+      outputs: [],
+      execution_count: null,
+      source,
+    });
+    const cells = [cell('good', '1 + 1'), cell('bad', "throw new Error('as it should')")];
+    writeFileSync(failing, JSON.stringify({ nbformat: 4, nbformat_minor: 5, metadata, cells }));
+    let told = '';
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      told += text;
+      return true;
+    });
+    await untouched(build({ notebooks: [failing], execute }), /A notebook failed/);
+    write.mockRestore();
+    expect(told).toMatch(/cell 2[\s\S]*as it should/);
+  });
+
+  it.each(['pages and notebooks', ...(browserPath ? ['PDFs of the student edition'] : [])])(
+    'when it is stopped after the %s',
+    async (step) => {
+      const stopping = new AbortController();
+      const say = (line: string) => {
+        if (line.includes(step)) stopping.abort(new Problem('Stopped by SIGINT.'));
+      };
+      await untouched(build({ signal: stopping.signal, say }), /Stopped by SIGINT/);
+    },
+    2 * MINUTE,
+  );
+
+  it('when the folder has something else in it', async () => {
+    const home = dirname(folder);
+    await expect(build({ out: folder })).rejects.toThrow(/is no handout, and would be lost/);
+    expect(existsSync(home)).toBe(true);
+  });
+});
+
+it(
+  'are built without a browser, but for the PDFs, and that is told',
+  async () => {
+    const bare = join(folder, 'bare');
+    const telling = build({ browser: null, out: bare });
+    await expect(telling).rejects.toMatchObject({ exitCode: 2, message: expect.stringMatching(/There are no PDFs/) });
+    expect(filesIn(bare).filter((file) => /\.(pdf|zip)$/.test(file))).toEqual(
+      EDITIONS.map((edition) => `polling-lab-${edition}.zip`).sort(),
+    );
+    expect(readFileSync(join(bare, 'student', 'index.html'), 'utf8')).not.toContain('.pdf');
+    await build({ browser: null, out: bare, pdf: false }); // as was wanted
+  },
+  2 * MINUTE,
+);

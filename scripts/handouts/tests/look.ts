@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** A4 less its margins, in CSS pixels. */
+const PAPER = Math.floor((170 / 25.4) * 96);
+
+/** Where a page is looked at. Colours are the same at every width, and widths in every colour. */
+const VIEWS = [
+  { name: 'wide and light', width: 1280, colorScheme: 'light' },
+  { name: 'phone and dark', width: 390, colorScheme: 'dark' },
+] as const;
+
+/** Opens a page everywhere that it is read, and tells what is wrong with it. */
+export async function look(browser: Browser, file: string): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { name, width, colorScheme } of VIEWS) {
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+    const page = await context.newPage();
+    const say = (what: string) => problems.push(`${name}: ${what}`);
+    page.on('request', (request) => {
+      if (!/^(file|data):/.test(request.url())) say(`asks for ${request.url()}`);
+    });
+    page.on('requestfailed', (request) => say(`does not get ${request.url()}`));
+    page.on('console', (message) => say(`the console says: ${message.text()}`));
+    page.on('pageerror', (error) => say(`throws ${error.message}`));
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate(() => document.fonts.ready);
+    await enliven(page);
+    for (const what of await page.evaluate(overflowing, width)) say(what);
+    for (const what of await accessibility(page)) say(what);
+    if (colorScheme === 'light') {
+      await page.emulateMedia({ media: 'print' });
+      await page.setViewportSize({ width: PAPER, height: 900 });
+      for (const what of await page.evaluate(overflowing, PAPER)) problems.push(`paper: ${what}`);
+    }
+    await context.close();
+  }
+  return problems;
+}
+
+/** Scrolls through a page until every chart that can be live is. */
+async function enliven(page: Page): Promise<void> {
+  for (const chart of await page.locator('.chart').all()) {
+    await chart.scrollIntoViewIfNeeded();
+    await chart.locator('svg').waitFor();
+  }
+}
+
+async function accessibility(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } };
+    interface Violation {
+      id: string;
+      impact: string;
+      nodes: { html: string }[];
+    }
+    const { violations } = await axe.run({ preload: false, resultTypes: ['violations'] });
+    return violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0]!.html.slice(0, 200) }));
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, html }) => `is not accessible (${id}): ${html}`);
+}
+
+/** What sticks out of the page, or is cut off by what it stands in. Runs in the page. */
+function overflowing(width: number): string[] {
+  const name = (element: Element) => `<${element.localName} class="${element.getAttribute('class') ?? ''}">`;
+  const scrolls = (element: Element | null): boolean =>
+    element !== null && (/auto|scroll/.test(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+  const problems: string[] = [];
+  for (const element of document.body.querySelectorAll<HTMLElement>('*')) {
+    const { overflowX, overflowY, display } = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    if (display === 'none' || box.width === 0 || element.closest('.hidden, .skip')) continue;
+    const text = `${name(element)} ${(element.textContent ?? '').trim().slice(0, 60)}`;
+    if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) {
+      problems.push(`sticks out to ${Math.round(box.right)} of ${width}: ${text}`);
+    }
+    const cut =
+      (/hidden|clip/.test(overflowX) && element.scrollWidth > element.clientWidth + 1) ||
+      (/hidden|clip/.test(overflowY) && element.scrollHeight > element.clientHeight + 1);
+    if (cut && !element.closest('svg')) problems.push(`is cut off: ${text}`);
+  }
+  return problems;
+}

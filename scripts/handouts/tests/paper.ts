@@ -1,0 +1,98 @@
+import { rmSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { inspect, type Pdf } from './secrets.js';
+
+/** What must stand on one page: from the first of it to the last of it. */
+interface Kept {
+  what: string;
+  from: string;
+  to: string;
+}
+
+/**
+ * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables and plots that would
+ * fit on a page, and what is left behind alone (a heading, the sentence before a listing).
+ *
+ * A PDF tells on which page the target of a link stands. So links are put at the end of the page, where they move
+ * nothing, to the first and the last of all that must stay together.
+ */
+export async function torn(browser: Browser, html: string): Promise<string[]> {
+  const pdf = `${html}.torn.pdf`;
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  try {
+    const page = await context.newPage();
+    await page.goto(pathToFileURL(html).href);
+    const kept = await page.evaluate(markKept);
+    await page.evaluate(() => Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode())]));
+    await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+    const { destinations } = inspect<Pdf>(pdf)[0]!;
+    return kept.flatMap(({ what, from, to }) => {
+      const [first, last] = [destinations[from], destinations[to]];
+      if (first === undefined || last === undefined) return [`${what} is not in the PDF`];
+      return first === last ? [] : [`from page ${first} to ${last}: ${what}`];
+    });
+  } finally {
+    await context.close();
+    rmSync(pdf, { force: true });
+  }
+}
+
+/** Gives ids to what must stay together, and links to them. Runs in the page. */
+function markKept(): Kept[] {
+  /** Of a page's lines; a listing as long as that may be broken. */
+  const LONG = 60;
+  let count = 0;
+  const mark = (element: Element) => {
+    element.id ||= `kept-${++count}`;
+    return element.id;
+  };
+  const lastWord = (element: Element) => {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()); // to the last
+    const word = document.createElement('span');
+    texts.currentNode.parentNode!.insertBefore(word, texts.currentNode);
+    word.append(texts.currentNode);
+    return mark(word);
+  };
+  const said = (element: Element) => `"${(element.textContent ?? '').trim().slice(0, 50)}"`;
+  const kept: Kept[] = [];
+  for (const pre of document.querySelectorAll('pre')) {
+    const lines = [...pre.querySelectorAll('.line')];
+    if (lines.length === 0 || lines.length > LONG || pre.closest('.check')) continue;
+    kept.push({ what: `a listing, ${said(pre)}`, from: mark(lines[0]!), to: mark(lines.at(-1)!) });
+  }
+  for (const table of document.querySelectorAll('table')) {
+    const cells = [...table.querySelectorAll('th, td')];
+    kept.push({ what: `a table, ${said(table)}`, from: mark(cells[0]!), to: mark(cells.at(-1)!) });
+  }
+  for (const heading of document.querySelectorAll('.chapter :is(h1, h2, h3), .chapter .prose p:last-child')) {
+    const isProse = heading.matches('p');
+    const holder = heading.closest('.prose') ?? heading;
+    const next = isProse
+      ? holder.nextElementSibling?.querySelector('.line, textarea')
+      : (heading.nextElementSibling ?? holder.nextElementSibling);
+    if (!next || (isProse && !holder.nextElementSibling!.matches('.cell'))) continue;
+    kept.push({
+      what: `left behind: ${said(heading)}`,
+      from: isProse ? lastWord(heading) : mark(heading),
+      to: mark(next),
+    });
+  }
+  for (const ruled of document.querySelectorAll('.ruled')) {
+    const [question] = ruled.closest('.exercise')!.querySelectorAll('p');
+    kept.push({ what: `an exercise, ${said(question!)}`, from: mark(question!), to: mark(ruled.lastElementChild!) });
+  }
+  const links = document.createElement('div');
+  links.style.breakBefore = 'page';
+  for (const { from, to } of kept) {
+    for (const id of [from, to]) {
+      const link = document.createElement('a');
+      link.href = `#${encodeURIComponent(id)}`;
+      link.textContent = '. ';
+      links.append(link);
+    }
+  }
+  document.body.append(links);
+  return kept;
+}

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkout, pathsOf } from '../../setup/paths.mjs';
+import type { Chapter } from '../chapter.js';
+import { readNotes } from '../notes.js';
+
+/** Text that students must not find, and what it is. */
+export interface Secret {
+  what: string;
+  text: string;
+}
+
+/** What a PDF has in it, as `inspect_files.py` tells. */
+export interface Pdf {
+  pages: { text: string; width: number; height: number }[];
+  bookmarks: { title: string; page: number }[];
+  strings: string[];
+  destinations: Record<string, number>;
+}
+
+/** Code without white space, which a page or a PDF sets as it likes. */
+const squeezed = (text: string) => text.replace(/\s/g, '');
+
+/** Shorter lines stand in other code, too. */
+const TELLING = 16;
+
+/** The lines of each solution, and the sentences of each note, of a chapter that a student's notebook does not have. */
+export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
+  const exercises = readFileSync(join(checkout, 'notebooks', 'exercises', `${chapter.name}.ts`), 'utf8');
+  const { cells } = JSON.parse(readFileSync(chapter.path, 'utf8')) as { cells: { source: string | string[] }[] };
+  const lesson = squeezed(cells.map(({ source }) => [source].flat().join('')).join('\n'));
+  const regions = [...exercises.matchAll(/^\/\/ #region (\S+)\n([\s\S]*?)^\/\/ #endregion/gm)];
+  const solutions = regions.flatMap(([, region, code]) => {
+    const lines = code!.split('\n').map(squeezed);
+    const own = lines.filter((line) => line.length >= TELLING && !lesson.includes(line));
+    if (own.length === 0) throw new Error(`No line tells the solution "${region}" from the lesson.`);
+    return own.map((text) => ({ what: `the solution "${region}"`, text }));
+  });
+  const notes = Object.entries(await readNotes(chapter)).flatMap(([cell, texts]) =>
+    texts.flatMap((text) =>
+      // Plain words only: how emphasis and links look is up to the format.
+      [...text.matchAll(/[\w ,;:.'-]{30,}/g)].map(([words]) => ({
+        what: `the note on "${cell}"`,
+        text: squeezed(words),
+      })),
+    ),
+  );
+  return [...solutions, ...notes];
+}
+
+/** The secrets that a folder gives away, and in which file; each once. */
+export function found(folder: string, secrets: Secret[]): string[] {
+  const given = new Set<string>();
+  for (const file of filesIn(folder)) {
+    const readings = readingsOf(join(folder, file)).map(squeezed);
+    for (const { what, text } of secrets) {
+      if (readings.some((reading) => reading.includes(text))) given.add(`${file} has of ${what}`);
+    }
+  }
+  return [...given];
+}
+
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+export function inspect<T>(...files: string[]): T[] {
+  const script = join(import.meta.dirname, 'inspect_files.py');
+  const said = execFileSync(pathsOf(checkout).python, [script, ...files], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  return JSON.parse(said);
+}
+
+/** A file in every way in which it can be read: as it is, decoded, and what is encoded within. */
+function readingsOf(file: string): string[] {
+  if (file.endsWith('.pdf')) {
+    const [pdf] = inspect<Pdf>(file);
+    return [pdf!.pages.map(({ text }) => text).join('\n'), pdf!.strings.join('\n')];
+  }
+  const raw = readFileSync(file, 'utf8');
+  const encoded = [...raw.matchAll(/[A-Za-z0-9+/]{40,}={0,2}/g)].map(([text]) =>
+    Buffer.from(text, 'base64').toString(),
+  );
+  return [raw, ...encoded].flatMap((text) => {
+    const unescaped = text.replace(/\\u([0-9a-fA-F]{4})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+    const strings = unescaped.replace(/\\n/g, '\n').replace(/\\(.)/g, '$1');
+    const visible = entities(unescaped.replace(/<[^>]*>/g, ''));
+    return [text, strings, entities(unescaped), visible, decoded(text)];
+  });
+}
+
+function entities(text: string): string {
+  const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+  return text
+    .replace(/&#x([0-9a-f]+);/gi, (_, hex) => String.fromCodePoint(Number.parseInt(hex, 16)))
+    .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
+    .replace(/&(amp|lt|gt|quot|apos);/g, (_, name) => named[name]!);
+}
+
+function decoded(text: string): string {
+  return text.replace(/(%[0-9A-F]{2})+/gi, (run) => {
+    try {
+      return decodeURIComponent(run);
+    } catch {
+      return run; // a per cent sign that only looks like one
+    }
+  });
+}
