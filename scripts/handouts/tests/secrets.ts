@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { discover } from '../../runner/discover.js';
 import { checkout, pathsOf } from '../../setup/paths.mjs';
 import type { Chapter } from '../chapter.js';
 import { readNotes } from '../notes.js';
@@ -25,28 +26,28 @@ const squeezed = (text: string) => text.replace(/\s/g, '');
 /** Shorter lines stand in other code, too. */
 const TELLING = 16;
 
-/** The lines of each solution, and the sentences of each note, of a chapter that a student's notebook does not have. */
+/** The lines of each solution, and the plain words of each note, of a chapter, that no lesson has. */
 export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
   const exercises = readFileSync(join(checkout, 'notebooks', 'exercises', `${chapter.name}.ts`), 'utf8');
-  const { cells } = JSON.parse(readFileSync(chapter.path, 'utf8')) as { cells: { source: string | string[] }[] };
-  const lesson = squeezed(cells.map(({ source }) => [source].flat().join('')).join('\n'));
   const regions = [...exercises.matchAll(/^\/\/ #region (\S+)\n([\s\S]*?)^\/\/ #endregion/gm)];
-  const solutions = regions.flatMap(([, region, code]) => {
-    const lines = code!.split('\n').map(squeezed);
-    const own = lines.filter((line) => line.length >= TELLING && !lesson.includes(line));
-    if (own.length === 0) throw new Error(`No line tells the solution "${region}" from the lesson.`);
-    return own.map((text) => ({ what: `the solution "${region}"`, text }));
+  const solutions = regions.map(([, region, code]) => ({ what: `the solution "${region}"`, texts: code!.split('\n') }));
+  const notes = Object.entries(await readNotes(chapter)).map(([cell, texts]) => ({
+    what: `the note on "${cell}"`,
+    // How emphasis and links look is up to the format.
+    texts: texts.flatMap((text) => text.match(/[\w ,;:.'-]{30,}/g) ?? []),
+  }));
+  const lessons = await lessonText();
+  return [...solutions, ...notes].flatMap(({ what, texts }) => {
+    const telling = texts.map(squeezed).filter((text) => text.length >= TELLING && !lessons.includes(text));
+    if (telling.length === 0) throw new Error(`Nothing tells ${what} of ${chapter.name} from the lessons.`);
+    return telling.map((text) => ({ what, text }));
   });
-  const notes = Object.entries(await readNotes(chapter)).flatMap(([cell, texts]) =>
-    texts.flatMap((text) =>
-      // Plain words only: how emphasis and links look is up to the format.
-      [...text.matchAll(/[\w ,;:.'-]{30,}/g)].map(([words]) => ({
-        what: `the note on "${cell}"`,
-        text: squeezed(words),
-      })),
-    ),
-  );
-  return [...solutions, ...notes];
+}
+
+async function lessonText(): Promise<string> {
+  const notebooks = await discover(['notebooks'], [checkout]);
+  const cells = notebooks.flatMap((path) => JSON.parse(readFileSync(path, 'utf8')).cells as { source: string[] }[]);
+  return squeezed(cells.flatMap(({ source }) => source).join('\n'));
 }
 
 /** The secrets that a folder gives away, and in which file; each once. */
