@@ -128,10 +128,13 @@ async function print(browser: Browser, folder: string, chapters: Chapter[], opti
   printing();
 }
 
-function launch(executablePath: string): Promise<Browser> {
+async function launch(executablePath: string): Promise<Browser> {
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const handled = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
-  return chromium.launch({ executablePath, args, ...handled });
+  return chromium.launch({ executablePath, args, ...handled }).catch((error: Error) => {
+    const remedy = 'Name another browser with CHROME_PATH, or say --no-pdf.';
+    throw new Problem(`${executablePath} did not start. ${remedy}`, { details: error.message });
+  });
 }
 
 /** Runs a script of `convert/` on an order. */
@@ -150,6 +153,7 @@ async function python(script: string, order: string, signal: AbortSignal): Promi
 
 function timed({ say }: BuildOptions, what: string): () => void {
   const began = performance.now();
+  say(`… ${what}`);
   return () => say(`✓ ${what}  ${inSeconds(performance.now() - began)}`);
 }
 

@@ -18,6 +18,12 @@ export interface Chapter {
   checkCells: Map<string, string>;
 }
 
+/** `00-start-here`: Start here. */
+function inWords(name: string): string {
+  const words = name.replace(/^\d+-/, '').replaceAll('-', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 interface RawNotebook {
   metadata: { 'polling-lab'?: { title?: string; goals?: string[]; minutes?: number } };
   cells: { id: string; source: string | string[]; metadata: { tags?: string[] } }[];
@@ -33,11 +39,13 @@ export async function readChapter(path: string): Promise<Chapter> {
     );
   }
   const name = basename(path, '.ipynb');
+  const number = Number.parseInt(name, 10) || null;
   return {
     name,
-    number: Number.parseInt(name, 10) || null,
+    number,
     path,
-    title,
+    // What comes before the first chapter bears the title of the course.
+    title: number ? title : inWords(name),
     goals,
     minutes,
     cellIds: cells.map(({ id }) => id),

@@ -47,6 +47,9 @@ export function soakParts(seed: number): TestStep[] {
       'scripts/runner/verdicts.test.ts',
     ]),
     tests('runner', 'sixty kills of a running runner, its npm and its Python', ['scripts/runner/kill.test.ts']),
+    tests('handouts', 'the handouts of the whole course, every page of them looked at', [
+      'scripts/handouts/handouts.test.ts',
+    ]),
     {
       name: 'repeats',
       about: 'every notebook twenty times, with all cores busy',

@@ -68,7 +68,8 @@ class Renderer(IPythonRenderer):
     """Markdown's parts. Headings and links are the chapter's, mathematics is MathML, which browsers draw by themselves."""
 
     def __init__(self, chapter: "ChapterExporter", **options):
-        super().__init__(escape=False, **options)
+        folder = Path(chapter.chapter["path"]).parent
+        super().__init__(escape=False, embed_images=True, path=str(folder), **options)
         self.chapter = chapter
 
     def heading(self, text: str, level: int, **attrs) -> str:

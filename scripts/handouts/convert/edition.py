@@ -34,7 +34,8 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
         if kind(cell) == "solution":
             cell.metadata.handout["code"] = unfolded(cell)
     room(page)
-    page = without(page, cells={"solution", "check"} if edition == STUDENT else set())
+    # A page has its own links to its neighbours.
+    page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
     check_last(page)
     frame(page)
     return page
