@@ -51,9 +51,13 @@ function versions(browser: string | null): string[] {
     ['Python', pythonVersion],
     ['JupyterLab', lab],
     ['nbconvert', nbconvert],
-    ['browser', browser && said(browser, ['--version'])],
   ];
-  return named.flatMap(([name, version]) => (version ? [`${name} ${version}`] : []));
+  const browserSays = browser && said(browser, ['--version']);
+  const [browserVersion] = browserSays?.match(/^\D+[\d.]+/) ?? [];
+  return [
+    ...named.flatMap(([name, version]) => (version ? [`${name} ${version}`] : [])),
+    ...(browserVersion ? [browserVersion] : []),
+  ];
 }
 
 const installed = (name: string) => versionOf(join(pathsOf(checkout).nodeModules, name, 'package.json'));

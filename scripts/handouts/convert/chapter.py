@@ -29,7 +29,7 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
     Code, or what a program printed, line by line: a line that is too long for the page is broken, and goes on
     further in than it began.
     """
-    code = strip_ansi(code).rstrip("\n").expandtabs(4)
+    code = "\n".join(strip_ansi(code).expandtabs(4).splitlines())
     marked = highlight(code, lexer_for(language), HtmlFormatter(nowrap=True)).rstrip("\n")
     lines = zip(code.split("\n"), marked.split("\n"), strict=True)
     spans = [f'<span class="line" style="--in:{len(raw) - len(raw.lstrip())}">{line}\n</span>' for raw, line in lines]

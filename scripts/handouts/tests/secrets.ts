@@ -69,6 +69,7 @@ export function filesIn(folder: string): string[] {
     .sort();
 }
 
+/** What is in PDFs and zips, as `inspect_files.py` tells. */
 export function inspect<T>(...files: string[]): T[] {
   const script = join(import.meta.dirname, 'inspect_files.py');
   const said = execFileSync(pathsOf(checkout).python, [script, ...files], { encoding: 'utf8', maxBuffer: 2 ** 28 });
