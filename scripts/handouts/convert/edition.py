@@ -4,6 +4,7 @@ import html
 import re
 from copy import deepcopy
 from functools import partial
+from itertools import groupby
 
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
@@ -36,7 +37,7 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
     room(page)
     # A page has its own links to its neighbours.
     page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
-    check_last(page)
+    in_order_of_reading(page)
     frame(page)
     return page
 
@@ -92,13 +93,13 @@ def room(page: NotebookNode) -> None:
             cell.metadata.handout["room"] = max(FEWEST, min(MOST, code.count("\n") + 1 + MORE))
 
 
-def check_last(page: NotebookNode) -> None:
-    """In a notebook the check is the first to be run; who reads on wants the hint and the solution before it."""
-    checks = {exercise_of(cell): cell for cell in page.cells if kind(cell) == "check"}
-    page.cells = [cell for cell in page.cells if kind(cell) != "check"]
-    for exercise, check in checks.items():
-        last = max(at for at, cell in enumerate(page.cells) if exercise_of(cell) == exercise)
-        page.cells.insert(last + 1, check)
+def in_order_of_reading(page: NotebookNode) -> None:
+    """In a notebook the check is the first to be run. On a page the note comes after the solution, then the check."""
+    last = {"note": 1, "check": 2}
+    cells = []
+    for exercise, group in groupby(page.cells, exercise_of):
+        cells += sorted(group, key=lambda cell: last.get(kind(cell), 0)) if exercise else group
+    page.cells = cells
 
 
 def frame(page: NotebookNode) -> None:
