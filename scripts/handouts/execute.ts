@@ -30,8 +30,8 @@ export const execute: Execute = async (paths, out, signal) => {
     {
       checkout,
       out,
-      // Two notebooks that race for a core would measure each other.
-      jobs: availableParallelism(),
+      // A lesson mostly waits; but with all of them at once, they would measure each other.
+      jobs: 2 * availableParallelism(),
       repeat: 1,
       cellSeconds: 60,
       notebookSeconds: 600,
