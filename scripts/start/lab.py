@@ -13,6 +13,12 @@ import time
 
 SHUTDOWN_SECONDS = 5
 
+from jupyterlab import commands  # noqa: E402
+
+# As soon as it is imported, JupyterLab asks yarn for the registry that it would be built from. It is not built
+# here, and the question costs a second.
+commands._yarn_config = lambda _logger: {"yarn config": {}}
+
 from jupyterlab.labapp import main  # noqa: E402
 
 
@@ -34,6 +40,8 @@ def end_with_stdin() -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-os.environ["POLLING_LAB_URL"] = read_line()
+url = os.environ["POLLING_LAB_URL"] = read_line()
+# For the page as well: extension.js shows the server's own page beside a notebook.
+sys.argv.append(f"--ServerApp.tornado_settings={{'page_config_data': {{'pollingLabUrl': {url!r}}}}}")
 threading.Thread(target=end_with_stdin, daemon=True).start()
 sys.exit(main())

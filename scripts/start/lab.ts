@@ -110,6 +110,7 @@ function labFlags(paths: Paths, { port, notebook }: LabOptions): string[] {
     '--ServerApp.open_browser=False', // `openBrowser` does, when the page is there to be seen
     '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
     '--LabApp.extension_manager=readonly',
+    `--LabServerApp.extra_labextensions_path=${join(import.meta.dirname, 'labextensions')}`,
     ...(process.getuid?.() === 0 ? ['--allow-root'] : []),
   ];
 }

@@ -1,0 +1,67 @@
+// The traffic monitor in JupyterLab, beside the notebook, and a first sight of the table of contents. A prebuilt
+// extension (https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html), so small that it needs no building.
+(() => {
+  const ID = 'polling-lab-traffic';
+  const COMMAND = 'polling-lab:traffic';
+
+  /** What `npm start` has put into the page: where the server is. */
+  const serverUrl = () => JSON.parse(document.getElementById('jupyter-config-data').textContent).pollingLabUrl;
+
+  const plugin = ({ Widget }) => ({
+    id: 'polling-lab:traffic',
+    autoStart: true,
+    activate({ shell, commands, restored }) {
+      const url = serverUrl();
+      if (url) {
+        shell.add(monitor(Widget, url), 'right', { rank: 10, type: 'Traffic' });
+        commands.addCommand(COMMAND, {
+          label: 'Traffic',
+          caption: "Show or hide the traffic monitor: the requests that the course's server sees, live",
+          isToggled: () => isOpen(shell),
+          execute: () => (isOpen(shell) ? shell.collapseRight() : shell.activateById(ID)),
+        });
+        shell.layoutModified?.connect(() => commands.notifyCommandChanged(COMMAND));
+      }
+      // Once: from then on the layout is the reader's.
+      void Promise.all([restored, shell.restored]).then(([, layout]) => {
+        if (layout?.fresh) shell.activateById('table-of-contents');
+      });
+    },
+  });
+
+  const isOpen = (shell) => [...shell.widgets('right')].some(({ id, isVisible }) => id === ID && isVisible);
+
+  /** The server's own page. Only while it is seen: it holds two of the six connections that a browser opens to a host. */
+  function monitor(Widget, url) {
+    const frame = document.createElement('iframe');
+    frame.title = 'Traffic monitor';
+    frame.style.cssText = 'min-width: 300px; width: 100%; height: 100%; border: 0';
+    const widget = new Widget({ node: frame });
+    widget.id = ID;
+    widget.title.label = 'Traffic';
+    widget.title.caption = 'Traffic: what the server sees, live';
+    widget.onAfterShow = () => {
+      // A page in a frame takes this for the system's: it follows Lab's theme.
+      frame.style.colorScheme = document.body.dataset.jpThemeLight === 'false' ? 'dark' : 'light';
+      frame.src = url;
+    };
+    widget.onAfterHide = () => {
+      frame.removeAttribute('src');
+    };
+    return widget;
+  }
+
+  // The interface of a webpack container: JupyterLab hands over the modules it shares, and asks for the extension.
+  let modules;
+  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
+  window._JUPYTERLAB['polling-lab'] = {
+    init: (scope) => {
+      modules = scope;
+    },
+    get: async () => {
+      const [lumino] = Object.values(modules['@lumino/widgets']);
+      const extension = plugin((await lumino.get())());
+      return () => extension;
+    },
+  };
+})();
