@@ -118,10 +118,10 @@ function noteEnd(response: { body: unknown }, row: SentRequest): void {
   }
 }
 
-function explained(error: NodeJS.ErrnoException, url: URL): Error {
+/** A refused connection in words that say what to do; any other error as it came. */
+export function explained(error: NodeJS.ErrnoException, { origin }: URL): Error {
   const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
   if (code !== 'ECONNREFUSED') return error;
-  return new Error(`No server answers at ${url.origin}. Run the notebook's first cell again.`, {
-    cause: error,
-  });
+  const message = `No server answers at ${origin}. Run the cell again that you have this URL from (the first, for the course's server).`;
+  return new Error(message, { cause: error });
 }

@@ -7,6 +7,7 @@ export { certificateOf } from './certificate.js';
 export { arrivals } from './charts/arrivals.js';
 export { bars } from './charts/bars.js';
 export { compared } from './charts/compared.js';
+export { progress } from './charts/progress.js';
 export { sideBySide } from './charts/side-by-side.js';
 export { type Arrived, type Mark, type StreamRun, streamRun, streams } from './charts/streams.js';
 export { tradeoff } from './charts/tradeoff.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { server } from './connect.js';
-import type { Experiment } from './experiment.js';
+import { type Experiment, explained } from './experiment.js';
 import { table } from './table.js';
 import type { Technique } from './technique.js';
 
@@ -93,7 +93,10 @@ function tally(run: Pick<Experiment<unknown>, 'rows'>, seen: Ledger) {
 }
 
 async function read(name: string, url: string): Promise<Ledger> {
-  const response = await fetch(`${url}/traffic?experiment=${encodeURIComponent(name)}`);
+  const traffic = new URL(`${url}/traffic?experiment=${encodeURIComponent(name)}`);
+  const response = await fetch(traffic).catch((error) => {
+    throw explained(error, traffic);
+  });
   if (!response.ok) throw new Error(`The ledger could not be read: ${response.status} ${await response.text()}`);
   return (await response.json()) as Ledger;
 }

@@ -89,7 +89,11 @@ function readiness(child: ChildProcess, stdout: Readable, stderr: Readable): Pro
       fail(`The server was not ready after ${READY_MS / 1_000} s.`);
     }, READY_MS);
     child.once('error', (error) => fail(`The server could not be started: ${error.message}.`));
-    child.once('exit', (code, signal) => fail(`The server ended at once (${signal ?? `exit code ${code}`}).`));
+    child.once('exit', (code, signal) => {
+      // 2: it was asked for what it does not know, or cannot be done.
+      if (code === 2) fail('The server does not take these settings ("npm run server -- --help" lists them).');
+      else fail(`The server ended at once (${signal ?? `exit code ${code}`}).`);
+    });
     stderr.on('data', (text) => {
       said = (said + text).slice(-2_000);
     });

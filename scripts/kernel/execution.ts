@@ -6,6 +6,7 @@ import { getCodeMetadata } from 'tslab/dist/metadata.js';
 import { installAwaits } from './awaits.js';
 import { Cell } from './cell.js';
 import type { Compiled, Compiler } from './compiler.js';
+import { hints } from './hints.js';
 import { Shared } from './link.js';
 import { makeRequire, updateFiles } from './modules.js';
 import { encodeBundle, type Output } from './output.js';
@@ -157,5 +158,5 @@ function throwIfAny(diagnostics: readonly Diagnostic[], cell: Cell, code: string
       (i === 0 ? '' : ` - ${messageText} (TS${number})`), // the first stands above
     ...(fileName ? [] : excerpt(code, start.line + 1, start.character + 1)),
   ]);
-  throw new CellError('CompileError', `${first.messageText} (TS${first.code})`, details);
+  throw new CellError('CompileError', `${first.messageText} (TS${first.code})`, [...hints(first), ...details]);
 }

@@ -121,7 +121,8 @@ function render(error: Error, depth = 0): string[] {
   const message = String(read(error, 'message') ?? '');
   const lines = [red(bold(name)) + (message ? `: ${message}` : '')];
   if (error instanceof CellError) lines.push(...error.details);
-  else lines.push(...renderFrames(stackOf(error)), ...renderMembers(error));
+  // Of what was stopped only the cells are of interest: what a helper did at that moment is no fault to look for.
+  else lines.push(...renderFrames(stackOf(error), name === 'KeyboardInterrupt'), ...renderMembers(error));
 
   const inner = read(error, 'errors');
   const within = Array.isArray(inner) ? inner.slice(0, MAX_CAUSES) : [];
@@ -157,7 +158,7 @@ function stackOf(error: Error): string {
 
 const FRAME = /^\s+at (?:(async )?(.*) \()?(?:async )?(.*?):(\d+):(\d+)\)?$/;
 
-function renderFrames(stack: string): string[] {
+function renderFrames(stack: string, onlyCells: boolean): string[] {
   const lines: string[] = [];
   let shown = 0;
   let last = '';
@@ -169,7 +170,7 @@ function renderFrames(stack: string): string[] {
   for (const line of stack.split('\n')) {
     const [, , name = '', file = '', row = '', column = ''] = FRAME.exec(line) ?? [];
     // Node's own machinery is not where the reader looks for the fault.
-    if (file === '' || file.startsWith('node:')) continue;
+    if (file === '' || file.startsWith('node:') || (onlyCells && !isCell(file))) continue;
     if (line === last) {
       times += 1;
       continue;

@@ -9,6 +9,7 @@ import { arrivals } from './arrivals.js';
 import { bars } from './bars.js';
 import { type Chart, tell } from './chart.js';
 import { compared } from './compared.js';
+import { progress } from './progress.js';
 import { sideBySide } from './side-by-side.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
@@ -112,6 +113,7 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     2,
     'point',
   ],
+  ['a progress bar', progress({ title: 'T', done: 0.4 }), 1, 'bar'],
   [
     'bars in parts',
     bars({

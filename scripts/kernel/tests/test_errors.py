@@ -10,6 +10,10 @@ export function fails(n: number): never {
   const thing: Thing = { a: n };
   throw new RangeError(`bad ${thing.a}`);
 }
+export async function waits(): Promise<void> {
+  console.log('in');
+  await new Promise(() => {});
+}
 """
 
 
@@ -54,6 +58,24 @@ class Errors(KernelCase):
         run = self.run_error("const a = 1;\nconst x: number = 'text';", "CompileError", "TS2322")
         self.assertRegex(run.traceback, r"^CompileError: Type 'string' .*\ncell \[\d+\], line 2:7\n")
         self.assertIn("----> 2 | const x: number = 'text';", run.traceback)
+
+    def test_a_helper_that_is_stopped_is_not_shown(self):
+        run = self.kernel.stop_when("import { waits } from './helper.js';\nawait waits()", "in")
+        self.assertEqual(run.reply["ename"], "KeyboardInterrupt")
+        self.assertIn("----> 2 | await waits()", run.traceback)
+        self.assertNotIn("helper.ts", run.traceback)
+
+    def test_a_name_of_a_cell_that_was_not_run(self):
+        run = self.run_error("notRunYet + 1", "CompileError", "Cannot find name 'notRunYet'")
+        self.assertIn("\nIf another cell declares it, run that one first.\n", run.traceback)
+
+    def test_a_forgotten_await(self):
+        self.run_ok("const later = async () => ({ status: 200 });\nconst twice = (n: { status: number }) => 2 * n.status;")
+        for forgetful in ("later().status", "twice(later())", "const { status } = later();"):
+            run = self.run_error(forgetful, "CompileError", "Promise")
+            self.assertIn('\nIs an "await" missing?\n', run.traceback)
+        run = self.run_error("const p: Promise<number> = 1;", "CompileError", "Promise")
+        self.assertNotIn("await", run.traceback)
 
     def test_several_compile_errors(self):
         run = self.run_error("const a: number = '';\nconst b: string = 1;", "CompileError", "TS2322")
