@@ -1,8 +1,8 @@
 // `npm run pictures`: makes the pictures of the README, from the real thing.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium, type Page } from 'playwright-core';
-import { checkout } from './setup/paths.mjs';
+import { type Browser, chromium } from 'playwright-core';
+import { checkout, type Paths } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { findBrowser } from './shared/browser.mjs';
 import type { Running } from './shared/child.mjs';
@@ -10,24 +10,36 @@ import { readFlags } from './shared/flags.mjs';
 import { Problem } from './shared/problem.mjs';
 import { whole } from './shared/whole.mjs';
 import { notebookUrl, startLab } from './start/lab.js';
+import { type Cell, LabPage } from './start/lab-page.js';
 import { chooseNotebook } from './start/notebook.js';
 import { startServer } from './start/server.js';
 import { borrowedCheckout } from './test/borrow.js';
 
+/** The plot that stands for a notebook: the cell that draws it. */
+const PLOTS: Record<string, string> = {
+  '01': 'crowd-plot',
+  '02': 'retry-plot',
+  '03': 'herd-plot',
+  '04': 'versus-plot',
+  '05': 'cut-plot',
+};
+/** The one that is shown running. */
+const SHOWN = '03';
+
 const HELP = `npm run pictures -- [flags]
 
-Makes .github/images: runs a notebook in JupyterLab, in a browser of this machine, and takes pictures of it
-and of the server's page meanwhile. In a copy of this checkout, which is removed.
+Makes .github/images: runs the notebooks in JupyterLab, in a browser of this machine, and takes a plot of each,
+and pictures of notebook ${SHOWN} and of the server's page beside it. In a copy of this checkout, which is removed.
 
-  --notebook N   the notebook, by its number (03)
+  --notebook N   only this one, by its number
   -h, --help
 `;
-/** A whole notebook, on a machine that is busy with other things. */
-const RUN_MS = 300_000;
+const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 };
 
 await whole(async () => {
-  const flags = readFlags(HELP, { notebook: { type: 'string', default: '03' } });
-  const notebook = chooseNotebook(checkout, flags.notebook as string);
+  const { notebook: only } = readFlags(HELP, { notebook: { type: 'string' } });
+  const numbers = only === undefined ? Object.keys(PLOTS) : [(only as string).padStart(2, '0')];
+  for (const number of numbers) chooseNotebook(checkout, number);
   const executablePath = findBrowser();
   if (!executablePath) throw new Problem('No Chromium or Chrome found. Install one, or name one with CHROME_PATH.');
   const images = join(checkout, '.github', 'images');
@@ -40,24 +52,19 @@ await whole(async () => {
   try {
     await setUp({ root: copy.root });
     const server = startServer(copy, 0);
-    const lab = startLab(copy, { port: 0, notebook });
+    const lab = startLab(copy, { port: 0, notebook: chooseNotebook(checkout, undefined) });
     children.push(server, lab);
     const serverUrl = await server.ready;
-    const size = { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1.5 };
-    const monitor = await browser.newPage(size);
-    await monitor.goto(serverUrl, { waitUntil: 'domcontentloaded' });
-    const page = await browser.newPage(size);
-    await page.goto(notebookUrl(await lab.tell(serverUrl), notebook));
-    await runAll(page).catch(async (error) => {
-      await page.screenshot({ path: join(checkout, 'build', 'picture-failed.png') });
-      throw error;
-    });
-    await monitor.screenshot({ path: join(images, 'monitor.png') });
-    const chart = page.locator('.jp-RenderedVegaCommon5, .jp-RenderedVega').first();
-    await chart.evaluate((element) => element.scrollIntoView({ block: 'end' }));
-    await page.waitForTimeout(500); // Lab slides the table of contents along
-    await page.screenshot({ path: join(images, 'lab.png') });
-    process.stdout.write(`.github/images/lab.png\n.github/images/monitor.png\n`);
+    const running = await lab.tell(serverUrl);
+    for (const number of numbers) {
+      const notebook = chooseNotebook(checkout, number);
+      const plot = await plotOf(browser, copy, notebook, notebookUrl(running, notebook), {
+        cell: PLOTS[number],
+        shown: number === SHOWN ? { images, serverUrl } : null,
+      });
+      if (plot) writeFileSync(join(images, `${number}.svg`), plot);
+      process.stdout.write(`${number}\n`);
+    }
   } finally {
     await browser.close();
     await Promise.all(children.map((child) => child.stop()));
@@ -65,22 +72,37 @@ await whole(async () => {
   }
 });
 
-async function runAll(page: Page): Promise<void> {
-  await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 60_000 });
-  await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor({ timeout: 60_000 });
-  await page.getByRole('menuitem', { name: 'Run', exact: true }).click();
-  await page.getByRole('menuitem', { name: 'Run All Cells', exact: true }).click();
-  const done = () => {
-    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(
-      (prompt) => prompt.textContent ?? '',
-    );
-    return prompts.some((text) => /\d/.test(text)) && !prompts.some((text) => text.includes('*'));
-  };
-  await page.waitForFunction(done, undefined, { timeout: RUN_MS });
-  const errors = await page
-    .locator(
-      '.jp-RenderedText[data-mime-type="application/vnd.jupyter.stderr"], .jp-OutputArea-output[data-mime-type*="error"]',
-    )
-    .allInnerTexts();
-  if (errors.length) throw new Problem('The notebook failed.', { exitCode: 1, details: errors.join('\n') });
+interface Wanted {
+  cell: string | undefined;
+  /** Where to put pictures of the browser; null for none. */
+  shown: { images: string; serverUrl: string } | null;
+}
+
+/** Runs a notebook; resolves with the SVG that a cell drew. */
+async function plotOf(browser: Browser, copy: Paths, notebook: string, url: string, { cell, shown }: Wanted) {
+  const page = await browser.newPage(SIZE);
+  const monitor = shown && (await browser.newPage(SIZE));
+  await monitor?.goto(shown!.serverUrl, { waitUntil: 'domcontentloaded' });
+  const lab = new LabPage(page);
+  await lab.open(url);
+  if (shown) await lab.showTraffic();
+  await lab.runAll();
+  if ((await lab.errors.count()) > 0) {
+    const details = (await lab.errors.allInnerTexts()).join('\n');
+    throw new Problem(`${notebook} failed.`, { exitCode: 1, details });
+  }
+  if (shown) {
+    for (const view of [monitor!, lab.monitor]) await view.locator('#span').selectOption('60');
+    await monitor!.screenshot({ path: join(shown.images, 'monitor.png') });
+    const chart = lab.charts.first();
+    await chart.evaluate((element) => element.scrollIntoView({ block: 'end' }));
+    await page.waitForTimeout(500); // Lab slides the table of contents along
+    await page.screenshot({ path: join(shown.images, 'lab.png') });
+  }
+  await lab.save();
+  await Promise.all([page.close(), monitor?.close()]);
+  const { cells } = JSON.parse(readFileSync(join(copy.root, notebook), 'utf8')) as { cells: Cell[] };
+  const outputs = cells.find(({ id }) => id === cell)?.outputs ?? [];
+  const svg = outputs.map(({ data }) => data?.['image/svg+xml']).find(Boolean) as string | string[] | undefined;
+  return svg && [svg].flat().join('');
 }

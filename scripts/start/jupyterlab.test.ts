@@ -1,0 +1,248 @@
+// JupyterLab as a person meets it: `npm start`, a browser, and what one does there.
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { need } from '../../server/conformance/server.js';
+import { checkout } from '../setup/paths.mjs';
+import { courseNotebooks } from '../setup/steps.mjs';
+import { findBrowser } from '../shared/browser.mjs';
+import { type Running, start } from '../shared/child.mjs';
+import { borrowedCheckout } from '../test/borrow.js';
+import { type Cell, LabPage, type Output, seen } from './lab-page.js';
+
+/** A loaded machine is slow, not wrong. */
+const PATIENCE = { timeout: 60_000 };
+const LONG = { timeout: 600_000 };
+/** SOAK=1: all notebooks. */
+const NOTEBOOKS = process.env.SOAK ? courseNotebooks(checkout) : ['02-a-job-and-its-id.ipynb'];
+/** A cell that waits for the answer to an exercise. */
+const EMPTY_ANSWER = /^const (\w+): (.+) \| null = null;/m;
+/** No requests and no questions of the browser's own. */
+const QUIET = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+/** What JupyterLab says of a kernel that it restarts or shuts down itself. */
+const KERNEL_ENDS = /^Connection lost, reconnecting in/;
+
+const executablePath = findBrowser();
+let copy: ReturnType<typeof borrowedCheckout>;
+let npmStart: Running;
+let firstUrl: string;
+let browser: Browser | undefined;
+let context: BrowserContext;
+let page: Page;
+let lab: LabPage;
+/** What the browser's console complained of. */
+let complaints: string[];
+
+beforeAll(async () => {
+  if (!executablePath) return;
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  browser = await chromium.launch({ executablePath, args: [...sandbox, ...QUIET] });
+  copy = borrowedCheckout();
+  npmStart = start('npm', ['start', '--', '--no-open', '--port', '0', '--lab-port', '0'], { cwd: copy.root });
+  let said = '';
+  firstUrl = await new Promise((resolve, reject) => {
+    npmStart.process.stdout!.on('data', (text) => {
+      said += text;
+      const [, url] = /JupyterLab +(\S+)[\s\S]*Ctrl-C stops both/.exec(said) ?? [];
+      if (url) resolve(url);
+    });
+    void npmStart.ended.then(() => reject(new Error(npmStart.said())));
+  });
+}, PATIENCE.timeout);
+afterAll(async () => {
+  await browser?.close();
+  await npmStart?.stop();
+  copy?.remove();
+}, PATIENCE.timeout);
+
+beforeEach(async (test) => {
+  need(test, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
+  complaints = [];
+  context = await browser!.newContext({ viewport: { width: 1440, height: 900 } });
+  page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE.timeout);
+  page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
+  page.on('console', (message) => {
+    const isComplaint = ['error', 'warning'].includes(message.type()) && !KERNEL_ENDS.test(message.text());
+    if (isComplaint) complaints.push(message.text());
+  });
+  lab = new LabPage(page);
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') {
+    await page?.screenshot({ path: join(checkout, 'build', 'test', 'jupyterlab.png') }).catch(() => {});
+  }
+  await context?.close();
+});
+
+const urlOf = (notebook: string) => firstUrl.replace(/[^/]+\.ipynb/, notebook);
+const api = (path: string) => {
+  const { origin, search } = new URL(firstUrl);
+  return `${origin}/api/${path}${search}`;
+};
+
+/** The notebook as it was saved. */
+async function saved(notebook: string): Promise<Cell[]> {
+  await lab.save();
+  const response = await fetch(api(`contents/notebooks/${notebook}`));
+  return ((await response.json()) as { content: { cells: Cell[] } }).content.cells;
+}
+
+const kernels = async () => ((await (await fetch(api('kernels'))).json()) as unknown[]).length;
+const isError = ({ output_type, name }: Output) => output_type === 'error' || name === 'stderr';
+const textOf = ({ source }: Cell) => [source].flat().join('');
+
+test('opens on the first notebook: no dialog, the kernel chosen, the table of contents at hand', LONG, async () => {
+  await lab.open(firstUrl);
+  const [first = ''] = courseNotebooks(checkout);
+  await expect.poll(() => page.title(), PATIENCE).toContain(first.slice(0, 8));
+  expect(await page.locator('.jp-Dialog').count()).toBe(0);
+  await page.locator('.jp-Toolbar-kernelName', { hasText: 'TypeScript' }).waitFor(PATIENCE);
+  const headings = page.locator('#table-of-contents .jp-tocItem-heading:visible');
+  await expect.poll(() => headings.count(), PATIENCE).toBeGreaterThan(3);
+  expect(await page.locator('.lm-DockPanel-tabBar:visible').count()).toBe(0); // the simple look
+  expect(complaints).toEqual([]);
+});
+
+test.each(['light', 'dark'] as const)(
+  'follows a system that is %s, and the traffic monitor with it',
+  LONG,
+  async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    await lab.open(firstUrl);
+    await expect
+      .poll(() => page.locator('body').getAttribute('data-jp-theme-light'), PATIENCE)
+      .toBe(String(colorScheme === 'light'));
+    await lab.showTraffic();
+    await lab.monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
+    const background = await lab.monitor.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
+    expect(background).toBe(colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(20, 22, 26)');
+    expect(complaints).toEqual([]);
+  },
+);
+
+describe.each(NOTEBOOKS)('%s', (notebook) => {
+  test('runs, draws, shows its traffic, takes an answer, is stopped, begins anew and closes', LONG, async () => {
+    await lab.open(urlOf(notebook));
+    await lab.showTraffic();
+    await lab.monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
+    const before = await requests();
+    await lab.runAll();
+
+    // No error box but those that the lesson wants.
+    const cells = await saved(notebook);
+    const tagged = ({ metadata }: Cell) => metadata.tags?.includes('raises-exception') ?? false;
+    const failures = cells.filter((cell) => !tagged(cell)).flatMap(({ outputs = [] }) => outputs.filter(isError));
+    expect(failures).toEqual([]);
+    await expect.poll(() => lab.errors.count(), PATIENCE).toBe(cells.filter(tagged).length);
+    const code = cells.filter((cell) => cell.cell_type === 'code' && textOf(cell).trim());
+    expect(code.filter(({ execution_count }) => !execution_count)).toEqual([]);
+
+    // Each chart has a mark for every row, and is not blank.
+    const specs = code
+      .flatMap(({ outputs = [] }) => outputs)
+      .flatMap(({ data }) => (data?.['application/vnd.vegalite.v5+json'] as VegaLite) ?? []);
+    await expect.poll(() => lab.charts.count(), PATIENCE).toBe(specs.length);
+    for (const [i, { data, description }] of specs.entries()) {
+      const { marks, colours } = await seen(lab.charts.nth(i));
+      expect(Object.values(marks), description).toContain(data.values.length);
+      expect(colours, description).toBeGreaterThan(20);
+    }
+
+    // What the cells sent was seen beside them.
+    await expect.poll(requests, PATIENCE).toBeGreaterThan(before);
+
+    await lookUp();
+    await answer(code);
+    await stopAndGoOn();
+    await restart();
+    await close();
+    expect(complaints).toEqual([]);
+  });
+});
+
+interface VegaLite {
+  description: string;
+  data: { values: unknown[] };
+}
+
+/** How many requests the monitor tells of. */
+async function requests(): Promise<number> {
+  return Number(
+    await lab.monitor
+      .locator('#figures div', { hasText: /^requests/ })
+      .locator('dd')
+      .innerText(),
+  );
+}
+
+/** The documentation of the instruments is where one looks for it: Shift + Tab, and Tab. */
+async function lookUp(): Promise<void> {
+  await lab.cell('await connect();').locator('.cm-content').click();
+  for (const key of ['ControlOrMeta+End', ...Array(4).fill('ArrowLeft'), 'Shift+Tab']) await page.keyboard.press(key);
+  await page.locator('.jp-Tooltip', { hasText: "Finds the course's server, or starts one" }).waitFor(PATIENCE);
+  await page.keyboard.press('Escape');
+  const begun = await lab.insertBelow(lab.cells.last(), 'waterf');
+  await page.keyboard.press('Tab');
+  await page.locator('.jp-Completer', { hasText: "The course's signature picture" }).waitFor(PATIENCE);
+  await page.keyboard.press('Enter');
+  await begun.locator('.cm-content', { hasText: 'waterfall' }).waitFor(PATIENCE);
+}
+
+/** Answers the first exercise wrongly, then as its solution says. */
+async function answer(code: Cell[]): Promise<void> {
+  const given = code.map(textOf).find((text) => EMPTY_ANSWER.test(text));
+  if (!given) return; // a notebook without exercises
+  const [line, name, type] = EMPTY_ANSWER.exec(given) as unknown as [string, string, string];
+  const answerCell = lab.cell(`const ${name}: `);
+  const checkCell = lab.cell(`.check(${name})`);
+  const said = (text: string) => checkCell.locator('.jp-OutputArea-output', { hasText: text }).waitFor(PATIENCE);
+  const solution = await lab.cells.locator('details code', { hasText: `const ${name}` }).textContent();
+  if (!solution) return; // what is asked for is a number, which the solution shows how to work out
+  const answers = [
+    ['✗ Not yet. ', given.replace(line, `const ${name}: ${type} = (() => null) as never;`)],
+    ['✓ Solved. ', given.replace(line, solution.replace('export ', ''))],
+  ] as const;
+  for (const [verdict, text] of answers) {
+    await lab.write(answerCell, text);
+    await lab.run(answerCell);
+    await lab.run(checkCell);
+    await said(verdict);
+  }
+}
+
+/** Work without end is stopped: its picture stands, one error says so, and the next cell runs. */
+async function stopAndGoOn(): Promise<void> {
+  const endless = await lab.insertBelow(
+    lab.cells.last(),
+    `import { live, progress } from './instruments/index.js';
+await live(() => progress({ title: 'Waiting for nobody', done: 0.25 }), new Promise(() => {}));`,
+  );
+  await lab.begin(endless);
+  await endless.locator('.jp-OutputArea-output img').waitFor(PATIENCE);
+  await lab.button('Interrupt the kernel');
+  const outputs = endless.locator('.jp-OutputArea-output');
+  const box = outputs.filter({ hasText: 'KeyboardInterrupt: The cell was stopped.' });
+  expect(await box.innerText(PATIENCE)).not.toContain('draw.ts'); // where it was waiting is of no interest
+  expect(await outputs.count()).toBe(2);
+  const next = await lab.insertBelow(endless, "console.log('and', 6 * 7)");
+  await lab.run(next);
+  await next.locator('.jp-OutputArea-output', { hasText: 'and 42' }).waitFor(PATIENCE);
+}
+
+/** After a restart the first cell runs again, and what was declared is forgotten. */
+async function restart(): Promise<void> {
+  await lab.button('Restart the kernel');
+  await lab.accept();
+  await lab.kernelIs('idle');
+  await lab.run(lab.cells.first());
+  expect(await lab.cells.first().locator('[data-mime-type="application/vnd.jupyter.error"]').count()).toBe(0);
+}
+
+async function close(): Promise<void> {
+  await lab.save();
+  const before = await kernels();
+  await lab.menu('File', 'Close and Shut Down Notebook…');
+  await lab.accept();
+  await expect.poll(kernels, PATIENCE).toBe(before - 1);
+}
