@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{server,scripts,notebooks}/**/*.test.ts'],
+    // What is long from the first test to the last is left to the soak.
+    include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
     setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
     // Two files at a time, also on two cores: most of a test here is waiting.
     maxWorkers: 2,

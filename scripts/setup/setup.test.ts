@@ -83,8 +83,8 @@ function play(name: string, script: string) {
 const tell = (what: string, text = '') => writeFileSync(join(root, 'calls', what), text);
 const untell = (what: string) => rmSync(join(root, 'calls', what));
 
-function setup(env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [join(root, 'scripts', 'setup.mjs')], {
+function setup(env: Record<string, string> = {}, flags: string[] = []) {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'setup.mjs'), ...flags], {
     cwd: root,
     env: { PATH: join(root, 'bin'), CALLS: join(root, 'calls'), ...env },
   });
@@ -232,6 +232,20 @@ test('without a Python that will do, it says so at once, with the remedy', async
   const named = await setup({ PYTHON: '/no/such/python' }).ended;
   expect(named.code).toBe(2);
   expect(named.said).toContain('PYTHON is "/no/such/python"');
+});
+
+test('--into registers the kernel in an environment that exists, and makes none', async () => {
+  const prefix = join(root, 'somebody’s');
+  const wrong = await setup({}, ['--into', prefix]).ended;
+  expect(wrong.code).toBe(2);
+  expect(wrong.said).toContain('--into expects the folder of a Python environment');
+
+  mkdirSync(join(prefix, 'bin'), { recursive: true });
+  symlinkSync(join(root, 'bin', 'python3'), join(prefix, 'bin', 'python'));
+  expect(await setup({}, ['--into', prefix]).ended).toMatchObject({ code: 0 });
+  expect(installs()).toEqual(['npm']);
+  const spec = readFileSync(join(prefix, 'share/jupyter/kernels/tslab/kernel.json'), 'utf8');
+  expect(JSON.parse(spec).argv).toContain(join(root, 'scripts', 'kernel', 'launch.cjs'));
 });
 
 test('a folder that cannot be written is told in a sentence', async () => {

@@ -2,8 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { Problem } from '../shared/problem.mjs';
 import { install } from './install.mjs';
+import { pathsOf } from './paths.mjs';
 import { findPython } from './python.mjs';
 import { fingerprint, isStamped, readText, stamp, unstamp, writeWhole } from './stamp.mjs';
 
@@ -157,6 +159,19 @@ export function kernelspec(paths) {
   const text = () =>
     `${JSON.stringify(fillTemplate(readText(join(paths.kernel, 'kernel.json')) ?? '{}', { node: process.execPath, kernel: paths.kernel }), null, 2)}\n`;
   return fileStep('TypeScript kernel', 'registered in the environment', paths.kernelspec, text);
+}
+
+/**
+ * Registers the kernel in a Python environment that is not this checkout's. Resolves with the file that does it.
+ * @param {string} root
+ * @param {string} prefix the environment's folder
+ */
+export async function registerKernel(root, prefix) {
+  if (!existsSync(join(prefix, 'bin', 'python')))
+    throw new Problem(`--into expects the folder of a Python environment, with bin/python in it, got "${prefix}".`);
+  const file = join(resolve(prefix), 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
+  await kernelspec({ ...pathsOf(root), kernelspec: file }).run({ signal: new AbortController().signal, working() {} });
+  return file;
 }
 
 /**

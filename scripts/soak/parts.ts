@@ -46,6 +46,12 @@ export function soakParts(seed: number): TestStep[] {
       'scripts/kernel/kernel.test.ts',
       'scripts/runner/verdicts.test.ts',
     ]),
+    tests('jupyterlab', 'every notebook in JupyterLab and a browser, as a person goes about it', [
+      'scripts/start/jupyterlab.test.ts',
+    ]),
+    tests('elsewhere', 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users', [
+      'scripts/elsewhere',
+    ]),
     tests('runner', 'sixty kills of a running runner, its npm and its Python', ['scripts/runner/kill.test.ts']),
     tests('handouts', 'the handouts of the whole course, every page of them looked at', [
       'scripts/handouts/handouts.test.ts',

@@ -1,0 +1,106 @@
+// The course without `npm start`: other ways to run a notebook, and other kernels.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkout } from '../setup/paths.mjs';
+import { courseNotebooks } from '../setup/steps.mjs';
+import { start } from '../shared/child.mjs';
+import type { Cell } from '../start/lab-page.js';
+import { borrowedCheckout } from '../test/borrow.js';
+
+/** SOAK=1: all notebooks, and papermill, which is installed for it. */
+const SOAK = Boolean(process.env.SOAK);
+const NOTEBOOKS = SOAK ? courseNotebooks(checkout) : ['02-a-job-and-its-id.ipynb'];
+const RUN_MS = 300_000;
+
+let copy: ReturnType<typeof borrowedCheckout>;
+let work: string;
+beforeAll(() => {
+  work = realpathSync(mkdtempSync(join(tmpdir(), 'polling-lab-elsewhere-')));
+  copy = borrowedCheckout();
+  for (const [name, argv] of [
+    ['ours', ['--max-semi-space-size=32', join(copy.kernel, 'launch.cjs'), '{connection_file}']],
+    ['stock', [join(copy.nodeModules, 'tslab', 'bin', 'tslab'), 'kernel', '--config-path={connection_file}']],
+  ] as const) {
+    const folder = join(work, 'kernels', name);
+    const spec = { argv: [process.execPath, ...argv], display_name: name, language: 'typescript' };
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'kernel.json'), JSON.stringify(spec));
+  }
+});
+afterAll(() => {
+  copy?.remove();
+  if (work) rmSync(work, { recursive: true, force: true });
+});
+
+/** Runs a program that executes a notebook; resolves with the code cells of what it wrote. */
+async function execute(command: string, args: string[], written: string): Promise<Cell[]> {
+  const { POLLING_LAB_URL: _unset, ...env } = process.env; // the notebook starts a server of its own
+  const cwd = join(copy.root, 'notebooks');
+  const child = start(command, args, { cwd, env: { ...env, JUPYTER_PATH: work } });
+  const { code } = await child.ended;
+  expect(code, child.said()).toBe(0);
+  const { cells } = JSON.parse(readFileSync(written, 'utf8')) as { cells: Cell[] };
+  return cells.filter((cell) => cell.cell_type === 'code');
+}
+
+const jupyterExecute = (kernel: string, notebook: string) => {
+  const written = join(work, `${kernel}-${notebook}`);
+  const args = [
+    '-c',
+    'from nbclient.cli import main; main()',
+    `--kernel_name=${kernel}`,
+    `--output=${written}`,
+    notebook,
+  ];
+  return execute(copy.python, args, written);
+};
+
+const outputsOf = (cells: Cell[]) => cells.flatMap(({ outputs = [] }) => outputs);
+const charts = (cells: Cell[], type: string, text = '') =>
+  outputsOf(cells).filter(({ data }) => type in (data ?? {}) && String(data?.[type]).includes(text)).length;
+/** What a stock tslab says when somebody writes to a folder that it watches, be it /tmp. It goes on all the same. */
+const WATCHER = /UncaughtException: Error: Unexpected pending rebuildTimer\n(?: {4}at .*\n)*/g;
+/** Errors, and what is on stderr: a stock tslab tells an error there, and goes on. */
+const failures = (cells: Cell[]) =>
+  outputsOf(cells).filter(({ output_type, name, text = '' }) => {
+    const said = [text].flat().join('').replace(WATCHER, '');
+    return output_type === 'error' || (name === 'stderr' && said !== '');
+  });
+
+describe.each(NOTEBOOKS)('%s', (notebook) => {
+  test('under plain `jupyter execute`, and with a stock tslab, whose charts are SVG', {
+    timeout: 2 * RUN_MS,
+  }, async () => {
+    const ours = await jupyterExecute('ours', notebook);
+    expect(failures(ours)).toEqual([]);
+    const stock = await jupyterExecute('stock', notebook);
+    expect(failures(stock)).toEqual([]);
+    expect(charts(stock, 'text/html', '<svg')).toBe(charts(ours, 'application/vnd.vegalite.v5+json'));
+  });
+
+  if (!SOAK) return;
+  test('under papermill', { timeout: RUN_MS }, async () => {
+    const written = join(work, `papermill-${notebook}`);
+    const cells = await execute(papermill(), ['--kernel', 'ours', '--cwd', '.', notebook, written], written);
+    expect(failures(cells)).toEqual([]);
+  });
+});
+
+let installed: string | undefined;
+function papermill(): string {
+  if (installed) return installed;
+  const venv = join(work, 'papermill');
+  const pip = ['-m', 'pip', 'install', '--quiet', 'papermill==2.7.0'];
+  for (const [command, args] of [
+    [copy.python, ['-m', 'venv', venv]],
+    [join(venv, 'bin', 'python'), pip],
+  ] as const) {
+    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(stderr);
+  }
+  installed = join(venv, 'bin', 'papermill');
+  return installed;
+}
