@@ -2,21 +2,22 @@
  * The instruments of the course: what a cell needs to reach the server, to record, to compare and to draw.
  * What is taught stands in the cells themselves.
  */
-
 export { certificateOf } from './certificate.js';
 export { arrivals } from './charts/arrivals.js';
 export { bars } from './charts/bars.js';
 export { compared } from './charts/compared.js';
 export { progress } from './charts/progress.js';
+export { type Queue, queues } from './charts/queues.js';
 export { sideBySide } from './charts/side-by-side.js';
 export { type Arrived, type Mark, type StreamRun, streamRun, streams } from './charts/streams.js';
 export { tradeoff } from './charts/tradeoff.js';
 export { waterfall } from './charts/waterfall.js';
 export { connect } from './connect.js';
+export { inYourTab, openBrowser, type PageRow, type Trial, type Tried, type Visitor } from './connections.js';
 export { draw, live } from './draw.js';
 export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
-export { type LedgerRow, ledger, witnesses } from './ledger.js';
+export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';
 export { type OwnServer, startServer } from './own-server.js';
 export { predict } from './prediction.js';
 export { showProgress } from './progress.js';

@@ -51,7 +51,7 @@ export async function ledger(run: Pick<Experiment<unknown>, 'name' | 'rows'>, ur
   const open = run.rows.filter((row) => row.endedAt === null).length;
   const until = Date.now() + SETTLE_MS;
   for (;;) {
-    const seen = await read(run.name, url);
+    const seen = await readLedger(run.name, url);
     const unsettled = seen.requests.filter((row) => row.endedAt === null).length;
     if (unsettled <= open || Date.now() > until) return seen;
     await sleep(20);
@@ -92,7 +92,8 @@ function tally(run: Pick<Experiment<unknown>, 'rows'>, seen: Ledger) {
     .filter(({ client, ledger }) => client + ledger > 0);
 }
 
-async function read(name: string, url: string): Promise<Ledger> {
+/** What the ledger says of an experiment at this moment. */
+export async function readLedger(name: string, url: string): Promise<Ledger> {
   const traffic = new URL(`${url}/traffic?experiment=${encodeURIComponent(name)}`);
   const response = await fetch(traffic).catch((error) => {
     throw explained(error, traffic);

@@ -51,11 +51,19 @@ export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
       own.process = (await spawnServer({ ...flags, ...ports, data })).child;
     },
   };
-  process.once('exit', () => {
+  if (started.size === 0) process.once('exit', endAll);
+  started.set(own, data);
+  return own;
+}
+
+/** The servers that were started here, each with its data folder. */
+const started = new Map<OwnServer, string>();
+
+function endAll(): void {
+  for (const [own, data] of started) {
     own.process.kill('SIGKILL');
     rmSync(data, { recursive: true, force: true });
-  });
-  return own;
+  }
 }
 
 async function spawnServer(flags: ServerFlags): Promise<{ url: string; httpsUrl: string; child: ChildProcess }> {
@@ -117,7 +125,8 @@ function ownFolder(): string {
   return mkdtempSync(join(folder, `${process.pid}-`));
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this id runs. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findBrowser } from './browser.js';
+import { findBrowsers } from './browser.js';
 import { waterfall } from './charts/waterfall.js';
 import { connect } from './connect.js';
 import { isBundling } from './display.js';
@@ -24,7 +24,7 @@ export interface Finding {
  * @throws when the course cannot run like this.
  */
 export async function checkReadiness(): Promise<void> {
-  const findings = [await aServer(), kernel(), await node(), await charts(), await browser()];
+  const findings = [await aServer(), kernel(), await node(), await charts(), browser()];
   const allReady = findings.every(({ ready }) => ready);
   table(
     findings.map(({ what, ready, found, mend }) => ({
@@ -69,8 +69,13 @@ async function charts(): Promise<Finding> {
 }
 
 /** Notebook 6 counts the connections of a real one. */
-async function browser(): Promise<Finding> {
-  const found = await findBrowser();
-  const mend = 'Only notebook 6 wants one: install Chromium, Chrome or Edge, or name one with CHROME_PATH.';
-  return { what: 'a browser', ready: found ? true : null, found: found ?? 'none found', mend };
+function browser(): Finding {
+  const what = 'a browser';
+  try {
+    const [found] = findBrowsers();
+    const mend = 'Only notebook 6 wants one: install Chromium, Chrome, Edge or Firefox, or name one with CHROME_PATH.';
+    return { what, ready: found ? true : null, found: found?.path ?? 'none found', mend };
+  } catch (error) {
+    return { what, ready: null, found: 'none found', mend: (error as Error).message };
+  }
 }

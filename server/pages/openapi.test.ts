@@ -174,7 +174,15 @@ withSettings('answers are as described', ['--max-jobs', '40', '--max-waiters', '
   });
 
   test('the server itself', async () => {
-    for (const route of ['/traffic', '/healthz', '/metrics', '/openapi.json', '/'])
+    for (const route of [
+      '/traffic',
+      '/healthz',
+      '/metrics',
+      '/openapi.json',
+      '/connections',
+      '/connections/worker.js',
+      '/',
+    ])
       expect((await get(route)).status).toBe(200);
   });
 

@@ -5,7 +5,7 @@ import { health } from './health.js';
 import { list } from './list.js';
 import { finish, progress } from './manual.js';
 import { metrics } from './metrics.js';
-import { description, page } from './pages.js';
+import { connectionsPage, connectionsWorker, description, page } from './pages.js';
 import { result } from './result.js';
 import { status } from './status.js';
 import { submit } from './submit.js';
@@ -26,5 +26,7 @@ export const routes: ReadonlyMap<string, Record<string, Answer>> = new Map<strin
   ['/healthz', { GET: health }],
   ['/metrics', { GET: metrics }],
   ['/openapi.json', { GET: description }],
+  ['/connections', { GET: connectionsPage }],
+  ['/connections/worker.js', { GET: connectionsWorker }],
   ['/', { GET: page }],
 ]);

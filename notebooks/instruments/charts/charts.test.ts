@@ -10,6 +10,7 @@ import { bars } from './bars.js';
 import { type Chart, tell } from './chart.js';
 import { compared } from './compared.js';
 import { progress } from './progress.js';
+import { queues } from './queues.js';
 import { sideBySide } from './side-by-side.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
@@ -114,6 +115,18 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     'point',
   ],
   ['a progress bar', progress({ title: 'T', done: 0.4 }), 1, 'bar'],
+  [
+    'queues',
+    queues(
+      [
+        { panel: 'a', rows },
+        { panel: 'b', rows: [...rows.slice(1, 4), { ...sent(8), answeredAt: null }], beganAt: start },
+      ],
+      { title: 'T' },
+    ),
+    9 + 4,
+    'bar',
+  ],
   [
     'bars in parts',
     bars({

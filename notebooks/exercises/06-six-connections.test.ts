@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { myOpens, myPool, myShare, type Opening, opens, pool, type Share, shared } from './06-six-connections.js';
+
+let own: OwnServer;
+beforeAll(async () => {
+  own = await startServer();
+  vi.stubEnv('POLLING_LAB_URL', own.url);
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  await connect();
+}, 60_000);
+afterAll(async () => {
+  await own.kill();
+  vi.unstubAllEnvs();
+});
+
+describe('1, pool', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await pool.verdict(myPool)).text).toBe('✓ Solved. First come, first served, and never more than six.');
+  });
+  it('sees one without a limit', async () => {
+    expect((await pool.verdict(() => ({ take: async () => () => {} }))).text).toMatch(/8 were given at once/);
+  });
+  it('sees one that never gives a place again', async () => {
+    const stingy = (most: number) => {
+      let taken = 0;
+      return { take: () => (taken++ < most ? Promise.resolve(() => {}) : new Promise<never>(() => {})) };
+    };
+    expect((await pool.verdict(stingy)).text).toMatch(/given back, and then 0 of the two/);
+  });
+  it.each([
+    ['serves the last one first', 'pop', /order 1, 2, 3, 4, 5, 6, 8/],
+    ['counts a place twice', 'shift', /given back twice/],
+  ] as const)('sees one that %s', async (_name, next, reason) => {
+    const careless = (most: number) => {
+      let taken = 0;
+      const waiting: (() => void)[] = [];
+      return {
+        async take() {
+          if (taken < most) taken += 1;
+          else await new Promise<void>((resolve) => waiting.push(resolve));
+          return () => {
+            const one = waiting[next]();
+            if (one) one();
+            else taken -= 1;
+          };
+        },
+      };
+    };
+    expect((await pool.verdict(careless)).text).toMatch(reason);
+  });
+});
+
+describe('2, opens', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await opens.verdict(myOpens)).came).toBe('solved');
+  });
+  it.each<[string, (openings: Opening[]) => number, RegExp]>([
+    ['knows no limit', (all) => all.length, /Of eight streams of one host, 6/],
+    ['knows no pools', (all) => Math.min(6, all.length), /Of eight streams to each of two ports, 12/],
+    [
+      'forgets private windows and WebSockets',
+      (all) => myOpens(all.map(({ url, kind }) => ({ url, kind }))),
+      /private window, 12/,
+    ],
+    [
+      'counts WebSockets in',
+      (all) => myOpens(all.map((one) => ({ ...one, url: one.url.replace('ws', 'http'), kind: 'long-poll' }))),
+      /WebSockets, 9/,
+    ],
+  ])('sees one that %s', async (_name, count, reason) => {
+    expect((await opens.verdict(count)).text).toMatch(reason);
+  });
+});
+
+describe('3, shared', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await shared.verdict(myShare)).text).toBe(
+      '✓ Solved. Eight followers, one stream; and none when nobody listens.',
+    );
+  });
+  const each: Share = (open) => (jobId, listener) => {
+    const source = open();
+    source.addEventListener('progress', ({ data }) => JSON.parse(data).jobId === jobId && listener('progress'));
+    return () => source.close();
+  };
+  const broadcast: Share = (open) => {
+    const listeners = new Set<(event: string) => void>();
+    let source: ReturnType<typeof open> | null = null;
+    return (_jobId, listener) => {
+      if (!source) {
+        source = open();
+        for (const event of ['progress', 'succeeded'])
+          source.addEventListener(event, () => {
+            for (const one of listeners) one(event);
+          });
+      }
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+        if (listeners.size === 0) source?.close();
+      };
+    };
+  };
+  const eager: Share = (open) => {
+    open();
+    return () => () => {};
+  };
+  const closing: Share = (open) => {
+    let source: ReturnType<typeof open> | null = null;
+    return () => {
+      source ??= open();
+      return () => source?.close();
+    };
+  };
+  it.each([
+    ['opens a stream for each', each, /Eight followers, and 8 streams/],
+    ['opens one for nobody', eager, /before anybody/],
+    ['tells everybody everything', broadcast, /Whose was it/],
+    ['closes with the first that leaves', closing, /seven stay/],
+  ])(
+    'sees one that %s',
+    async (_name, share, reason) => {
+      expect((await shared.verdict(share)).text).toMatch(reason);
+    },
+    20_000,
+  );
+});

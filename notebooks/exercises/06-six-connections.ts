@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { EventSource } from 'eventsource';
+import fetch from 'node-fetch';
+import { server } from '../instruments/connect.js';
+import { exercise } from '../instruments/exercise.js';
+import { experiment } from '../instruments/experiment.js';
+import type { Job } from '../instruments/job.js';
+import { readLedger } from '../instruments/ledger.js';
+import { over, submit } from '../lessons/server-sent-events.js';
+
+const FILE = 'notebooks/exercises/06-six-connections.ts';
+
+/** A pool: `take` resolves when there is a place, with what gives it back. */
+export type Pool = (most: number) => { take(): Promise<() => void> };
+
+/** 1. Where the seventh waits: a queue before so many places. */
+export const pool = exercise<Pool>({
+  id: '06-six-connections/1-pool',
+  async check(make) {
+    const { take } = make(6);
+    const taken: number[] = [];
+    const back: (() => void)[] = [];
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    for (let i = 1; i <= 8; i += 1)
+      void take().then((release) => {
+        taken.push(i);
+        back.push(release);
+      });
+    await turn();
+    assert.ok(taken.length >= 6, `Eight asked, there are six places, and ${taken.length} were given.`);
+    assert.equal(taken.length, 6, `Six places, and ${taken.length} were given at once.`);
+    back.shift()?.();
+    await turn();
+    assert.equal(
+      taken.length,
+      7,
+      `A place was given back, and then ${taken.length - 6} of the two that waited had one.`,
+    );
+    assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7], `They got their places in the order ${taken.join(', ')}.`);
+    const [first] = back;
+    first?.();
+    first?.(); // a mistake that people make
+    await turn();
+    void take().then(() => taken.push(9));
+    await turn();
+    assert.equal(taken.length, 8, 'A place that was given back twice counted as two.');
+    for (const release of back) release();
+    await turn();
+    assert.equal(taken.at(-1), 9, 'The ninth never had its turn, though all places were given back.');
+    return 'First come, first served, and never more than six.';
+  },
+  hint: 'Keep two things: how many places are taken, and an array of those who wait (their `resolve`). Whoever gives a place back hands it to the first of them.',
+  solution: { file: FILE, region: 'pool' },
+});
+
+// #region pool
+export const myPool: Pool = (most) => {
+  let taken = 0;
+  const waiting: (() => void)[] = [];
+  const give = () => {
+    const next = waiting.shift();
+    if (next)
+      next(); // the place changes hands
+    else taken -= 1;
+  };
+  return {
+    async take() {
+      if (taken < most) taken += 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      let mine = true;
+      return () => {
+        if (mine) give();
+        mine = false;
+      };
+    },
+  };
+};
+// #endregion
+
+/** Something that a browser is asked to open. */
+export interface Opening {
+  url: string;
+  kind: 'event-stream' | 'long-poll' | 'WebSocket';
+  private?: boolean;
+}
+
+/** 2. How many of them a Chromium opens at once. */
+export const opens = exercise<(openings: Opening[]) => number>({
+  id: '06-six-connections/2-opens',
+  check(count) {
+    for (const [what, openings, right] of CASES) {
+      const got = count(openings);
+      assert.equal(got, right, `Of ${what}, ${right} are open at once; your function says ${got}.`);
+    }
+    return `All ${CASES.length} cases.`;
+  },
+  hint: 'Make a key for each: what shares a key shares six places. `new URL(url).origin` has the scheme, the host name and the port. Which kind needs no place?',
+  solution: { file: FILE, region: 'opens' },
+});
+
+const times = (n: number, opening: Opening): Opening[] => Array.from({ length: n }, () => opening);
+const stream = (url: string): Opening => ({ url, kind: 'event-stream' });
+const HERE = 'http://localhost:4321/events';
+const CASES: [what: string, openings: Opening[], right: number][] = [
+  ['four streams', times(4, stream(HERE)), 4],
+  ['eight streams of one host', times(8, stream(HERE)), 6],
+  ['four streams and four long polls', [...times(4, stream(HERE)), ...times(4, { url: HERE, kind: 'long-poll' })], 6],
+  ['eight streams of different paths', times(8, stream(HERE)).map(({ url }, i) => stream(`${url}?${i}`)), 6],
+  [
+    'eight streams to each of two ports',
+    [...times(8, stream(HERE)), ...times(8, stream('http://localhost:4323/'))],
+    12,
+  ],
+  [
+    'five to localhost and five to 127.0.0.1',
+    [...times(5, stream(HERE)), ...times(5, stream('http://127.0.0.1:4321/'))],
+    10,
+  ],
+  [
+    'seven, and seven in a private window',
+    [...times(7, stream(HERE)), ...times(7, { ...stream(HERE), private: true })],
+    12,
+  ],
+  [
+    'seven streams and three WebSockets',
+    [...times(7, stream(HERE)), ...times(3, { url: 'ws://localhost:4321/', kind: 'WebSocket' })],
+    9,
+  ],
+];
+
+// #region opens
+export function myOpens(openings: Opening[]): number {
+  const pools: Record<string, number> = {};
+  for (const { url, kind, private: secret } of openings) {
+    const key = kind === 'WebSocket' ? kind : `${new URL(url).origin} ${secret ?? false}`;
+    pools[key] = (pools[key] ?? 0) + 1;
+  }
+  const open = ([key, asked]: [string, number]) => (key === 'WebSocket' ? asked : Math.min(6, asked));
+  return Object.entries(pools)
+    .map(open)
+    .reduce((sum, each) => sum + each, 0);
+}
+// #endregion
+
+type Listener = (event: string) => void;
+/** Follows jobs by one stream; returns what ends that again. `open` makes the source. */
+export type Share = (open: () => EventSource) => (jobId: string, listener: Listener) => () => void;
+
+const EVENTS = ['progress', 'succeeded'];
+
+/** 3. One stream for everybody who wants news of a job: opened for the first, closed after the last. */
+export const shared = exercise<Share>({
+  id: '06-six-connections/3-shared',
+  async check(share) {
+    const { url } = server();
+    const client = experiment('one stream, shared', fetch);
+    const sources: EventSource[] = [];
+    let jobs: Job[] = [];
+    const follow = share(() => {
+      const source = new EventSource(`${url}/events`, { fetch: over(client.fetch) });
+      sources.push(source);
+      return source;
+    });
+    try {
+      assert.equal(sources.length, 0, 'A stream was opened before anybody wanted news.');
+      jobs = await Promise.all(Array.from({ length: 8 }, () => submit(fetch, `${url}/jobs`, { kind: 'manual' })));
+      const heard = jobs.map((): string[] => []);
+      const leave = jobs.map(({ jobId }, i) => follow(jobId, (event) => heard[i]?.push(event)));
+      assert.equal(sources.length, 1, `Eight followers, and ${sources.length} streams.`);
+      const [source] = sources as [EventSource];
+      await once(source, 'position', patience()).catch(() => assert.fail('The stream did not begin.'));
+      leave[0]?.();
+      assert.notEqual(source.readyState, EventSource.CLOSED, 'One has left, seven stay, and the stream was closed.');
+      for (const job of jobs) await tell(job);
+      const last = () => heard.slice(1).every((events) => events.includes('succeeded'));
+      await settle(
+        last,
+        () => `One of the seven heard ${JSON.stringify(heard.find((e, i) => i > 0 && !e.includes('succeeded')))}`,
+      );
+      assert.deepEqual(heard[0], [], `The one that left still heard ${heard[0]?.join(', ')}.`);
+      const other = heard.slice(1).find((events) => String(events) !== String(EVENTS));
+      assert.equal(
+        other,
+        undefined,
+        `Each job tells ${EVENTS.join(' and ')}; one heard ${other?.join(', ')}. Whose was it?`,
+      );
+      for (const end of leave) end();
+      assert.equal(source.readyState, EventSource.CLOSED, 'All have left, and the stream is still open.');
+      follow((jobs[0] as Job).jobId, () => {})();
+      assert.equal(sources.length, 2, 'Somebody came after all had left: for them, a stream is opened anew.');
+      const { requests } = (await readLedger(client.name, url)).totals['event-stream'];
+      assert.ok(requests <= 2, `The ledger saw ${requests} streams.`);
+      return 'Eight followers, one stream; and none when nobody listens.';
+    } finally {
+      for (const source of sources) source.close();
+      await Promise.all(jobs.map(({ links }) => fetch(url + links.self, { method: 'DELETE' })));
+    }
+  },
+  hint: 'A Map from a job\'s id to its listeners, and a source that is null while the Map is empty. Each event\'s data are JSON, and have the jobId. Listen for "progress" and "succeeded" by name.',
+  solution: { file: FILE, region: 'shared' },
+});
+
+// #region shared
+export const myShare: Share = (open) => {
+  const listeners = new Map<string, Listener>();
+  let source: EventSource | null = null;
+  return (jobId, listener) => {
+    if (!source) {
+      source = open();
+      for (const event of ['progress', 'succeeded'])
+        source.addEventListener(event, ({ data }) => listeners.get(JSON.parse(data).jobId)?.(event));
+    }
+    listeners.set(jobId, listener);
+    return () => {
+      listeners.delete(jobId);
+      if (listeners.size > 0) return;
+      source?.close();
+      source = null;
+    };
+  };
+};
+// #endregion
+
+const patience = () => ({ signal: AbortSignal.timeout(5_000) });
+
+async function tell({ links }: Job): Promise<void> {
+  const headers = { 'Content-Type': 'application/json' };
+  const post = (path: string, body: string) =>
+    fetch(server().url + links.self + path, { method: 'POST', headers, body });
+  await post('/progress', '{"progress":0.5}');
+  await post('/finish', '{"result":1}');
+}
+
+/** Waits for it, for as long as patience allows. */
+async function settle(is: () => boolean, otherwise: () => string): Promise<void> {
+  const { signal } = patience();
+  while (!is()) {
+    assert.ok(!signal.aborted, `${otherwise()}, and no "succeeded".`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

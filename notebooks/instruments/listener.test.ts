@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Listener } from './listener.js';
+
+let listener: Listener<{ said: string }>;
+beforeEach(async () => {
+  listener = await Listener.open();
+});
+afterEach(() => listener.close());
+
+const tell = (body: string, url = listener.url) => fetch(url, { method: 'POST', body });
+
+it('hears one after the other, and answers when it has seen enough', async () => {
+  const answers = Promise.all([tell('{"said":"one"}'), tell('{"said":"two"}')].map(async (each) => (await each).json()));
+  const heard = [await listener.next(10_000), await listener.next(10_000)];
+  expect(heard.map((told) => told?.message.said).sort()).toEqual(['one', 'two']);
+  for (const told of heard) told?.answer({ next: told.message.said });
+  expect(await answers).toEqual([{ next: 'one' }, { next: 'two' }]);
+});
+
+it('lets the page of another origin read the answer', async () => {
+  const answer = tell('{"said":"here"}');
+  (await listener.next(10_000))?.answer({});
+  expect((await answer).headers.get('access-control-allow-origin')).toBe('*');
+});
+
+it('does not wait for ever', async () => {
+  expect(await listener.next(10)).toBeNull();
+});
+
+it('hears nobody who does not know where, says no JSON, or says too much', async () => {
+  const { origin } = new URL(listener.url);
+  expect((await tell('{}', `${origin}/`)).status).toBe(404);
+  expect((await fetch(listener.url)).status).toBe(404);
+  expect((await tell('here')).status).toBe(400);
+  expect((await tell('x'.repeat(2_000_000)).catch(() => ({ status: 413 }))).status).toBe(413);
+  expect(await listener.next(10)).toBeNull();
+});

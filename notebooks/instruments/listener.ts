@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What a page tells, at most, in bytes. */
+const MAX_BYTES = 1_000_000;
+
+/** Something that a page has told. The page goes on when it is answered. */
+export interface Told<T> {
+  message: T;
+  answer(reply: object): void;
+}
+
+/**
+ * Hears what pages have to tell. It is on a port of its own, since a page that has used up its connections to one host can
+ * still reach another; and under a path that cannot be guessed, since any page may try.
+ */
+export class Listener<T> {
+  private readonly path = `/${randomBytes(16).toString('hex')}`;
+  private readonly server = createServer((request, response) => void this.hear(request, response));
+  private told: Told<T>[] = [];
+  private came = () => {};
+
+  static async open<T>(): Promise<Listener<T>> {
+    const listener = new Listener<T>();
+    await once(listener.server.listen(0, '127.0.0.1'), 'listening');
+    return listener;
+  }
+
+  /** Where pages tell what they see, by POST. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${this.path}`;
+  }
+
+  /** The next thing that is told; null when nothing is for so long. */
+  async next(withinMs: number): Promise<Told<T> | null> {
+    if (this.told.length === 0) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.came = resolve;
+        timer = setTimeout(resolve, withinMs);
+      });
+      clearTimeout(timer);
+    }
+    return this.told.shift() ?? null;
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  private async hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (request.method !== 'POST' || request.url !== this.path) return void response.writeHead(404).end();
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of request) {
+        bytes += chunk.length;
+        if (bytes > MAX_BYTES) return void response.writeHead(413).end();
+        chunks.push(chunk);
+      }
+      const message = JSON.parse(Buffer.concat(chunks).toString()) as T;
+      const answer = (reply: object) => {
+        // The page is another server's: without this it could send, but not read the answer (Fetch standard, "CORS protocol").
+        const headers = { 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
+        response.writeHead(200, headers).end(JSON.stringify(reply));
+      };
+      this.told.push({ message, answer });
+      this.came();
+    } catch {
+      if (!response.headersSent) response.writeHead(400).end();
+    }
+  }
+}
