@@ -10,7 +10,9 @@ afterEach(() => listener.close());
 const tell = (body: string, url = listener.url) => fetch(url, { method: 'POST', body });
 
 it('hears one after the other, and answers when it has seen enough', async () => {
-  const answers = Promise.all([tell('{"said":"one"}'), tell('{"said":"two"}')].map(async (each) => (await each).json()));
+  const answers = Promise.all(
+    [tell('{"said":"one"}'), tell('{"said":"two"}')].map(async (each) => (await each).json()),
+  );
   const heard = [await listener.next(10_000), await listener.next(10_000)];
   expect(heard.map((told) => told?.message.said).sort()).toEqual(['one', 'two']);
   for (const told of heard) told?.answer({ next: told.message.said });
