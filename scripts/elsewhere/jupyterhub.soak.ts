@@ -16,7 +16,7 @@ const PATIENCE = { timeout: 120_000 };
 const INSTALL_MS = 600_000;
 const USERS = ['ada', 'grace'];
 const NOTEBOOK = '02-a-job-and-its-id.ipynb';
-const PYTHON_PACKAGES = ['jupyterhub==6.1.1', 'jupyter-server-proxy==4.6.0', 'jupyterlab==4.6.6'];
+const PYTHON_PACKAGES = ['jupyterhub==6.1.1', 'jupyterlab==4.6.6'];
 
 const executablePath = findBrowser();
 const checkouts = new Map<string, ReturnType<typeof borrowedCheckout>>();
@@ -88,7 +88,7 @@ describe('behind JupyterHub', () => {
     if (work) rmSync(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }, INSTALL_MS);
 
-  test('two users run a notebook, each with a server of their own, and see its page through the proxy', {
+  test('two users run a notebook, each with a server of their own', {
     timeout: INSTALL_MS,
   }, async (context) => {
     need(context, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
@@ -97,7 +97,7 @@ describe('behind JupyterHub', () => {
   });
 });
 
-/** A user logs in, runs a notebook, and looks at the traffic. Resolves with the URL of the server that the notebook used. */
+/** A user logs in, runs a notebook. Resolves with the URL of the server that the notebook used. */
 async function lesson(user: string): Promise<string> {
   const context = await browser!.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
@@ -114,11 +114,7 @@ async function lesson(user: string): Promise<string> {
   expect(await lab.charts.count()).toBeGreaterThan(0);
 
   const said = await lab.cells.first().locator('.jp-OutputArea-output').innerText();
-  const [, server = '', port = ''] = /Server: (http:\/\/127\.0\.0\.1:(\d+))/.exec(said) ?? [];
-  const monitor = await context.newPage();
-  await monitor.goto(`${url}/user/${user}/proxy/${port}/`);
-  await monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
-  await expect.poll(() => monitor.locator('#requests tr').count(), PATIENCE).toBeGreaterThan(0);
+  const [, server = ''] = /Server: (http:\/\/127\.0\.0\.1:\d+)/.exec(said) ?? [];
   await context.close();
   return server;
 }
