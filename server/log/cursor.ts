@@ -117,20 +117,16 @@ export class Delivery {
     for (const cursor of topic.readers) {
       if (cursor.seen >= topic.head) break; // the stalest is up to date: so are all
       if (budget-- <= 0) return 0;
-      if (topic.satisfies(cursor.after, cursor.min)) this.serve(cursor);
-      else this.rejoin(cursor);
+      this.serve(cursor);
     }
     return budget;
   }
 
+  /** Serves a cursor that has what it waits for; any other goes to the end of the line. */
   private serve(cursor: Cursor): void {
     this.leave(cursor);
-    if (cursor.serve()) this.join(cursor);
-  }
-
-  private rejoin(cursor: Cursor): void {
-    this.leave(cursor);
-    this.join(cursor);
+    const { topic, after, min } = cursor;
+    if (!topic.satisfies(after, min) || cursor.serve()) this.join(cursor);
   }
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Job } from '../jobs/job.js';
 import { type Cursor, THE_END } from './cursor.js';
 import { EventLog, JobTopic } from './log.js';
@@ -239,11 +239,12 @@ describe('nothing is told before it is committed', () => {
   test('events of one turn are committed together', async () => {
     const log = open();
     const topic = topicOf('a');
+    const save = vi.spyOn(store, 'save');
     const commits = [append(log, topic), append(log, topic), append(log, topic)];
     expect(topic.held).toBe(0);
     await Promise.all(commits);
     expect(topic.held).toBe(3);
-    expect(new Set(commits).size).toBe(1);
+    expect(save).toHaveBeenCalledOnce();
   });
 
   test('a commit that fails undoes all of it, and says so', async () => {

@@ -15,25 +15,13 @@ export class JobTopic extends Topic {
   }
 }
 
-/** One change that is not committed yet, and how to take it back. */
+/** One change that is not committed yet, the job as it was before, and whoever waits for the commit. */
 interface Change {
   topic: JobTopic;
   event: LogEvent;
-  undo: () => void;
-}
-
-/** Those who wait for the same commit. */
-class Group {
-  resolve!: () => void;
-  reject!: (error: Error) => void;
-  readonly promise = new Promise<void>((resolve, reject) => {
-    this.resolve = resolve;
-    this.reject = reject;
-  });
-
-  constructor() {
-    this.promise.catch(() => {}); // whoever waits hears of a failure; nobody has to wait
-  }
+  before: Job | null;
+  resolve: () => void;
+  reject: (error: Error) => void;
 }
 
 /**
@@ -50,7 +38,6 @@ export class EventLog {
   private forgotten: string[] = [];
   private trimmed = 0;
   private next = 1;
-  private group: Group | null = null;
 
   constructor(
     private readonly store: Store,
@@ -87,7 +74,7 @@ export class EventLog {
 
   /** All jobs, the oldest first. */
   jobs(): Iterable<JobTopic> {
-    if (this.staged.length > 0) this.flush();
+    this.flush();
     return this.topics.values();
   }
 
@@ -102,12 +89,12 @@ export class EventLog {
     topic.job = { ...job, firstSeq: job.firstSeq || seq, lastSeq: seq };
     topic.staged = true;
     this.topics.set(job.jobId, topic);
-    const undo = () => {
-      if (before) topic.job = before;
-      else this.topics.delete(job.jobId);
-    };
-    this.staged.push({ topic, event: { seq, jobId: job.jobId, ...event, at }, undo });
-    return this.scheduled();
+    if (this.staged.length === 0) setImmediate(() => this.flush());
+    const committed = new Promise<void>((resolve, reject) => {
+      this.staged.push({ topic, event: { seq, jobId: job.jobId, ...event, at }, before, resolve, reject });
+    });
+    committed.catch(() => {}); // whoever waits hears of a failure; nobody has to wait
+    return committed;
   }
 
   /** Forgets a finished job. Its events stay in the log of all until they are the oldest. */
@@ -116,32 +103,39 @@ export class EventLog {
     this.forgotten.push(jobId);
   }
 
-  /** Commits what is staged, and only then tells it. Throws 503, with all of it undone, when it cannot be written. */
+  /** Commits what is staged, and only then tells it. When it cannot be written all of it is undone: 503 for who waits. */
   flush(): void {
-    const { staged, group, forgotten, trimmed } = this;
-    if (!group) return;
+    const { staged, forgotten, trimmed } = this;
+    if (staged.length === 0) return;
     this.staged = [];
-    this.group = null;
     for (const { topic } of staged) topic.staged = false;
     const jobs = new Set(staged.map(({ topic }) => topic.job));
     try {
       this.store.save({ events: staged.map(({ event }) => event), jobs, forgotten, trimmed });
     } catch (error) {
-      for (const { undo } of staged.reverse()) undo();
-      this.next = this.head + 1;
-      const problem = unwritable(error as Error);
-      group.reject(problem);
+      this.undo(staged, error as Error);
       return;
     }
     this.forgotten = [];
     this.trimmed = 0;
-    for (const { topic, event } of staged) {
+    for (const { topic, event, resolve } of staged) {
       topic.ended = topic.job.finishedAt !== null;
       this.hold(topic, event);
       this.delivery.wake(topic);
+      resolve();
     }
     this.delivery.wake(this.all);
-    group.resolve();
+  }
+
+  /** The newest change first, so that each job ends up as it was before its oldest one. */
+  private undo(changes: Change[], { message }: Error): void {
+    const detail = `The data folder cannot be written (${message}). Nothing was changed. Free some space, and try again.`;
+    for (const { topic, before, reject } of changes.reverse()) {
+      if (before) topic.job = before;
+      else this.topics.delete(topic.job.jobId);
+      reject(unavailable(detail, 5));
+    }
+    this.next = this.head + 1;
   }
 
   private hold(topic: Topic | undefined, event: LogEvent): void {
@@ -152,18 +146,4 @@ export class EventLog {
     this.topics.get(gone.jobId)?.trim();
     this.trimmed = gone.seq;
   }
-
-  private scheduled(): Promise<void> {
-    if (!this.group) {
-      this.group = new Group();
-      setImmediate(() => this.flush());
-    }
-    return this.group.promise;
-  }
 }
-
-const unwritable = ({ message }: Error) =>
-  unavailable(
-    `The data folder cannot be written (${message}). Nothing was changed. Free some space, and try again.`,
-    5,
-  );
