@@ -1,8 +1,12 @@
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import type { z } from 'zod';
 import type { Exchange } from './exchange.js';
+import { limitBody, streamOf } from './http2.js';
 import { badRequest, Problem } from './problem.js';
 
 /** The largest JSON body, in bytes. */
-export const MAX_JSON_BYTES = 64 * 1024;
+const MAX_JSON_BYTES = 64 * 1024;
 
 /** How deep JSON may be nested: deeper, and walking it would overflow the stack. */
 const MAX_DEPTH = 64;
@@ -12,52 +16,53 @@ export function mediaType(x: Exchange): string {
   return (x.req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-/** Throws 415 for a body in a coding other than its own: compressed bytes would be read as the video itself. */
-export function refuseCoding(x: Exchange): void {
-  const coding = x.req.headers['content-encoding'];
+/** The body as it arrives, after telling a client that asked first to go on. Errors: 413, 415. */
+export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
+  const { app, req, res } = x;
+  const coding = req.headers['content-encoding'];
+  // Compressed bytes would be read as the video itself.
   if (coding !== undefined && coding.toLowerCase() !== 'identity') {
     // RFC 9110, section 15.5.16: Accept-Encoding tells which codings would have been taken.
     throw new Problem(415, `Bodies are taken as they are, got Content-Encoding: ${coding}. Send it uncompressed.`, {
       'Accept-Encoding': 'identity',
     });
   }
+  if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
+  if (x.expectsContinue) res.writeContinue();
+  if (streamOf(req)) limitBody(req, app.settings.bodyTimeoutMs);
+  return bounded(req, limit);
 }
 
-/** The whole body, read as a JSON object. Errors: 400, 413, 415. */
-export async function readJson(
-  x: Exchange,
-  limit = MAX_JSON_BYTES,
-): Promise<{ text: string; value: Record<string, unknown> }> {
-  refuseCoding(x);
-  if (mediaType(x) !== 'application/json') {
-    throw new Problem(415, `Expected Content-Type: application/json, got "${mediaType(x)}".`, {
-      'Accept-Post': 'application/json',
-    });
-  }
-  if (Number(x.req.headers['content-length']) > limit) throw tooLarge(limit);
-  const chunks: Buffer[] = [];
+async function* bounded(req: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
   let bytes = 0;
-  for await (const chunk of x.body()) {
+  // A body that is refused half-way is still read to its end by Node, so that its client gets to read the answer.
+  for await (const chunk of req.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
     if (bytes > limit) throw tooLarge(limit);
-    chunks.push(chunk);
+    yield chunk;
   }
-  const text = decode(Buffer.concat(chunks));
+}
+
+/** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415. */
+export async function readJson<T>(x: Exchange, schema: z.ZodType<T>): Promise<{ text: string; value: T }> {
+  if (mediaType(x) !== 'application/json') {
+    const detail = `Expected Content-Type: application/json, got "${mediaType(x)}".`;
+    throw new Problem(415, detail, { 'Accept-Post': 'application/json' });
+  }
+  const bytes = await buffer(body(x, MAX_JSON_BYTES));
+  let text: string;
   let value: unknown;
   try {
+    // RFC 8259, section 8.1: JSON that is exchanged is UTF-8.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`Expected a JSON object, got text that is not JSON: ${(error as Error).message}`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badRequest(
-      `Expected a JSON object, got ${value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`}.`,
-    );
+    throw badRequest(`Expected JSON in UTF-8, got what is none: ${(error as Error).message}`);
   }
   if (deeperThan(MAX_DEPTH, value)) {
     throw badRequest(`Expected JSON nested at most ${MAX_DEPTH} levels deep, got more.`);
   }
-  return { text, value: value as Record<string, unknown> };
+  return { text, value: valid(schema, value) };
 }
 
 function deeperThan(levels: number, value: unknown): boolean {
@@ -65,13 +70,15 @@ function deeperThan(levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((member) => deeperThan(levels - 1, member));
 }
 
-/** RFC 8259, section 8.1: JSON that is exchanged is UTF-8. */
-function decode(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw badRequest('Expected JSON in UTF-8, got bytes that are not UTF-8.');
-  }
+/** A value that a schema takes. Error: 400, which names each member that is wrong, what it should be and what it is. */
+function valid<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map(({ path, message, input }) => {
+    const got = JSON.stringify(input)?.slice(0, 100) ?? 'nothing';
+    return `${path.join('.') || 'the body'}: ${message.replace(/^Invalid input: /, '')}, got ${got}`;
+  });
+  throw badRequest(`${faults.join('; ')}. GET /openapi.json describes what is taken.`);
 }
 
 export const tooLarge = (limit: number) =>

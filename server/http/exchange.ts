@@ -5,7 +5,7 @@ import type { Row, Technique } from '../ledger.js';
 import { THE_END } from '../log/cursor.js';
 import type { JobTopic } from '../log/log.js';
 import type { Topic } from '../log/topic.js';
-import { limitBody, streamOf } from './http2.js';
+import { streamOf } from './http2.js';
 import { badRequest, Problem, unavailable } from './problem.js';
 import { readWait, type Wait } from './wait.js';
 
@@ -23,7 +23,7 @@ export class Exchange {
     readonly res: ServerResponse,
     readonly row: Row,
     /** A `100 Continue` is awaited before the body comes (RFC 9110, section 10.1.1). */
-    private expectsContinue: boolean,
+    readonly expectsContinue: boolean,
   ) {
     const url = (req.url as string).replace(/^[a-z]+:\/\/[^/?#]*/i, '');
     const mark = url.indexOf('?');
@@ -83,15 +83,6 @@ export class Exchange {
     const chosen = new Negotiator(this.req).mediaType(offered) as T | undefined;
     if (chosen) return chosen;
     throw new Problem(406, `Served as ${offered.join(' or ')}, asked for as "${accept}". Change Accept.`);
-  }
-
-  /** The body as it arrives, after telling a client that asked first to go on. */
-  body(): AsyncIterableIterator<Buffer> {
-    if (this.expectsContinue) this.res.writeContinue();
-    this.expectsContinue = false;
-    if (streamOf(this.req)) limitBody(this.req, this.app.settings.bodyTimeoutMs);
-    // A body that is refused half-way is still read to its end by Node, so that its client gets to read the answer.
-    return this.req.iterator({ destroyOnReturn: false });
   }
 
   /** Sends the head. */
@@ -159,9 +150,8 @@ export class Exchange {
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      let leave = () => {};
       this.beginWaiting(() => leave());
-      leave = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
+      const leave = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
         this.endWaiting();
         resolve();
       });

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { readJson, tooLarge } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
-import { valid } from '../http/validate.js';
 import { hasEnded } from '../jobs/job.js';
 import type { JobTopic } from '../log/log.js';
 
@@ -15,7 +14,7 @@ const finishBody = z.looseObject({ result: z.json().optional(), error: z.json().
 /** `POST /jobs/{id}/progress`: moves a manual job on. */
 export async function progress(x: Exchange): Promise<void> {
   movable(x);
-  const { progress, ...more } = valid(progressBody, (await readJson(x)).value);
+  const { progress, ...more } = (await readJson(x, progressBody)).value;
   if (Buffer.byteLength(JSON.stringify(more)) > MAX_MORE_BYTES) throw tooLarge(MAX_MORE_BYTES);
   const topic = movable(x);
   if (progress < topic.job.progress) {
@@ -28,7 +27,7 @@ export async function progress(x: Exchange): Promise<void> {
 /** `POST /jobs/{id}/finish`: ends a manual job, well with a `result`, badly with an `error`. */
 export async function finish(x: Exchange): Promise<void> {
   movable(x);
-  const { result, error } = valid(finishBody, (await readJson(x)).value);
+  const { result, error } = (await readJson(x, finishBody)).value;
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
@@ -43,10 +42,7 @@ function movable(x: Exchange): JobTopic {
   const topic = x.job();
   const { spec, state } = topic.job;
   if (spec.kind !== 'manual')
-    throw new Problem(
-      409,
-      `A ${spec.kind} job moves by itself. Submit { "kind": "manual" } for one that moves when told.`,
-    );
+    throw new Problem(409, `A ${spec.kind} job moves by itself. Submit { "kind": "manual" } for one that is told.`);
   if (hasEnded(topic.job))
     throw new Problem(409, `The job has ${state === 'cancelled' ? 'been cancelled' : state}: it moves no more.`);
   return topic;

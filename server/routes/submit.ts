@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { mediaType, readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest, Problem } from '../http/problem.js';
-import { valid } from '../http/validate.js';
 import type { Wait } from '../http/wait.js';
 import { jsonOf, type Spec } from '../jobs/job.js';
 import type { JobTopic } from '../log/log.js';
@@ -63,8 +62,8 @@ async function answer(x: Exchange, topic: JobTopic, wait: Wait | null): Promise<
 async function read(x: Exchange, jobId: string): Promise<{ spec: Spec; digest: string }> {
   const type = mediaType(x);
   if (type === 'application/json') {
-    const { text, value } = await readJson(x);
-    return { spec: valid(submitBody, value) as Spec, digest: sha256(text) };
+    const { text, value } = await readJson(x, submitBody);
+    return { spec: value, digest: sha256(text) };
   }
   if (type.startsWith('video/') || type === 'application/octet-stream') {
     const paceMs = x.number('durationMs', 0, MAX_DURATION_MS);

@@ -3,30 +3,27 @@ import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { refuseCoding, tooLarge } from '../http/body.js';
+import { body } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest, unavailable } from '../http/problem.js';
 import type { Spec } from '../jobs/job.js';
 
 /** Streams a body to a file as it arrives, no faster than the disk takes it. Half an upload leaves nothing. */
 export async function receive(x: Exchange, file: string): Promise<{ bytes: number; digest: string }> {
-  refuseCoding(x);
-  const limit = x.app.settings.maxUploadBytes;
-  if (Number(x.req.headers['content-length']) > limit) throw tooLarge(limit);
+  const source = body(x, x.app.settings.maxUploadBytes);
   const path = join(x.app.uploads.folder, file);
   // Only a request that may be repeated is compared with another one.
   const hash = 'idempotency-key' in x.req.headers ? createHash('sha256') : null;
   let bytes = 0;
-  const counted = async function* (source: AsyncIterable<Buffer>) {
+  const counted = async function* () {
     for await (const chunk of source) {
       bytes += chunk.length;
-      if (bytes > limit) throw tooLarge(limit);
       hash?.update(chunk);
       yield chunk;
     }
   };
   try {
-    await pipeline(counted(x.body()), createWriteStream(path));
+    await pipeline(counted, createWriteStream(path));
     if (bytes === 0) throw badRequest('Expected a video, got an empty body. Send the bytes of the file.');
   } catch (error) {
     await rm(path, { force: true });
