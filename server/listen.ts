@@ -37,7 +37,7 @@ export async function listen(app: App, say: (line: string) => void) {
   });
 
   // HTTPS first, so that GET /healthz can tell of it from the start.
-  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'https-port', app.settings, say)}`;
+  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings, say)}`;
   const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings, say)}`;
   /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
   const close = async (graceMs: number) => {
@@ -52,26 +52,25 @@ export async function listen(app: App, say: (line: string) => void) {
 /** A default port that is taken gives way to the next free one; one that was asked for is an error. */
 async function bind(
   server: net.Server,
-  name: 'port' | 'https-port',
+  name: 'port' | 'httpsPort',
   settings: Settings,
   say: (line: string) => void,
 ): Promise<number> {
-  const key = name === 'port' ? 'port' : 'httpsPort';
-  const port = settings[key];
-  const last = settings.asked.has(key) ? port : port + 100;
+  const [scheme, flag] = name === 'port' ? ['HTTP', '--port'] : ['HTTPS', '--https-port'];
+  const port = settings[name];
+  const last = settings.asked.has(name) ? port : port + 100;
   for (let candidate = port; candidate <= last; candidate++) {
     try {
       await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
-      if (candidate !== port)
-        say(`Port ${port} is taken; ${name === 'port' ? 'HTTP' : 'HTTPS'} is on port ${candidate}.`);
+      if (candidate !== port) say(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
       return (server.address() as AddressInfo).port;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'EADDRINUSE')
-        throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with --${name}.`);
+        throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with ${flag}.`);
     }
   }
   throw new SettingError(
-    `Port ${port} is taken. Stop what uses it, or choose another with --${name} (0 takes any free one).`,
+    `Port ${port} is taken. Stop what uses it, or choose another with ${flag} (0 takes any free one).`,
   );
 }
