@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Exchange } from './http/exchange.js';
-import { Guard } from './http/guard.js';
+import { guard } from './http/guard.js';
 import { streamOf } from './http/http2.js';
 import { Problem } from './http/problem.js';
 import { hasEnded } from './jobs/job.js';
@@ -27,7 +27,7 @@ export class App {
   waiting = 0;
   stopping = false;
   private readonly store: Store;
-  private readonly guard: Guard;
+  private readonly guard: (req: IncomingMessage) => void;
 
   constructor(
     readonly settings: Settings,
@@ -36,7 +36,7 @@ export class App {
   ) {
     this.store = Store.open(settings.data);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
-    this.guard = new Guard(settings.allowHost, settings.allowOrigin);
+    this.guard = guard(settings.allowHost, settings.allowOrigin);
     this.log = new EventLog(this.store, settings.maxEvents);
     this.jobs = new Jobs(this.log, settings.maxJobs, settings.keepJobs);
     this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs);
@@ -67,7 +67,7 @@ export class App {
   private async dispatch(x: Exchange): Promise<void> {
     const { req } = x;
     x.nameExperiment();
-    this.guard.check(req);
+    this.guard(req);
     if (req.headers.origin !== undefined) allow(x);
     const [, jobId, resource = ''] = /^\/jobs\/([^/]+)(\/[a-z]+)?$/.exec(x.path) ?? [];
     x.jobId = jobId ?? '';
