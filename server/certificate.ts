@@ -2,17 +2,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A private key and the certificate for it, one after the other in PEM. */
-export type KeyAndCertificate = string;
-
 const DAY_MS = 24 * 60 * 60_000;
 const VALID_DAYS = 365;
 
 /**
- * The certificate of HTTPS, for loopback names and no others, with its key. Made on first use, and anew when what is
- * in the file is damaged or valid for less than a day.
+ * The certificate of HTTPS, for loopback names and no others, after its private key, both in PEM. Made on first use, and
+ * anew when what is in the file is damaged or valid for less than a day.
  */
-export async function certificate(file: string): Promise<KeyAndCertificate> {
+export async function certificate(file: string): Promise<string> {
   const kept = usable(file);
   if (kept) return kept;
   const { generate } = await import('selfsigned'); // once a year, and not when the server starts
@@ -47,7 +44,7 @@ export async function certificate(file: string): Promise<KeyAndCertificate> {
 }
 
 /** The pair in a file; null when it cannot be used. */
-function usable(file: string): KeyAndCertificate | null {
+function usable(file: string): string | null {
   try {
     const pem = readFileSync(file, 'utf8');
     const certificate = new X509Certificate(pem);

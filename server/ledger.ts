@@ -38,12 +38,12 @@ export class Row {
   ) {}
 
   toJSON() {
-    const { id, method, route, experiment, technique, status, bytesIn, bytesOut, events } = this;
-    const { connection, protocol } = this;
-    const [arrivedAt, answeredAt, endedAt] = [this.arrivedAt, this.answeredAt, this.endedAt].map(timestamp);
+    const { revision, id, method, ...row } = this;
     return {
-      ...{ id, method, route, experiment, technique, status, arrivedAt, answeredAt, endedAt },
-      ...{ bytesIn, bytesOut, events, connection, protocol },
+      ...{ id, method, ...row },
+      arrivedAt: timestamp(row.arrivedAt),
+      answeredAt: timestamp(row.answeredAt),
+      endedAt: timestamp(row.endedAt),
     };
   }
 }

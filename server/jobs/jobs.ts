@@ -42,8 +42,8 @@ export class Jobs {
   }
 
   /** Throws 429 when there are as many unfinished jobs as may be. */
-  admit(more = 0): void {
-    if (this.unfinished + more < this.maxUnfinished) return;
+  admit(): void {
+    if (this.unfinished < this.maxUnfinished) return;
     throw new Problem(
       429,
       `${this.maxUnfinished} jobs are unfinished, and no more are taken. Come back when some have ended.`,

@@ -27,11 +27,10 @@ export async function readMedia(path: string): Promise<Media> {
     const tracks = (await mediaInfo.analyzeData(size, chunk)).media?.track ?? [];
     const general = tracks.find((track): track is GeneralTrack => track['@type'] === 'General');
     const video = tracks.find((track): track is VideoTrack => track['@type'] === 'Video');
-    if (!video)
-      throw notVideo(
-        general?.Format,
-        tracks.map((track) => track['@type']).filter((type) => type !== 'General'),
-      );
+    if (!video) {
+      const found = general?.Format ? `${general.Format} without one` : 'no media format that is known';
+      throw new Problem(422, `Expected a video track, found ${found}. Upload a video, such as MP4 or WebM.`);
+    }
     const seconds = video.Duration ?? general?.Duration;
     return {
       container: general?.Format ?? null,
@@ -43,10 +42,4 @@ export async function readMedia(path: string): Promise<Media> {
   } finally {
     await file.close();
   }
-}
-
-function notVideo(format: string | undefined, tracks: string[]): Problem {
-  const found =
-    format === undefined ? 'no media format that is known' : `${format} with ${tracks.join(', ') || 'no track'}`;
-  return new Problem(422, `Expected a video, found ${found}. Upload a file with a video track, such as MP4 or WebM.`);
 }
