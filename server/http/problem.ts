@@ -18,14 +18,8 @@ export class Problem extends Error {
 
   /** The problem object. `about:blank`: the title is the status' own name (RFC 9457, section 4.2.1). */
   toJSON() {
-    const { status, detail } = this;
-    return {
-      type: 'about:blank',
-      title: STATUS_CODES[status] ?? 'Error',
-      status,
-      detail,
-      ...this.members,
-    };
+    const { status, detail, members } = this;
+    return { type: 'about:blank', title: STATUS_CODES[status], status, detail, ...members };
   }
 }
 
@@ -42,6 +36,7 @@ export function rawProblem(problem: Problem): string {
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     body,

@@ -90,4 +90,4 @@ function fingerprint(x: Exchange, digest: string): string {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 const reused = (key?: string) =>
-  new Problem(422, `The Idempotency-Key "${key}" came with another request before. Send a new key for a new request.`);
+  new Problem(422, `The Idempotency-Key ${key} came with another request before. Send a new key for a new request.`);
