@@ -16,7 +16,7 @@ export interface LedgerRow {
   answeredAt: string | null;
   /** When the response was over; null while it is open. */
   endedAt: string | null;
-  /** Bytes on the connection, heads and framing included. */
+  /** HTTP/1.1: bytes on the connection, heads and framing included. HTTP/2: the payload of its DATA frames. */
   bytesIn: number;
   bytesOut: number;
   /** How many events were sent on it. */

@@ -30,31 +30,14 @@ export interface Job {
   readonly key: { name: string; fingerprint: string } | null;
 }
 
-/** What clients see of a job. */
-export function view(job: Job) {
-  const { jobId, spec, state, progress, version, createdAt, startedAt, finishedAt, result, error } = job;
-  const self = `/jobs/${jobId}`;
-  const links = { self, result: `${self}/result`, events: `${self}/events` };
-  return {
-    jobId,
-    kind: spec.kind,
-    state,
-    progress,
-    version,
-    createdAt,
-    startedAt,
-    finishedAt,
-    result,
-    error,
-    links,
-  };
-}
-
-/** The JSON of {@link view}, made once for each version: many polls ask for the same one. */
+/** The JSON that clients see of a job, made once for each version: many polls ask for the same one. */
 export function jsonOf(job: Job): string {
   const known = rendered.get(job);
   if (known !== undefined) return known;
-  const json = JSON.stringify(view(job));
+  const { jobId, spec, key, firstSeq, lastSeq, ...seen } = job;
+  const self = `/jobs/${jobId}`;
+  const links = { self, result: `${self}/result`, events: `${self}/events` };
+  const json = JSON.stringify({ jobId, kind: spec.kind, ...seen, links });
   rendered.set(job, json);
   return json;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Problem } from '../http/problem.js';
 import type { EventName } from '../log/event.js';
 import { type EventLog, JobTopic } from '../log/log.js';
@@ -27,12 +26,9 @@ export class Jobs {
   /** The job of that id. Error: 404. */
   find(jobId: string): JobTopic {
     const topic = this.log.find(jobId);
-    if (!topic)
-      throw new Problem(
-        404,
-        `There is no job "${jobId}": it never was, or it was among the oldest finished ones. Submit it again.`,
-      );
-    return topic;
+    if (topic) return topic;
+    const detail = `There is no job "${jobId}": it never was, or it was among the oldest finished ones. Submit it again.`;
+    throw new Problem(404, detail);
   }
 
   /** The job that was submitted with an Idempotency-Key. */
@@ -44,24 +40,15 @@ export class Jobs {
   /** Throws 429 when there are as many unfinished jobs as may be. */
   admit(): void {
     if (this.unfinished < this.maxUnfinished) return;
-    throw new Problem(
-      429,
-      `${this.maxUnfinished} jobs are unfinished, and no more are taken. Come back when some have ended.`,
-      { 'Retry-After': '1' },
-    );
+    const detail = `${this.maxUnfinished} jobs are unfinished, and no more are taken. Come back when some have ended.`;
+    throw new Problem(429, detail, { 'Retry-After': '1' });
   }
 
   /** Makes a job. Uploads take turns and are queued; the others start at once. It is committed when the promise is kept. */
-  async create(spec: Spec, key: Job['key'], jobId: string = randomUUID()): Promise<JobTopic> {
+  async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobTopic> {
     const job: Job = {
       ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0, firstSeq: 0, lastSeq: 0 },
-      ...{
-        createdAt: new Date().toISOString(),
-        startedAt: null,
-        finishedAt: null,
-        result: null,
-        error: null,
-      },
+      ...{ createdAt: new Date().toISOString(), startedAt: null, finishedAt: null, result: null, error: null },
     };
     const topic = new JobTopic(job);
     this.unfinished += 1;
@@ -92,12 +79,8 @@ export class Jobs {
     if (hasEnded(topic.job)) return;
     const { event, ...outcome } = ending;
     const progress = event === 'succeeded' ? 1 : topic.job.progress;
-    await this.change(
-      topic,
-      event,
-      { ...outcome, progress, state: event, finishedAt: new Date().toISOString() },
-      outcome,
-    );
+    const ended = { ...outcome, progress, state: event, finishedAt: new Date().toISOString() };
+    await this.change(topic, event, ended, outcome);
     this.unfinished -= 1;
     this.keep(topic.job.jobId);
   }

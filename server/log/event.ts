@@ -13,8 +13,8 @@ export interface LogEvent {
   at: string;
 }
 
-/** What a client's cursor can mean to the log that is asked. */
-export type Position = { kind: 'known'; seq: number } | { kind: 'foreign' } | { kind: 'unreadable' };
+/** A place that no event of this log has: before all that it holds, so that a reader there is told of a gap. */
+export const NOWHERE = -1;
 
 /**
  * Event ids as clients see them: opaque to them. They name the store as well as the place, so that an id from a
@@ -27,10 +27,11 @@ export class Ids {
     return `${this.store}-${seq}`;
   }
 
-  read(id: string): Position {
+  /** The place that an id names: {@link NOWHERE} for another store's; null for what is no id. */
+  read(id: string): number | null {
     const [, store, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
-    if (digits === undefined) return { kind: 'unreadable' };
-    return store === this.store ? { kind: 'known', seq: Number(digits) } : { kind: 'foreign' };
+    if (digits === undefined) return null;
+    return store === this.store ? Number(digits) : NOWHERE;
   }
 }
 

@@ -60,11 +60,6 @@ export class EventLog {
     this.next = this.all.head + 1;
   }
 
-  /** The newest place in the log. */
-  get head(): number {
-    return this.all.head;
-  }
-
   /** Finds a job, as its last committed event left it. */
   find(jobId: string): JobTopic | undefined {
     // Only for a change of its own: a commit for each look at any job would undo the batching of a busy turn.
@@ -135,7 +130,7 @@ export class EventLog {
       else this.topics.delete(topic.job.jobId);
       reject(unavailable(detail, 5));
     }
-    this.next = this.head + 1;
+    this.next = this.all.head + 1;
   }
 
   private hold(topic: Topic | undefined, event: LogEvent): void {

@@ -78,11 +78,8 @@ export class Store {
   load(): { events: LogEvent[]; jobs: Job[]; trimmed: number } {
     const events = this.db.prepare('SELECT * FROM events ORDER BY seq').all() as LogEvent[];
     const records = this.db.prepare('SELECT record FROM jobs').all() as { record: string }[];
-    return {
-      events,
-      jobs: records.map(({ record }) => JSON.parse(record) as Job),
-      trimmed: this.meta('trimmed') as number,
-    };
+    const jobs = records.map(({ record }) => JSON.parse(record) as Job);
+    return { events, jobs, trimmed: this.meta('trimmed') as number };
   }
 
   /** Writes all of a batch, or throws and has written none of it. */

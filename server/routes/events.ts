@@ -1,11 +1,9 @@
 import type { Exchange } from '../http/exchange.js';
 import { badRequest } from '../http/problem.js';
+import { NOWHERE } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
 import { consume } from './consume.js';
 import { stream } from './stream.js';
-
-/** A place that this log never had: before all that it holds, so that a reader there is told of a gap. */
-const NOWHERE = -1;
 
 /** Where a reader begins. */
 export interface Start {
@@ -43,11 +41,12 @@ function start(x: Exchange, from: number, header: boolean): Start {
   const last = header ? (x.req.headers['last-event-id'] as string | undefined) : undefined;
   const id = last || x.query.get('after');
   if (id === null) return { after: from, resumed: false };
-  const position = x.app.log.ids.read(id);
-  if (position.kind === 'unreadable' && !last)
+  const { all, ids } = x.app.log;
+  const place = ids.read(id);
+  if (place === null && !last)
     throw badRequest(`after expects the id of an event, got "${id}". Leave it out to begin anew.`);
-  const given = position.kind === 'known' && position.seq <= x.app.log.head;
-  return { after: given ? position.seq : NOWHERE, resumed: true };
+  // One past the newest event was never given.
+  return { after: place !== null && place <= all.head ? place : NOWHERE, resumed: true };
 }
 
 /** Whether events past a place are no longer held, or the place is none of this log's. */

@@ -1,6 +1,7 @@
 import type { Exchange } from '../http/exchange.js';
 import { badRequest } from '../http/problem.js';
 import { jsonOf, type State } from '../jobs/job.js';
+import { NOWHERE } from '../log/event.js';
 
 const STATES: readonly State[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled'];
 const MAX_LIMIT = 1000;
@@ -8,19 +9,20 @@ const MAX_LIMIT = 1000;
 /** `GET /jobs`: the jobs, newest first, a page at a time. */
 export function list(x: Exchange): void {
   x.accepts('application/json');
+  const { log } = x.app;
   const state = x.query.get('state');
   if (state !== null && !STATES.includes(state as State))
     throw badRequest(`state expects one of ${STATES.join(', ')}, got "${state}".`);
   const limit = x.number('limit', 1, MAX_LIMIT) ?? 100;
   const after = x.query.get('after');
-  const position = after === null ? null : x.app.log.ids.read(after);
-  if (position && position.kind !== 'known')
+  const place = after === null ? Number.POSITIVE_INFINITY : log.ids.read(after);
+  if (place === null || place === NOWHERE)
     throw badRequest(`after expects the "next" of an earlier page, got "${after}".`);
-  const jobs = [...x.app.log.jobs()]
+  const jobs = [...log.jobs()]
     .map(({ job }) => job)
     .reverse()
-    .filter((job) => (state === null || job.state === state) && (!position || job.firstSeq < position.seq));
+    .filter((job) => (state === null || job.state === state) && job.firstSeq < place);
   const page = jobs.slice(0, limit);
-  const next = jobs.length > limit ? `"${x.app.log.ids.of(page.at(-1)!.firstSeq)}"` : 'null';
+  const next = jobs.length > limit ? `"${log.ids.of(page.at(-1)!.firstSeq)}"` : 'null';
   x.json(200, `{"jobs":[${page.map(jsonOf).join(',')}],"next":${next}}`);
 }
