@@ -91,7 +91,7 @@ export class App {
       error instanceof Problem
         ? error
         : new Problem(500, 'The server failed at this request: a bug. Its log says more.');
-    if (problem.status === 500) process.stderr.write(`${x.req.method} ${x.req.url}: ${error.stack}\n`);
+    if (problem.status === 500) console.error(`${x.req.method} ${x.req.url}: ${error.stack}`);
     if (res.headersSent) res.destroy();
     else x.problem(problem);
   }

@@ -14,7 +14,7 @@ const ADDRESS = '127.0.0.1';
 const CERTIFICATE = fileURLToPath(new URL('../.polling-lab/certificate.pem', import.meta.url));
 
 /** Opens the server's two ports: one for HTTP, one for HTTPS. */
-export async function listen(app: App, say: (line: string) => void) {
+export async function listen(app: App) {
   const http1 = http1Server(app);
   const http2 = http2Server(app);
   const secure = tls.createServer(
@@ -30,15 +30,15 @@ export async function listen(app: App, say: (line: string) => void) {
       () => socket.destroyed || secure.emit('connection', socket),
       (error: Error) => {
         trusted = undefined; // the next one tries again
-        say(`HTTPS cannot be served, for want of a certificate: ${error.message}`);
+        console.error(`HTTPS cannot be served, for want of a certificate: ${error.message}`);
         socket.destroy();
       },
     );
   });
 
   // HTTPS first, so that GET /healthz can tell of it from the start.
-  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings, say)}`;
-  const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings, say)}`;
+  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings)}`;
+  const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings)}`;
   /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
@@ -50,19 +50,14 @@ export async function listen(app: App, say: (line: string) => void) {
 }
 
 /** A default port that is taken gives way to the next free one; one that was asked for is an error. */
-async function bind(
-  server: net.Server,
-  name: 'port' | 'httpsPort',
-  settings: Settings,
-  say: (line: string) => void,
-): Promise<number> {
+async function bind(server: net.Server, name: 'port' | 'httpsPort', settings: Settings): Promise<number> {
   const [scheme, flag] = name === 'port' ? ['HTTP', '--port'] : ['HTTPS', '--https-port'];
   const port = settings[name];
   const last = settings.asked.has(name) ? port : port + 100;
   for (let candidate = port; candidate <= last; candidate++) {
     try {
       await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
-      if (candidate !== port) say(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
+      if (candidate !== port) console.error(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
       return (server.address() as AddressInfo).port;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;

@@ -6,14 +6,12 @@ import { listen } from './listen.js';
 import { StoreError } from './log/store.js';
 import { help, readSettings, SettingError } from './settings.js';
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
-
 async function main(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   if (!settings) return void process.stdout.write(help());
   const token = randomBytes(16).toString('hex');
   const app = new App(settings, token);
-  const { url, close } = await listen(app, say);
+  const { url, close } = await listen(app);
 
   if (settings.state) {
     mkdirSync(dirname(settings.state), { recursive: true });
@@ -49,6 +47,6 @@ function ours(file: string): boolean {
 
 main().catch((error: Error) => {
   const expected = error instanceof SettingError || error instanceof StoreError;
-  say(expected ? error.message : String(error.stack));
+  console.error(expected ? error.message : String(error.stack));
   process.exit(error instanceof SettingError ? 2 : 1);
 });

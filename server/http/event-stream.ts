@@ -1,9 +1,13 @@
 import type { Exchange } from './exchange.js';
 
+/** The head of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
+const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+
+/** The answer to `HEAD`: the head of a stream, and no stream. */
+export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
+
 /** An answer that is an event stream: kept alive by comments, and dropped when its reader takes nothing. */
 export class EventStream {
-  /** False for `HEAD`, which gets the head and is done. */
-  readonly open: boolean;
   private readonly heart: NodeJS.Timeout;
   private stalled: NodeJS.Timeout | undefined;
 
@@ -14,27 +18,19 @@ export class EventStream {
     /** Called when the stream is over, whoever ended it. */
     closed: () => void,
   ) {
-    const { app, res, req } = x;
-    this.open = req.method !== 'HEAD';
-    const stop = () => {
+    const { app, res } = x;
+    x.beginWaiting(() => {
       clearTimeout(this.heart);
       clearTimeout(this.stalled);
       closed();
-    };
-    if (this.open) x.beginWaiting(stop);
+    });
     this.heart = setTimeout(() => this.write(':\n\n'), app.settings.heartbeatMs); // a comment: the connection is alive
     // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
     // written as it is to every reader.
     res.useChunkedEncodingByDefault = false;
-    // Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering.
-    const caching = { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
-    x.head(200, { 'Content-Type': 'text/event-stream', ...caching });
+    x.head(200, HEAD);
     // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
-    if (this.open) this.write(`retry: ${app.settings.retryMs}\n\n`);
-    else {
-      res.end();
-      stop();
-    }
+    this.write(`retry: ${app.settings.retryMs}\n\n`);
   }
 
   /** Whether the reader has yet to take what was written. */

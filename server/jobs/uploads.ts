@@ -14,8 +14,8 @@ const specOf = ({ job }: JobTopic) => job.spec as Extract<Spec, { kind: 'video' 
 
 /** Reads the uploaded videos, one after the other. */
 export class Uploads {
-  private readonly waiting: JobTopic[] = [];
-  private busy = false;
+  /** Kept when those that came before have been read. */
+  private turn = Promise.resolve();
 
   constructor(
     readonly folder: string,
@@ -29,22 +29,17 @@ export class Uploads {
   }
 
   enqueue(topic: JobTopic): void {
-    this.waiting.push(topic);
-    if (!this.busy) void this.work();
+    this.turn = this.turn.then(() => this.work(topic));
   }
 
-  private async work(): Promise<void> {
-    this.busy = true;
-    for (let topic = this.waiting.shift(); topic; topic = this.waiting.shift()) {
-      const path = join(this.folder, specOf(topic).file);
-      try {
-        await this.process(topic, path);
-      } catch (error) {
-        await this.fail(topic, error as Error);
-      }
-      if (hasEnded(topic.job)) await rm(path, { force: true });
+  private async work(topic: JobTopic): Promise<void> {
+    const path = join(this.folder, specOf(topic).file);
+    try {
+      await this.process(topic, path);
+    } catch (error) {
+      await this.fail(topic, error as Error);
     }
-    this.busy = false;
+    if (hasEnded(topic.job)) await rm(path, { force: true });
   }
 
   private async process(topic: JobTopic, path: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { streamHead } from '../http/event-stream.js';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest } from '../http/problem.js';
 import { NOWHERE } from '../log/event.js';
@@ -33,6 +34,7 @@ function read(x: Exchange, topic: Topic, from: number): void | Promise<void> {
   // "Clients will reconnect if the connection is closed; a client can be told to stop reconnecting using the HTTP 204
   // No Content response code." (WHATWG HTML, section 9.2.1)
   if (begin.resumed && topic.ended && begin.after >= topic.head) return x.empty(204);
+  if (x.req.method === 'HEAD') return streamHead(x);
   stream(x, topic, begin);
 }
 

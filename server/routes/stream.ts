@@ -32,7 +32,6 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
     () => delivery.join(cursor),
     () => delivery.leave(cursor),
   );
-  if (!out.open) return;
   // Before the first event, a reader of all jobs has no place to come back to: it is given one.
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
   out.write(!resumed && topic === x.app.log.all ? position : gap());
@@ -52,8 +51,8 @@ function pieceOf(topic: Topic, after: number, ids: Ids): Piece {
   const made = pieces.get(topic);
   if (made?.after === after && made.head === topic.head) return made;
   const events = topic.read(after, PIECE);
-  const [bytes, last] = [Buffer.from(frame(events, ids)), events.at(-1)?.seq ?? after];
-  const piece = { after, head: topic.head, bytes, last, events: events.length };
+  const bytes = Buffer.from(frame(events, ids));
+  const piece = { after, head: topic.head, bytes, last: events.at(-1)?.seq ?? after, events: events.length };
   pieces.set(topic, piece);
   return piece;
 }

@@ -36,7 +36,8 @@ export async function submit(x: Exchange): Promise<void> {
   const key = name ? { name, fingerprint: fingerprint(x, digest) } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
-    if (topic && topic.job.key?.fingerprint !== key?.fingerprint) throw reused(name);
+    if (topic && topic.job.key?.fingerprint !== key?.fingerprint)
+      throw new Problem(422, `The Idempotency-Key ${name} came with another request before. Send a new one with this.`);
     if (topic) return await answer(x, topic, wait);
     jobs.admit();
     topic = await jobs.create(spec, key, jobId);
@@ -88,6 +89,3 @@ function fingerprint(x: Exchange, digest: string): string {
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-
-const reused = (key?: string) =>
-  new Problem(422, `The Idempotency-Key ${key} came with another request before. Send a new key for a new request.`);

@@ -1,4 +1,4 @@
-import { EventStream } from '../http/event-stream.js';
+import { EventStream, streamHead } from '../http/event-stream.js';
 import type { Exchange } from '../http/exchange.js';
 
 /** How often a live reader hears of what changed, in milliseconds. */
@@ -8,8 +8,9 @@ const TICK_MS = 100;
 export function traffic(x: Exchange): void {
   const experiment = x.query.get('experiment') || null;
   const type = x.accepts('application/json', 'text/event-stream');
-  if (type === 'text/event-stream') live(x, experiment);
-  else x.json(200, read(x, experiment));
+  if (type === 'application/json') x.json(200, read(x, experiment));
+  else if (x.req.method === 'HEAD') streamHead(x);
+  else live(x, experiment);
 }
 
 const read = ({ app: { ledger } }: Exchange, experiment: string | null, since?: number): string =>
@@ -26,7 +27,7 @@ function live(x: Exchange, experiment: string | null): void {
     seen = app.ledger.revision;
     out.write(`event: traffic\ndata: ${changes}\n\n`);
   };
-  const out: EventStream = new EventStream(x, tick, () => clearInterval(ticks));
-  const ticks: NodeJS.Timeout | undefined = out.open ? setInterval(tick, TICK_MS) : undefined;
-  if (out.open) tick();
+  const out = new EventStream(x, tick, () => clearInterval(ticks));
+  const ticks = setInterval(tick, TICK_MS);
+  tick();
 }
