@@ -40,7 +40,6 @@ export class App {
     this.log = new EventLog(this.store, settings.maxEvents);
     this.jobs = new Jobs(this.log, settings.maxJobs, settings.keepJobs);
     this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs);
-    this.uploads.sweep(this.log.jobs());
     for (const topic of this.log.jobs()) if (!hasEnded(topic.job)) this.run(topic);
   }
 

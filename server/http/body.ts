@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { z } from 'zod';
 import type { Exchange } from './exchange.js';
-import { limitBody, streamOf } from './http2.js';
+import { limitBody } from './http2.js';
 import { badRequest, Problem } from './problem.js';
 
 /** The largest JSON body, in bytes. */
@@ -29,7 +29,7 @@ export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
   }
   if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
   if (x.expectsContinue) res.writeContinue();
-  if (streamOf(req)) limitBody(req, app.settings.bodyTimeoutMs);
+  limitBody(req, app.settings.bodyTimeoutMs);
   return bounded(req, limit);
 }
 

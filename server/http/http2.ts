@@ -77,8 +77,9 @@ export function payloadOf(req: unknown, res: unknown): [received: number, sent: 
   return req instanceof Request && res instanceof Response ? [req.payload, res.payload] : null;
 }
 
-/** A limit on how long a body may take: Node has one for HTTP/1.1, and none here. */
+/** A limit on how long a body of HTTP/2 may take: Node has one for HTTP/1.1 only. */
 export function limitBody(req: IncomingMessage, ms: number): void {
+  if (!streamOf(req)) return;
   const late = setTimeout(() => req.destroy(TOO_SLOW), ms);
   const there = () => clearTimeout(late);
   req.once('end', there).once('close', there);

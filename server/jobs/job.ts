@@ -1,5 +1,3 @@
-import type { Problem } from '../http/problem.js';
-
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 /** What a job was asked to do. */
@@ -48,5 +46,5 @@ export const hasEnded = (job: Job): boolean => job.finishedAt !== null;
 /** How a job can end. */
 export type Ending =
   | { event: 'succeeded'; result: unknown }
-  | { event: 'failed'; error: Problem | Record<string, unknown> }
+  | { event: 'failed'; error: Record<string, unknown> }
   | { event: 'cancelled' };

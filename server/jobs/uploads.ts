@@ -20,12 +20,11 @@ export class Uploads {
   constructor(
     readonly folder: string,
     private readonly jobs: Jobs,
-  ) {}
-
-  /** Removes the files of no unfinished job: uploads and clean-ups that were cut off by a kill. */
-  sweep(topics: Iterable<JobTopic>): void {
-    const kept = new Set([...topics].filter(({ job }) => !hasEnded(job)).map((topic) => specOf(topic).file));
-    for (const name of readdirSync(this.folder)) if (!kept.has(name)) rmSync(join(this.folder, name), { force: true });
+  ) {
+    // The files of no unfinished job are of uploads and clean-ups that were cut off by a kill.
+    const unfinished = [...jobs.log.jobs()].filter(({ job }) => !hasEnded(job));
+    const kept = new Set(unfinished.map((topic) => specOf(topic).file));
+    for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { force: true });
   }
 
   enqueue(topic: JobTopic): void {

@@ -24,7 +24,8 @@ export interface Batch {
 export class Store {
   /** Names this store: ids given by another one are not taken for its own. */
   readonly name: string;
-  private readonly write: (batch: Batch) => void;
+  /** Writes all of a batch, or throws and has written none of it. */
+  save: (batch: Batch) => void;
 
   private constructor(private readonly db: Database.Database) {
     db.exec(`
@@ -40,7 +41,7 @@ export class Store {
     const dropJob = db.prepare('DELETE FROM jobs WHERE jobId = ?');
     const dropEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
     const setTrimmed = db.prepare(`UPDATE meta SET value = ? WHERE key = 'trimmed'`);
-    this.write = db.transaction(({ events, jobs, forgotten, trimmed }: Batch) => {
+    this.save = db.transaction(({ events, jobs, forgotten, trimmed }: Batch) => {
       for (const { seq, jobId, event, data, at } of events) addEvent.run(seq, jobId, event, data, at);
       for (const job of jobs) putJob.run(job.jobId, JSON.stringify(job));
       for (const jobId of forgotten) dropJob.run(jobId);
@@ -80,11 +81,6 @@ export class Store {
     const records = this.db.prepare('SELECT record FROM jobs').all() as { record: string }[];
     const jobs = records.map(({ record }) => JSON.parse(record) as Job);
     return { events, jobs, trimmed: this.meta('trimmed') as number };
-  }
-
-  /** Writes all of a batch, or throws and has written none of it. */
-  save(batch: Batch): void {
-    this.write(batch);
   }
 
   close(): void {

@@ -47,7 +47,7 @@ function start(x: Exchange, from: number, header: boolean): Start {
   const place = ids.read(id);
   if (place === null && !last)
     throw badRequest(`after expects the id of an event, got "${id}". Leave it out to begin anew.`);
-  // One past the newest event was never given.
+  // A place past the newest event was never given.
   return { after: place !== null && place <= all.head ? place : NOWHERE, resumed: true };
 }
 

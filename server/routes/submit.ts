@@ -36,8 +36,10 @@ export async function submit(x: Exchange): Promise<void> {
   const key = name ? { name, fingerprint: fingerprint(x, digest) } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
-    if (topic && topic.job.key?.fingerprint !== key?.fingerprint)
-      throw new Problem(422, `The Idempotency-Key ${name} came with another request before. Send a new one with this.`);
+    if (topic && topic.job.key?.fingerprint !== key?.fingerprint) {
+      const detail = `The Idempotency-Key ${name} came with another request before. Send a new key for a new request.`;
+      throw new Problem(422, detail);
+    }
     if (topic) return await answer(x, topic, wait);
     jobs.admit();
     topic = await jobs.create(spec, key, jobId);
