@@ -48,7 +48,8 @@ function start(x: Exchange, from: number, header: boolean): Start {
   if (place === null && !last)
     throw badRequest(`after expects the id of an event, got "${id}". Leave it out to begin anew.`);
   // A place past the newest event was never given.
-  return { after: place !== null && place <= all.head ? place : NOWHERE, resumed: true };
+  const given = place !== null && place <= all.head;
+  return { after: given ? place : NOWHERE, resumed: true };
 }
 
 /** Whether events past a place are no longer held, or the place is none of this log's. */
