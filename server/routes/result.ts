@@ -17,7 +17,9 @@ export function outcome(x: Exchange, job: Job, headers: Record<string, string>):
   if (job.state === 'succeeded') x.json(200, JSON.stringify(job.result), headers);
   else if (!hasEnded(job)) x.json(202, jsonOf(job), { 'Retry-After': x.app.retryAfter, ...headers });
   else {
-    const detail = `The job was ${job.state === 'cancelled' ? 'cancelled' : 'not successful'}: it has no result. Submit it again.`;
-    x.problem(new Problem(409, detail, headers, { jobId: job.jobId, state: job.state, error: job.error }));
+    const { jobId, state, error } = job;
+    const how = state === 'cancelled' ? 'been cancelled' : state;
+    const detail = `The job has ${how}: it has no result. Submit it again.`;
+    x.problem(new Problem(409, detail, headers, { jobId, state, error }));
   }
 }
