@@ -90,7 +90,7 @@ export interface BrowserOptions {
  */
 export async function launch(browser: Browser, url: string, options: BrowserOptions = {}): Promise<RunningBrowser> {
   sweep();
-  const folder = mkdtempSync(join(TEMPORARY, `${FOLDERS}${process.pid}-`));
+  const folder = mkdtempSync(join(temporary(), `${FOLDERS}${process.pid}-`));
   const args = await (browser.family === 'Firefox' ? firefox : chromium)(folder, url, options);
   const command = [join(__dirname, 'browser-keeper.mjs'), folder, browser.path, ...args];
   const { NODE_OPTIONS, ...env } = process.env;
@@ -116,13 +116,13 @@ export async function launch(browser: Browser, url: string, options: BrowserOpti
 
 const FOLDERS = 'polling-lab-browser-';
 /** Chromium makes a socket in there, whose path may have 104 bytes on macOS; of its own, it takes 75 with the folder's name. */
-const TEMPORARY = tmpdir().length < 25 ? tmpdir() : '/tmp';
+const temporary = () => (tmpdir().length < 25 ? tmpdir() : '/tmp');
 
 /** Removes the profiles of kernels that were killed together with their keepers. */
 function sweep(): void {
-  for (const name of readdirSync(TEMPORARY)) {
+  for (const name of readdirSync(temporary())) {
     if (!name.startsWith(FOLDERS) || isAlive(Number.parseInt(name.slice(FOLDERS.length), 10))) continue;
-    rmSync(join(TEMPORARY, name), { recursive: true, force: true });
+    rmSync(join(temporary(), name), { recursive: true, force: true });
   }
 }
 

@@ -20,7 +20,7 @@ interface Queues {
 }
 
 /** How much of a panel a request takes, in pixels, and how high a panel may get. */
-const [LANE, PANEL] = [13, 190];
+const [LANE, PANEL] = [10, 190];
 
 /**
  * The waterfall of several clients that did the same, a panel for each: a bar is pale while its request waits for an answer,
