@@ -41,7 +41,8 @@ export async function writeReadme(
   const between = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
   if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- bench -->.`);
   const { machine, date, rounds } = about;
-  const note = `Medians of ${rounds} rounds on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
+  const measured = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
+  const note = `${measured} on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
   await mkdir(join(checkout, '.github', 'images'), { recursive: true });
   await writeFile(picture, svg);
   await writeFile(
