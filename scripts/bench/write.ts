@@ -12,7 +12,7 @@ const readme = join(checkout, 'README.md');
 export async function draw(measured: Measured, clients: number): Promise<string> {
   const ms = (figure: string) => median(measured.ours!.map((figures) => figures[figure] as number)) / 1000;
   const [short, long, sse] = [ms('short'), ms('long'), ms('sse')];
-  const { bars, toSvg, COLOURS } = await loadCharts();
+  const { bars, toSvg, COLOURS } = loadCharts();
   const percent = (part: number) => `${Math.round((100 * part) / short)} %`;
   const chart = bars({
     title: `A long poll costs the server ${percent(long)} of short polling, an event stream ${percent(sse)}`,

@@ -1,3 +1,6 @@
+import { createRequire } from 'node:module';
+import { register } from 'tsx/cjs/api';
+
 /** A chart of the course's, not yet drawn. */
 export interface Chart {
   title: string;
@@ -28,8 +31,13 @@ interface Charts {
   INK: Record<string, string>;
 }
 
-export async function loadCharts(): Promise<Charts> {
-  const files = ['charts/bars.ts', 'charts/chart.ts', 'draw.ts', 'technique.ts'];
-  const modules = files.map((file) => import(new URL(`../../notebooks/instruments/${file}`, import.meta.url).href));
-  return Object.assign({}, ...(await Promise.all(modules)));
+export function loadCharts(): Charts {
+  const load = createRequire(import.meta.url);
+  const unregister = register();
+  try {
+    const files = ['charts/bars.ts', 'charts/chart.ts', 'draw.ts', 'technique.ts'];
+    return Object.assign({}, ...files.map((file) => load(`../../notebooks/instruments/${file}`)));
+  } finally {
+    unregister();
+  }
 }

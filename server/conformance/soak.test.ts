@@ -43,7 +43,7 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[values.length 
 
 /** Memory over time, drawn as the course draws: `build/soak/memory.svg`. */
 async function plot({ samples, jobs, events, kills }: Survey): Promise<void> {
-  const { chart, toSvg, COLOURS, INK } = await loadCharts();
+  const { chart, toSvg, COLOURS, INK } = loadCharts();
   const minutes = (at: number) => at / 60;
   const data = samples.map(({ at, life, rssMiB }) => ({ minutes: minutes(at), life, MiB: rssMiB }));
   const firsts = samples.filter(({ life }, n) => n > 0 && life !== samples[n - 1]?.life);
