@@ -88,7 +88,8 @@ export function linesOf({ name, about, rows }: Workload, measured: Measured): Li
   });
 }
 
-const number = (value: number) => (value >= 100 || value === 0 ? value.toFixed(0) : value.toPrecision(3));
+const number = (value: number) =>
+  Math.abs(value) < 0.005 ? '0' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 const withUnit = (value: number, unit: string) => `${number(value)}${unit && ` ${unit}`}`;
 
 /** The table, in Markdown. */
