@@ -4,13 +4,13 @@ import http2 from 'node:http2';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Client, newExperiment, sum } from './client.js';
+import { type Client, newExperiment, sum } from './client.js';
 import { expectProblem } from './expectations.js';
 import { filesOf } from './files.js';
 import { certificateOf, Http2Client, over } from './http2.js';
 import { findCurl } from './machine.js';
 import { parseResponses } from './raw.js';
-import { need, ownServers, startServer, target, withSettings } from './server.js';
+import { need, ownServers, target, withServer, withSettings } from './server.js';
 import type { Job } from './types.js';
 import { eventually, within } from './within.js';
 
@@ -432,20 +432,21 @@ withSettings(
 
 ownServers('SIGTERM', () => {
   test('streams are ended, waits are answered, the connection is told to go away', async () => {
-    const server = await startServer();
-    const client = await Http2Client.connect(await httpsUrlOf(new Client(server.url)));
-    const experiment = newExperiment();
-    const { links } = await client.manual();
-    const stream = await client.stream(links.events);
-    await stream.opened();
-    const poll = client.get(links.result, { Prefer: 'wait=60', Experiment: experiment });
-    await client.held(experiment);
-    const toldToGo = new Promise<number>((resolve) => client.session.once('goaway', resolve));
-    server.kill('SIGTERM');
-    await within(stream.ended, 'the stream to end');
-    expect((await poll).status).toBe(202);
-    expect(await within(toldToGo, 'GOAWAY')).toBe(http2.constants.NGHTTP2_NO_ERROR);
-    expect(await within(server.exited, 'the server to exit')).toMatchObject({ code: 0 });
+    await withServer([], async (server, http1) => {
+      const client = await Http2Client.connect(await httpsUrlOf(http1));
+      const experiment = newExperiment();
+      const { links } = await client.manual();
+      const stream = await client.stream(links.events);
+      await stream.opened();
+      const poll = client.get(links.result, { Prefer: 'wait=60', Experiment: experiment });
+      await client.held(experiment);
+      const toldToGo = new Promise<number>((resolve) => client.session.once('goaway', resolve));
+      server.kill('SIGTERM');
+      await within(stream.ended, 'the stream to end');
+      expect((await poll).status).toBe(202);
+      expect(await within(toldToGo, 'GOAWAY')).toBe(http2.constants.NGHTTP2_NO_ERROR);
+      expect(await within(server.exited, 'the server to exit')).toMatchObject({ code: 0 });
+    });
   });
 });
 

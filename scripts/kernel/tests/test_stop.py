@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import unittest
 
@@ -168,8 +169,14 @@ class End(unittest.TestCase):
             print(kernel.pid, flush=True)
             sys.stdin.read()
         """)
+        left = tempfile.TemporaryDirectory()  # what a parent that is killed cannot remove
+        self.addCleanup(left.cleanup)
         parent = subprocess.Popen(
-            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script],
+            env={**os.environ, "TMPDIR": left.name},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         pid = int(parent.stdout.readline())
         self.assertTrue(is_alive(pid))
