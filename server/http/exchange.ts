@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Negotiator from 'negotiator';
 import type { App } from '../app.js';
+import type { Job } from '../jobs/job.js';
 import type { Row, Technique } from '../ledger.js';
 import { THE_END } from '../log/cursor.js';
 import type { JobTopic } from '../log/log.js';
@@ -50,6 +51,12 @@ export class Exchange {
   /** The job of the path. Error: 404. */
   job(): JobTopic {
     return this.app.jobs.find(this.jobId);
+  }
+
+  /** A job as its last committed event left it: what is staged may yet be lost, so that nobody is told of it. */
+  committed(topic: JobTopic): Job {
+    if (topic.staged) this.app.log.flush();
+    return topic.job;
   }
 
   /** Says which technique the request is, for the ledger. */

@@ -9,7 +9,7 @@ export async function result(x: Exchange): Promise<void> {
   x.accepts('application/json');
   const topic = x.job();
   if (wait) await x.holdForEnd(topic, wait.seconds);
-  outcome(x, topic.job, { ...wait?.applied });
+  outcome(x, x.committed(topic), { ...wait?.applied });
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */

@@ -58,7 +58,7 @@ async function answer(x: Exchange, topic: JobTopic, wait: Wait | null): Promise<
   // Without Preference-Applied, also to a client that would wait but may not, as too many do.
   if (!wait || !x.mayWait) return x.json(202, jsonOf(topic.job), { Location, 'Retry-After': x.app.retryAfter });
   await x.holdForEnd(topic, wait.seconds);
-  outcome(x, topic.job, { ...wait.applied, Location });
+  outcome(x, x.committed(topic), { ...wait.applied, Location });
 }
 
 /** What is to be done, and a digest of the body that says so. Errors: 400, 413, 415. */
