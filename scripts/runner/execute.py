@@ -2,7 +2,7 @@
 
 Reads one JSON object a line on stdin and writes one a line on stdout.
 
-in:   {"id", "path", "out", "cwd", "run", "url", "kernels", "cellSeconds", "notebookSeconds",
+in:   {"id", "path", "text", "out", "cwd", "run", "url", "kernels", "cellSeconds", "notebookSeconds",
        "sources": {"<cell>": "<source>"}}
 out:  {"event": "ready"}
       {"id", "event": "starting" | "kernel" | "cell" | "ended" | "settling" | "done", ...}
@@ -83,7 +83,7 @@ class Job:
 
         order = self.order
         began = time.monotonic()
-        nb = nbformat.read(order["path"], as_version=4)
+        nb = nbformat.reads(order["text"], as_version=4)
         for index, source in order["sources"].items():
             nb.cells[int(index)].source = source
         for cell in nb.cells:
@@ -208,7 +208,7 @@ class Job:
 
 async def serve(say: t.Callable[..., None], run: str, starts: int) -> t.NoReturn:
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=2**26)
+    reader = asyncio.StreamReader(limit=2**30)  # more than a string of Node's can hold
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     semaphore = asyncio.Semaphore(starts)
     tasks: set[asyncio.Task[None]] = set()

@@ -15,6 +15,7 @@ const TAIL = 8_000;
 export interface Order {
   id: number;
   path: string;
+  text: string;
   out: string;
   cwd: string;
   run: string;

@@ -12,6 +12,8 @@ export interface Cell {
 
 export interface Notebook {
   path: string;
+  /** The file as it was read: what is executed, also if somebody saves another meanwhile. */
+  text: string;
   cells: Cell[];
 }
 
@@ -68,7 +70,7 @@ export function parseNotebook(path: string, text: string): Notebook {
     checkAnnotations(path, checked, cell.metadata?.['polling-lab']);
     return checked;
   });
-  return { path, cells };
+  return { path, text, cells };
 }
 
 /** Cell metadata `"polling-lab": { "raises": { "name", "message" }, "timeout": seconds }`. */

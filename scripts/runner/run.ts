@@ -96,6 +96,7 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
       {
         id: job.id,
         path: notebook.path,
+        text: notebook.text,
         out: copy,
         cwd: dirname(notebook.path),
         run: `${runId}.${job.id}`,

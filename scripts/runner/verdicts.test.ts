@@ -161,7 +161,7 @@ describe('with a server of its own', () => {
 
 describe('a notebook of another repository', () => {
   it(
-    'runs in its own folder, with the packages that it has there',
+    'runs in its own folder, with the packages that it has there, as it was when it was read',
     async () => {
       const home = await realpath(await mkdtemp(join(tmpdir(), 'another repository é ')));
       try {
@@ -174,7 +174,9 @@ describe('a notebook of another repository', () => {
         const metadata = { kernelspec: { name: 'tslab', display_name: 'TypeScript' } };
         const path = join(home, 'greets.ipynb');
         await writeFile(path, JSON.stringify({ nbformat: 4, nbformat_minor: 4, metadata, cells }));
-        const [result] = await run(await read([path]), options({}), silent);
+        const notebooks = await read([path]);
+        await writeFile(path, 'somebody saves it meanwhile');
+        const [result] = await run(notebooks, options({}), silent);
         expect(result!.failure).toBeNull();
         const copy = await copyOf(result);
         expect(copy.cells[1]!.outputs.map(({ text }) => text)).toEqual([[`hello ${home}\n`]]);
