@@ -14,15 +14,28 @@ export interface Mutation {
   cells: string[];
 }
 
-const [first, second, third, fourth, fifth] = [
+const [start, first, second, third, fourth, fifth, sixth, seventh] = [
+  '00-start-here',
   '01-request-and-response',
   '02-a-job-and-its-id',
   '03-short-polling',
   '04-long-polling',
   '05-server-sent-events',
+  '06-six-connections',
+  '07-choosing',
 ] as const;
 
 export const mutations: Mutation[] = [
+  // How a lesson works.
+  {
+    name: 'the ledger does not learn the name of an experiment',
+    file: 'server/http/exchange.ts',
+    text: 'this.app.ledger.name(this.row, name);',
+    replacement: '',
+    notebook: start,
+    cells: ['lesson-compare'],
+  },
+
   // The answer that waits, and the ledger.
   {
     name: 'a submit that waits is answered at once',
@@ -440,5 +453,73 @@ export const mutations: Mutation[] = [
     replacement: ' }',
     notebook: fifth,
     cells: ['buffer-mend'],
+  },
+
+  // Six connections. These need a browser.
+  {
+    name: 'a long poll of a browser is answered at once',
+    file: 'server/routes/result.ts',
+    text: 'if (wait) await x.holdForEnd(topic, wait.seconds);',
+    replacement: '',
+    notebook: sixth,
+    cells: ['pool-table'],
+  },
+  {
+    name: 'the port with TLS speaks HTTP/1.1 only',
+    file: 'server/listen.ts',
+    text: "ALPNProtocols: ['h2', 'http/1.1']",
+    replacement: "ALPNProtocols: ['http/1.1']",
+    notebook: sixth,
+    cells: ['http2-compare'],
+  },
+  {
+    name: 'HTTP/2 is not told how many streams there may be',
+    file: 'server/http/http2.ts',
+    text: 'maxConcurrentStreams: app.settings.maxStreams, ',
+    replacement: '',
+    notebook: sixth,
+    cells: ['stream-101-run'],
+  },
+  {
+    name: 'the stream of all jobs tells nothing',
+    file: 'server/routes/events.ts',
+    text: 'return read(x, all, all.head);',
+    replacement: 'return read(x, all, Number.MAX_SAFE_INTEGER);',
+    notebook: sixth,
+    cells: ['cures-compare'],
+  },
+
+  // All of them side by side.
+  {
+    name: 'a repeated submit waits for a job of its own',
+    file: 'server/routes/submit.ts',
+    text: 'const name = idempotencyKey(x);',
+    replacement: 'const name = idempotencyKey(x) && undefined;',
+    notebook: seventh,
+    cells: ['run-one'],
+  },
+  {
+    name: 'a consumer is not held',
+    file: 'server/routes/consume.ts',
+    text: 'await x.hold(topic, start.after, min, wait.seconds);',
+    replacement: '{}',
+    notebook: seventh,
+    cells: ['compare-one'],
+  },
+  {
+    name: 'a connection is closed after its answer',
+    file: 'server/http/exchange.ts',
+    text: 'this.res.writeHead(status, headers);',
+    replacement: 'this.res.shouldKeepAlive = false; this.res.writeHead(status, headers);',
+    notebook: seventh,
+    cells: ['crowd-server-side'],
+  },
+  {
+    name: 'a stream has a buffer to itself',
+    file: 'server/http/event-stream.ts',
+    text: 'const { app, res } = x;',
+    replacement: 'const { app, res } = x; Object.assign(this, { buffer: Buffer.alloc(250_000, 1) });',
+    notebook: seventh,
+    cells: ['weigh-compare'],
   },
 ];
