@@ -24,7 +24,7 @@ import { type Chapter, readChapter } from './chapter.js';
 import { type Execute, type Executed, execute } from './execute.js';
 import { look } from './tests/look.js';
 import { torn } from './tests/paper.js';
-import { filesIn, found, inspect, type Pdf, secretsOf } from './tests/secrets.js';
+import { filesIn, found, inspect, inspectPdfs, secretsOf } from './tests/secrets.js';
 
 // A sample: one chapter. `npm run soak` takes the whole course.
 const ALL = process.env.SOAK === '1';
@@ -36,6 +36,8 @@ const out = join(folder, 'handouts');
 const executedCopies = join(folder, 'executed');
 let notebooks: string[];
 let chapters: Chapter[];
+/** The first chapter that has exercises. */
+let lesson: Chapter;
 let executed: Executed[];
 let browser: Browser;
 
@@ -106,6 +108,7 @@ beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   notebooks = (await discover(['notebooks'], [checkout])).filter((name) => ALL || /\/02-/.test(name));
   chapters = await Promise.all(notebooks.map(readChapter));
+  lesson = chapters.find(({ checkCells }) => checkCells.size > 0)!;
   executed = await execute(notebooks, executedCopies, new AbortController().signal);
   vi.restoreAllMocks();
   if (!browserPath) return build({ pdf: false });
@@ -125,13 +128,13 @@ describe('the student edition', () => {
       expect(found(path('student'), secrets)).toEqual([]);
       // The search sees what there is to see: in each form in which it is handed out.
       const given = found(path('instructor'), secrets).join('\n');
-      for (const { name } of chapters) {
+      for (const { name, checkCells } of chapters) {
         for (const form of [
           `${name}.html`,
           `notebooks/executed/${name}.ipynb`,
           ...(browserPath ? [`pdf/${name}.pdf`] : []),
         ]) {
-          expect(given).toContain(`${form} has of the solution`);
+          if (checkCells.size > 0) expect(given).toContain(`${form} has of the solution`);
           expect(given).toContain(`${form} has of the note`);
         }
       }
@@ -142,8 +145,8 @@ describe('the student edition', () => {
   it('has room to answer each exercise, and its hint', () => {
     for (const { name, checkCells } of chapters) {
       const page = readFileSync(path('student', `${name}.html`), 'utf8');
-      expect(page.match(/<textarea/g)).toHaveLength(checkCells.size);
-      expect(page.match(/<summary>Hint/g)).toHaveLength(checkCells.size);
+      expect(page.match(/<textarea/g) ?? []).toHaveLength(checkCells.size);
+      expect(page.match(/<summary>Hint/g) ?? []).toHaveLength(checkCells.size);
     }
   });
 
@@ -159,7 +162,7 @@ describe('the student edition', () => {
         write.mockRestore();
         for (const [i, { copy }] of results.entries()) {
           const text = readFileSync(copy, 'utf8');
-          expect(text.match(/○ Not attempted/g)).toHaveLength(chapters[i]!.checkCells.size);
+          expect(text.match(/○ Not attempted/g) ?? []).toHaveLength(chapters[i]!.checkCells.size);
         }
       } finally {
         rmSync(standIn, { recursive: true });
@@ -173,8 +176,8 @@ describe('the instructor edition', () => {
   it('has what the student edition has not', () => {
     for (const { name, checkCells } of chapters) {
       const page = readFileSync(path('instructor', `${name}.html`), 'utf8');
-      expect(page.match(/>Solution</g)).toHaveLength(checkCells.size);
-      expect(page.match(/What the check asks/g)).toHaveLength(checkCells.size);
+      expect(page.match(/>Solution</g) ?? []).toHaveLength(checkCells.size);
+      expect(page.match(/What the check asks/g) ?? []).toHaveLength(checkCells.size);
       expect(page).toContain('For the teacher.');
       expect(page).not.toContain('<textarea');
     }
@@ -218,10 +221,9 @@ describe('every page', () => {
   it.runIf(browserPath)('copies a listing as it was written, and keeps an answer', async () => {
     const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
     const page = await context.newPage();
-    const { name } = chapters[0]!;
-    await page.goto(`file://${path('student', `${name}.html`)}`);
+    await page.goto(`file://${path('student', `${lesson.name}.html`)}`);
     await page.getByRole('button', { name: 'Copy' }).first().click();
-    const { cells } = JSON.parse(readFileSync(notebooks[0]!, 'utf8'));
+    const { cells } = JSON.parse(readFileSync(lesson.path, 'utf8'));
     const [code] = cells.filter((cell: { cell_type: string }) => cell.cell_type === 'code');
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code.source.join(''));
     await page.locator('textarea').first().fill('while (true) ask();');
@@ -257,7 +259,7 @@ describe.runIf(browserPath)('the PDFs', () => {
     () => {
       const files = pdfs();
       expect(files).toHaveLength(EDITIONS.length * (chapters.length + 1));
-      for (const [i, { pages, bookmarks }] of inspect<Pdf>(...files).entries()) {
+      for (const [i, { pages, bookmarks }] of inspectPdfs(files).entries()) {
         const isBook = basename(files[i]!) === 'polling-lab.pdf';
         const edition = /student/.test(files[i]!) ? 'Student edition' : 'Instructor edition';
         for (const [at, { text, width, height }] of pages.entries()) {
@@ -270,7 +272,7 @@ describe.runIf(browserPath)('the PDFs', () => {
         const sections = bookmarks.filter(
           ({ title }) => contents.includes(`${title} `) && !['Polling Lab', 'Contents'].includes(title),
         );
-        expect(sections.length).toBeGreaterThan(5 * (isBook ? chapters.length : 1));
+        expect(sections.length).toBeGreaterThanOrEqual(5 * (isBook ? chapters.length : 1));
         for (const { title, page } of sections) expect(contents).toContain(`${title} ${page}`);
       }
     },
@@ -285,7 +287,7 @@ describe.runIf(browserPath)('the PDFs', () => {
       }
       // The search sees what is torn.
       const careless = join(folder, 'careless.html');
-      const page = readFileSync(path('student', `${chapters[0]!.name}.html`), 'utf8');
+      const page = readFileSync(path('student', `${lesson.name}.html`), 'utf8');
       writeFileSync(careless, page.replace(/break-(inside|after): avoid/g, 'break-$1: auto'));
       expect((await torn(browser, careless)).length).toBeGreaterThan(0);
     },

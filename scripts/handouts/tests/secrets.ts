@@ -28,7 +28,8 @@ const TELLING = 16;
 
 /** The lines of each solution, and the plain words of each note, of a chapter, that no lesson has. */
 export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
-  const exercises = readFileSync(join(checkout, 'notebooks', 'exercises', `${chapter.name}.ts`), 'utf8');
+  const file = join(checkout, 'notebooks', 'exercises', `${chapter.name}.ts`);
+  const exercises = chapter.checkCells.size > 0 ? readFileSync(file, 'utf8') : '';
   const regions = [...exercises.matchAll(/^\/\/ #region (\S+)\n([\s\S]*?)^\/\/ #endregion/gm)];
   const solutions = regions.map(([, region, code]) => ({ what: `the solution "${region}"`, texts: code!.split('\n') }));
   const notes = Object.entries(await readNotes(chapter)).map(([cell, texts]) => ({
@@ -53,7 +54,9 @@ async function lessonText(): Promise<string> {
 /** The secrets that a folder gives away, and in which file; each once. */
 export function found(folder: string, secrets: Secret[]): string[] {
   const given = new Set<string>();
-  for (const file of filesIn(folder)) {
+  const files = filesIn(folder);
+  inspectPdfs(files.filter((file) => file.endsWith('.pdf')).map((file) => join(folder, file)));
+  for (const file of files) {
     const readings = readingsOf(join(folder, file)).map(squeezed);
     for (const { what, text } of secrets) {
       if (readings.some((reading) => reading.includes(text))) given.add(`${file} has of ${what}`);
@@ -69,6 +72,15 @@ export function filesIn(folder: string): string[] {
     .sort();
 }
 
+const pdfs = new Map<string, Pdf>();
+
+/** What is in PDFs that will not change: each is read once, all of a call in one process. */
+export function inspectPdfs(files: string[]): Pdf[] {
+  const unread = files.filter((file) => !pdfs.has(file));
+  if (unread.length > 0) for (const [i, pdf] of inspect<Pdf>(...unread).entries()) pdfs.set(unread[i]!, pdf);
+  return files.map((file) => pdfs.get(file)!);
+}
+
 /** What is in PDFs and zips, as `inspect_files.py` tells. */
 export function inspect<T>(...files: string[]): T[] {
   const script = join(import.meta.dirname, 'inspect_files.py');
@@ -79,7 +91,7 @@ export function inspect<T>(...files: string[]): T[] {
 /** A file in every way in which it can be read: as it is, decoded, and what is encoded within. */
 function readingsOf(file: string): string[] {
   if (file.endsWith('.pdf')) {
-    const [pdf] = inspect<Pdf>(file);
+    const [pdf] = inspectPdfs([file]);
     return [pdf!.pages.map(({ text }) => text).join('\n'), pdf!.strings.join('\n')];
   }
   const raw = readFileSync(file, 'utf8');
