@@ -69,10 +69,11 @@ function markKept(): Kept[] {
   for (const heading of document.querySelectorAll('.chapter :is(h1, h2, h3), .chapter .prose p:last-child')) {
     const isProse = heading.matches('p');
     const holder = heading.closest('.prose') ?? heading;
+    const following = holder.nextElementSibling;
     const next = isProse
-      ? holder.nextElementSibling?.querySelector('.line, textarea')
-      : (heading.nextElementSibling ?? holder.nextElementSibling);
-    if (!next || (isProse && !holder.nextElementSibling!.matches('.cell'))) continue;
+      ? following?.querySelector(following.matches('.exercise') ? 'p' : '.line, textarea')
+      : (heading.nextElementSibling ?? following);
+    if (!next || (isProse && !following!.matches('.cell, .exercise'))) continue;
     kept.push({
       what: `left behind: ${said(heading)}`,
       from: isProse ? lastWord(heading) : mark(heading),
