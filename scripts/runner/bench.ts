@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Problem } from '../shared/problem.mjs';
@@ -23,11 +24,13 @@ const checkout = resolve(import.meta.dirname, '..', '..');
 
 async function timed(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
   const began = performance.now();
-  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const said = text(child.stderr); // jupyter execute tells there what it does: of interest where it fails
   const code = await new Promise((done, fail) => child.on('error', fail).on('close', done));
   if (code !== 0) {
     throw new Problem(`Only notebooks that pass can be measured: ended with ${code}:\n${command} ${args.join(' ')}`, {
       exitCode: 1,
+      details: await said,
     });
   }
   return (performance.now() - began) / 1000;
@@ -63,8 +66,11 @@ async function oneByOne(paths: string[]): Promise<number> {
       POLLING_LAB_URL: server.url,
       JUPYTER_PATH: dirname(kernels),
     };
-    seconds += await timed(join(dirname(python), 'jupyter-execute'), ['--log-level=ERROR', path], env);
-    await server.stop();
+    try {
+      seconds += await timed(join(dirname(python), 'jupyter-execute'), [path], env);
+    } finally {
+      await server.stop();
+    }
   }
   return seconds;
 }
