@@ -1,7 +1,12 @@
+import type { IncomingMessage } from 'node:http';
 import type { Exchange } from './exchange.js';
 
 /** The head of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
 const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+
+/** Whether a proxy hands this request on: it says so as in RFC 9110, section 7.6.3, as in RFC 7239, or as is the custom. */
+const isForwarded = ({ headers }: IncomingMessage): boolean =>
+  Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));
 
 /** The answer to `HEAD`: the head of a stream, and no stream. */
 export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
@@ -18,7 +23,7 @@ export class EventStream {
     /** Called when the stream is over, whoever ended it. */
     closed: () => void,
   ) {
-    const { app, res } = x;
+    const { app, req, res } = x;
     x.beginWaiting(() => {
       clearTimeout(this.heart);
       clearTimeout(this.stalled);
@@ -26,8 +31,9 @@ export class EventStream {
     });
     this.heart = setTimeout(() => this.write(':\n\n'), app.settings.heartbeatMs); // a comment: the connection is alive
     // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
-    // written as it is to every reader.
-    res.useChunkedEncodingByDefault = false;
+    // written as it is to every reader. Not to a proxy: some keep such a body back until it has ended (Tornado's client
+    // did), and pass on what comes in chunks.
+    if (!isForwarded(req)) res.useChunkedEncodingByDefault = false;
     x.head(200, HEAD);
     // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
     this.write(`retry: ${app.settings.retryMs}\n\n`);
