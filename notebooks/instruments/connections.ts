@@ -166,9 +166,18 @@ const REMEDY =
 
 /**
  * Tries something in the tab that shows this notebook: as a frame in the cell's output, which is taken away afterwards, so that
- * it is not saved with the notebook. Null when nobody looks: the page does not say within seconds that it is there.
+ * it is not saved with the notebook. Null when nobody looks: the page does not say within seconds that it is there. Null also
+ * behind a JupyterHub; the output says why.
  */
 export async function inYourTab(trial: Trial): Promise<Tried | null> {
+  // JupyterHub sets this for each Jupyter that it starts. Binder is one, too.
+  if (process.env.JUPYTERHUB_SERVICE_PREFIX) {
+    says(
+      newDisplay(),
+      'Not behind a JupyterHub: there your tab reaches all servers at one host, the Hub, and six open streams would freeze this notebook.',
+    );
+    return null;
+  }
   const [own, listener, display] = [await startServer(), await Listener.open<Report>(), newDisplay()];
   const name = nameOf(trial);
   const page = pageUrl(own.url, trial, name, listener.url);

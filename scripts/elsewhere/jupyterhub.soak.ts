@@ -15,8 +15,11 @@ import { borrowedCheckout } from '../test/borrow.js';
 const PATIENCE = { timeout: 120_000 };
 const INSTALL_MS = 600_000;
 const USERS = ['ada', 'grace'];
-const NOTEBOOK = '02-a-job-and-its-id.ipynb';
-const PYTHON_PACKAGES = ['jupyterhub==6.1.1', 'jupyterlab==4.6.6'];
+const NOTEBOOK = '03-short-polling.ipynb';
+/** The Tornado of repo2docker's images, which keeps back a body that comes neither in chunks nor with its length. */
+const PYTHON_PACKAGES = ['jupyterhub==6.1.1', 'jupyterlab==4.6.6', 'jupyter-server-proxy==4.6.0', 'tornado==6.5.2'];
+/** A Hub has a name of its own, which is no loopback name. */
+const HUB = 'hub.example';
 
 const executablePath = findBrowser();
 const checkouts = new Map<string, ReturnType<typeof borrowedCheckout>>();
@@ -55,10 +58,11 @@ describe('behind JupyterHub', () => {
     await run(process.execPath, [join(first!.root, 'scripts', 'setup.mjs'), '--into', venv], first!.root);
 
     const port = await freePort();
-    url = `http://127.0.0.1:${port}`;
+    url = `http://${HUB}:${port}`;
     const where = {
       work,
       venv,
+      name: HUB,
       port,
       hubPort: await freePort(),
       apiPort: await freePort(),
@@ -74,12 +78,14 @@ describe('behind JupyterHub', () => {
     void hub.ended.then(() => {
       over = true;
     });
-    const answers = () => fetch(`${url}/hub/health`).catch(() => null);
+    const answers = () => fetch(`http://127.0.0.1:${port}/hub/health`).catch(() => null);
     while (!(await answers())?.ok) {
       if (over) throw new Error(hub.said());
       await sleep(200);
     }
-    browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    const args = [...sandbox, `--host-resolver-rules=MAP ${HUB} 127.0.0.1`];
+    browser = await chromium.launch({ executablePath, args });
   }, INSTALL_MS);
   afterAll(async () => {
     await browser?.close();
@@ -88,7 +94,7 @@ describe('behind JupyterHub', () => {
     if (work) rmSync(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }, INSTALL_MS);
 
-  test('two users run a notebook, each with a server of their own', {
+  test('two users run a notebook, each with a server of their own, and see its page through the proxy', {
     timeout: INSTALL_MS,
   }, async (context) => {
     need(context, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
@@ -97,7 +103,7 @@ describe('behind JupyterHub', () => {
   });
 });
 
-/** A user logs in, runs a notebook. Resolves with the URL of the server that the notebook used. */
+/** A user logs in, runs a notebook, and looks at its traffic. Resolves with the URL of the server that the notebook used. */
 async function lesson(user: string): Promise<string> {
   const context = await browser!.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
@@ -113,8 +119,18 @@ async function lesson(user: string): Promise<string> {
   expect(await lab.errors.allInnerTexts()).toEqual([]);
   expect(await lab.charts.count()).toBeGreaterThan(0);
 
-  const said = await lab.cells.first().locator('.jp-OutputArea-output').innerText();
-  const [, server = ''] = /Server: (http:\/\/127\.0\.0\.1:\d+)/.exec(said) ?? [];
+  const trial = "await (await import('./instruments/index.js')).inYourTab({});";
+  const tried = await lab.insertBelow(lab.cells.last(), trial);
+  await lab.run(tried);
+  await tried.locator('.jp-OutputArea-output', { hasText: 'Not behind a JupyterHub' }).waitFor(PATIENCE);
+
+  // Its text also when it is scrolled out of view, where this Lab does not render it.
+  const said = await lab.cells.first().locator('.jp-OutputArea-output').textContent();
+  const [, server = '', port = ''] = /Server: (http:\/\/127\.0\.0\.1:(\d+))/.exec(said ?? '') ?? [];
+  const monitor = await context.newPage();
+  await monitor.goto(`${url}/user/${user}/proxy/${port}/`);
+  await monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
+  await expect.poll(() => monitor.locator('#requests tr').count(), PATIENCE).toBeGreaterThan(0);
   await context.close();
   return server;
 }

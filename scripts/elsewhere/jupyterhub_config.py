@@ -20,6 +20,7 @@ c.SimpleLocalProcessSpawner.home_dir_template = where["work"] + "/{username}"
 c.Spawner.cmd = [f"{where['venv']}/bin/jupyterhub-singleuser"]
 c.Spawner.args = ["--allow-root"]
 c.Spawner.default_url = "/lab"
+c.Spawner.environment = {"ALLOW_HOST": where["name"]}  # the course's server is asked for under the Hub's name
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 
 
