@@ -22,6 +22,8 @@ const PLOTS: Record<string, string> = {
   '03': 'herd-plot',
   '04': 'versus-plot',
   '05': 'cut-plot',
+  '06': 'witnesses-plot',
+  '07': 'crowd-plot',
 };
 /** The one that is shown running. */
 const SHOWN = '03';

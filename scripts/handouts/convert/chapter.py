@@ -122,6 +122,7 @@ class ChapterExporter(TemplateExporter):
         yield "markdown2html", self.markdown2html
         yield "listing", listing
         yield "chart", chart
+        yield "linked", self.linked
         yield "own", self.own
 
     def parts(self, notebook: NotebookNode, edition: str) -> tuple[str, str]:
@@ -132,6 +133,14 @@ class ChapterExporter(TemplateExporter):
 
     def markdown2html(self, source: str) -> str:
         return MarkdownWithMath(renderer=Renderer(self)).render(source)
+
+    def linked(self, output: str) -> str:
+        """HTML that a cell wrote: what links to another notebook leads to its chapter."""
+        def chapter(link: re.Match) -> str:
+            target = self.target(html.unescape(link[1]))
+            return f'href="{html.escape(target)}"' if target else ""
+
+        return re.sub(r'href="([^":]+\.ipynb(?:#[^"]*)?)"', chapter, output)
 
     def own(self, name: str) -> str:
         """An id of this chapter."""
