@@ -268,7 +268,9 @@ describe.runIf(browserPath)('the PDFs', () => {
           expect(words(text)).toMatch(new RegExp(`${at + 1} ?${edition}|${edition} ?${at + 1}`));
         }
         // Of a chapter's first page, what follows the goals: "Run" is a section, and a word of theirs.
-        const contents = words(pages[isBook ? 1 : 0]!.text).split('In this chapter').at(-1)!;
+        const contents = words(pages[isBook ? 1 : 0]!.text)
+          .split('In this chapter')
+          .at(-1)!;
         const sections = bookmarks.filter(
           ({ title }) => contents.includes(`${title} `) && !['Polling Lab', 'Contents'].includes(title),
         );

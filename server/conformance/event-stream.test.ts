@@ -33,17 +33,16 @@ describe('GET /jobs/{id}/events, Accept: text/event-stream', () => {
     stream.close();
   });
 
-  test.each([
-    { Via: '1.1 a-proxy' },
-    { Forwarded: 'for=192.0.2.1' },
-    { 'X-Forwarded-Prefix': '/user/ada/proxy/4321' },
-  ])('a proxy that says so (%o) gets it in chunks, which it can pass on one by one', async (header) => {
-    const job = await told(1);
-    const stream = await lab.stream(job.path, header);
-    expect(stream.headers['transfer-encoding']).toBe('chunked');
-    expect((await stream.toTheEnd()).map(record)).toEqual(job.events.map(record));
-    stream.close();
-  });
+  test.each([{ Via: '1.1 a-proxy' }, { Forwarded: 'for=192.0.2.1' }, { 'X-Forwarded-Prefix': '/user/ada/proxy/4321' }])(
+    'a proxy that says so (%o) gets it in chunks, which it can pass on one by one',
+    async (header) => {
+      const job = await told(1);
+      const stream = await lab.stream(job.path, header);
+      expect(stream.headers['transfer-encoding']).toBe('chunked');
+      expect((await stream.toTheEnd()).map(record)).toEqual(job.events.map(record));
+      stream.close();
+    },
+  );
 
   test('queued, started, progress, then exactly one final event', async () => {
     const { jobId } = await lab.simulated({ durationMs: 30, steps: 3 });
