@@ -517,8 +517,8 @@ export const mutations: Mutation[] = [
   {
     name: 'a stream has a buffer to itself',
     file: 'server/http/event-stream.ts',
-    text: 'const { app, res } = x;',
-    replacement: 'const { app, res } = x; Object.assign(this, { buffer: Buffer.alloc(250_000, 1) });',
+    text: 'const { app, req, res } = x;',
+    replacement: 'const { app, req, res } = x; Object.assign(this, { buffer: Buffer.alloc(250_000, 1) });',
     notebook: seventh,
     cells: ['weigh-compare'],
   },

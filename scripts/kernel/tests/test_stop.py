@@ -72,6 +72,11 @@ class Interrupt(KernelCase):
 
     def test_with_no_cell_running(self):
         self.kernel.manager.interrupt_kernel()
+        # Requests come in on two channels: a cell that is sent at once may be there before the interrupt is.
+        self.kernel.read_until(
+            lambda m: m["parent_header"].get("msg_type") == "interrupt_request"
+            and m["content"].get("execution_state") == "idle"
+        )
         self.run_ok("1")
 
     def test_children_are_left_alone(self):
