@@ -208,7 +208,7 @@ describe('every page', () => {
           const [file, fragment] = link!.split('#');
           if (/^(https:|data:)/.test(link!) || (browserPath === null && /\.pdf$/.test(link!))) continue;
           const target = path(edition, file || page);
-          const id = decodeURIComponent(fragment ?? '').replaceAll("'", '&#x27;');
+          const id = decodeURIComponent(fragment ?? '').replaceAll("'", '&#x27;'); // as attributes write it
           const there = existsSync(target) && (!id || readFileSync(target, 'utf8').includes(`id="${id}"`));
           if (!there) dangling.push(`${edition}/${page}: ${link}`);
         }

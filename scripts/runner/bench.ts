@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { start } from '../shared/child.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { whole } from '../shared/whole.mjs';
 import { discover, shown } from './discover.js';
@@ -22,15 +21,18 @@ as long as the longest and a kernel start.
 
 const checkout = resolve(import.meta.dirname, '..', '..');
 
-async function timed(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+async function timed(command: string, args: string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
   const began = performance.now();
-  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const said = text(child.stderr); // jupyter execute tells there what it does: of interest where it fails
-  const code = await new Promise((done, fail) => child.on('error', fail).on('close', done));
+  const child = start(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const stop = () => void child.stop();
+  signal.addEventListener('abort', stop);
+  const { code } = await child.ended;
+  signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
   if (code !== 0) {
     throw new Problem(`Only notebooks that pass can be measured: ended with ${code}:\n${command} ${args.join(' ')}`, {
       exitCode: 1,
-      details: await said,
+      details: child.said(),
     });
   }
   return (performance.now() - began) / 1000;
@@ -41,21 +43,21 @@ interface Report {
 }
 
 /** Wall time of the runner's own command, and what it reported. */
-async function underRunner(paths: string[]): Promise<{ seconds: number; report: Report }> {
+async function underRunner(paths: string[], signal: AbortSignal): Promise<{ seconds: number; report: Report }> {
   const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
   try {
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const main = join(checkout, 'scripts', 'notebooks.ts');
     const json = join(folder, 'report.json');
     const args = ['--import', tsx, main, '--json', json, '--out', join(folder, 'out'), ...paths];
-    const seconds = await timed(process.execPath, args, process.env);
+    const seconds = await timed(process.execPath, args, process.env, signal);
     return { seconds, report: JSON.parse(await readFile(json, 'utf8')) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function oneByOne(paths: string[]): Promise<number> {
+async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
   const { python, kernels } = environment(checkout);
   let seconds = 0;
   for (const path of paths) {
@@ -67,7 +69,7 @@ async function oneByOne(paths: string[]): Promise<number> {
       JUPYTER_PATH: dirname(kernels),
     };
     try {
-      seconds += await timed(join(dirname(python), 'jupyter-execute'), [path], env);
+      seconds += await timed(join(dirname(python), 'jupyter-execute'), [path], env, signal);
     } finally {
       await server.stop();
     }
@@ -80,24 +82,24 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 if (values.help) process.stdout.write(HELP);
-else await whole(() => measure(positionals));
+else await whole((signal) => measure(positionals, signal));
 
-async function measure(args: string[]): Promise<void> {
+async function measure(args: string[], signal: AbortSignal): Promise<void> {
   const course = [join(checkout, 'notebooks')];
   const paths = await discover(args.length ? args : course, [process.cwd()]);
-  await underRunner(paths); // disk caches and the order of work are warm for all that is compared
-  const all = await underRunner(paths);
+  await underRunner(paths, signal); // disk caches and the order of work are warm for all that is compared
+  const all = await underRunner(paths, signal);
   const [slowest] = [...all.report.notebooks].sort((a, b) => b.durationMs - a.durationMs);
-  const alone = await underRunner([slowest!.path]);
-  const one = await oneByOne(paths);
-  const start = (alone.report.notebooks[0]?.kernelStartMs ?? 0) / 1000;
+  const alone = await underRunner([slowest!.path], signal);
+  const one = await oneByOne(paths, signal);
+  const kernelStart = (alone.report.notebooks[0]?.kernelStartMs ?? 0) / 1000;
   const row = (what: string, seconds: number) => process.stdout.write(`${seconds.toFixed(1).padStart(7)} s  ${what}\n`);
   row(`${paths.length} notebooks under the runner`, all.seconds);
   row(`the same with jupyter execute, one by one`, one);
   row(`the slowest alone under the runner (${shown(slowest!.path, checkout)})`, alone.seconds);
-  row('a kernel start', start);
+  row('a kernel start', kernelStart);
   process.stdout.write(
     `the runner takes ${(all.seconds / one).toFixed(2)} of the time of one by one, ` +
-      `${(all.seconds / (alone.seconds + start)).toFixed(2)} of the slowest and a kernel start\n`,
+      `${(all.seconds / (alone.seconds + kernelStart)).toFixed(2)} of the slowest and a kernel start\n`,
   );
 }

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { findChromium } from '../conformance/machine.js';
 import { type LocalServer, need, startServer, temporaryFolder } from '../conformance/server.js';
@@ -43,16 +43,18 @@ async function open(path: string): Promise<Page> {
 
 const says = (page: Page, text: RegExp) => page.locator('#state').filter({ hasText: text }).waitFor(TIMEOUT);
 const lanes = (page: Page, text: string) => page.locator('#lanes li').filter({ hasText: text });
+/** The lanes are drawn some times a second, and the state at once: they follow it. */
+const shows = (lanes: Locator, count: number) => expect.poll(() => lanes.count(), TIMEOUT).toBe(count);
 
 test('asks for nothing until it is told to, and then shows who waits', async () => {
   const page = await open('/connections');
   await says(page, /Press Run/);
   await page.getByRole('button', { name: 'Run' }).click();
   await says(page, /6 are open, 3 wait/);
-  expect(await lanes(page, 'waits').count()).toBe(3);
+  await shows(lanes(page, 'waits'), 3);
   await says(page, /Done: the short poll was answered after \d+ ms/);
-  expect(await lanes(page, 'event-stream').count()).toBe(8);
-  expect(await lanes(page, 'never').count()).toBe(0);
+  await shows(lanes(page, 'event-stream'), 8);
+  await shows(lanes(page, 'never'), 0);
   expect(await page.locator('[name=streams]').inputValue()).toBe('8');
   expect(complaints).toEqual([]);
 });
@@ -70,7 +72,7 @@ test.each([
 ])('has room for the poll %s', async (_name, query, streams) => {
   const page = await open(`/connections?${query}`);
   await says(page, /^Done/);
-  expect(await page.locator('#lanes li').count()).toBe(streams + 1);
+  await shows(lanes(page, ''), streams + 1);
   expect(complaints).toEqual([]);
 });
 
