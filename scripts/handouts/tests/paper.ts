@@ -50,9 +50,10 @@ function markKept(): Kept[] {
   const lastWord = (element: Element) => {
     const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()); // to the last
+    const text = texts.currentNode as Text;
     const word = document.createElement('span');
-    texts.currentNode.parentNode!.insertBefore(word, texts.currentNode);
-    word.append(texts.currentNode);
+    text.parentNode!.append(word);
+    word.append(text.splitText(text.data.trimEnd().lastIndexOf(' ') + 1));
     return mark(word);
   };
   const said = (element: Element) => `"${(element.textContent ?? '').trim().slice(0, 50)}"`;
