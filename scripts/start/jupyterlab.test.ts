@@ -178,8 +178,8 @@ async function requests(): Promise<number> {
 
 /** The documentation of the instruments is where one looks for it: Shift + Tab, and Tab. */
 async function lookUp(): Promise<void> {
-  await lab.cell('await connect();').locator('.cm-content').click();
-  for (const key of ['ControlOrMeta+End', ...Array(4).fill('ArrowLeft'), 'Shift+Tab']) await page.keyboard.press(key);
+  await lab.cell('await connect();').locator('.cm-line', { hasText: 'await connect();' }).click();
+  for (const key of ['End', ...Array(4).fill('ArrowLeft'), 'Shift+Tab']) await page.keyboard.press(key);
   await page.locator('.jp-Tooltip', { hasText: "Finds the course's server, or starts one" }).waitFor(PATIENCE);
   await page.keyboard.press('Escape');
   const begun = await lab.insertBelow(lab.cells.last(), 'waterf');
