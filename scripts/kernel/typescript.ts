@@ -33,9 +33,12 @@ loaded.exports = ts;
 loaded.loaded = true;
 fromTslab.cache[file] = loaded;
 
-/** To be called when what a notebook needs of the compiler has been compiled. */
+let saved = cachedData !== undefined && script.cachedDataRejected === false;
+
+/** To be called when what a notebook needs of the compiler has been compiled. Saves once, where there is none to use. */
 export function saveCodeCache(): void {
-  if (cachedData && !script.cachedDataRejected) return;
+  if (saved) return;
+  saved = true; // also where it fails: it would fail again, and each try holds up a cell
   try {
     mkdirSync(dirname(cacheFile), { recursive: true });
     for (const name of readdirSync(dirname(cacheFile))) {
