@@ -6,14 +6,14 @@ import { syncBuiltinESMExports } from 'node:module';
 const names = [undefined, 'stdout', 'stderr'] as const;
 
 /** Replaces the inherited ones of stdout and stderr. The second value tells which they were. */
-function redirect(stdio: StdioOptions | undefined): [stdio: StdioOptions, inherited: (1 | 2)[]] {
+function redirect(stdio: StdioOptions | undefined): [stdio: StdioOptions & unknown[], inherited: (1 | 2)[]] {
   const list = Array.isArray(stdio) ? [...stdio] : [stdio, stdio, stdio];
   const inherited = ([1, 2] as const).filter((fd) => {
     const target = list[fd];
     return target === 'inherit' || target === fd || target === process[names[fd]!];
   });
   for (const fd of inherited) list[fd] = 'pipe';
-  return [list as StdioOptions, inherited];
+  return [list as StdioOptions & unknown[], inherited];
 }
 
 export function redirectChildren(): void {
@@ -58,12 +58,16 @@ export function redirectChildren(): void {
         typeof options === 'object' && !Array.isArray(options) ? options?.stdio : undefined,
       );
       if (inherited.length === 0) return Reflect.apply(run, undefined, args);
+      // stderr is not returned. Where no `stdio` is given, Node hands it to process.stderr, and so to the cell.
+      const byNode = inherited.includes(2) && stdio[1] === 'pipe';
+      const ours = byNode ? inherited.filter((fd) => fd === 1) : inherited;
       try {
-        const stdout = Reflect.apply(run, undefined, [...args.slice(0, -1), { ...options, stdio }]);
-        write(inherited, [null, stdout as Buffer, null]);
+        const redirected = { ...options, stdio: byNode ? undefined : stdio };
+        const stdout = Reflect.apply(run, undefined, [...args.slice(0, -1), redirected]);
+        write(ours, [null, stdout as Buffer, null]);
         return inherited.includes(1) ? null : stdout;
       } catch (error) {
-        write(inherited, (error as { output?: (Buffer | null)[] }).output ?? null);
+        write(ours, (error as { output?: (Buffer | null)[] }).output ?? null);
         throw error;
       }
     };

@@ -110,6 +110,17 @@ class Output(KernelCase):
         self.assertEqual(run.text(), "out\nsync\n")
         self.assertEqual(run.text("stderr"), "err\n")
 
+    def test_output_of_a_command_that_is_waited_for(self):
+        run = self.run_ok(
+            "import { execFileSync, execSync, spawnSync } from 'node:child_process';\n"
+            "console.log(execSync('echo 1; echo a >&2', { stdio: 'inherit' }));\n"
+            "console.log(execSync('echo 2; echo b >&2', { stdio: ['ignore', 'pipe', 'inherit'] }).toString());\n"
+            "spawnSync('sh', ['-c', 'echo 3; echo c >&2'], { stdio: 'inherit' });\n"
+            "try { execFileSync('sh', ['-c', 'echo 4; echo d >&2; exit 1'], { stdio: 'inherit' }); } catch {}"
+        )
+        self.assertEqual(run.text().split(), ["1", "null", "2", "3", "4"])
+        self.assertEqual(run.text("stderr").split(), ["a", "b", "c", "d"])
+
 
 class SilentReader(unittest.TestCase):
     def test_a_client_that_never_reads_still_gets_its_reply(self):
