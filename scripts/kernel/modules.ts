@@ -1,7 +1,7 @@
 // `require` as the cells have it: tslab itself, TypeScript files beside the notebook, and packages.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { SideOutput } from 'tslab/dist/converter.js';
 import { mapperOf } from './compiler.js';
 import { registerSource } from './traceback.js';
@@ -33,9 +33,9 @@ export function makeRequire(folder: string): Require {
   return Object.assign(
     (id: string) => {
       if (id === 'tslab') return require('tslab');
-      const path = resolve(folder, extname(id) === '' ? `${id}.js` : id);
-      const code = /^\.{0,2}\//.test(id) ? compiled.get(path) : undefined;
-      return code === undefined ? fromPackages(id) : load(path, code);
+      const path = resolve(folder, id);
+      const file = [path, `${path}.js`].find((file) => compiled.has(file));
+      return file && /^\.{0,2}\//.test(id) ? load(file, compiled.get(file)!) : fromPackages(id);
     },
     { resolve: fromPackages.resolve, cache: fromPackages.cache, main: fromPackages.main },
   );
