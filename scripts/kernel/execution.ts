@@ -34,7 +34,7 @@ export class Execution {
     private readonly shared: Int32Array,
   ) {
     installAwaits(shared.subarray(Shared.stop), () => {
-      if (Cell.current() === this.cell) throw this.interrupt();
+      if (this.cell && Cell.current() === this.cell) throw this.interrupt();
     });
   }
 
@@ -51,11 +51,10 @@ export class Execution {
     const cell = new Cell(counted ? `cell [${execution_count}]` : 'code without a number', header);
     this.cell = cell;
     cell.outcome
-
       .then((result) => {
         if (!silent && result) this.show(result.value, execution_count, header);
         // A cell is only as good as what the ones before it left behind.
-        const [late] = this.strays.take();
+        const late = this.strays.take();
         if (late) throw new StrayError(late);
       })
       .then(

@@ -5,8 +5,8 @@ import { type ErrorContent, toErrorContent } from './traceback.js';
 export type StrayKind = 'UnhandledRejection' | 'UncaughtException';
 
 export class Strays {
-  /** Those that came while no cell ran: the next execution fails with them. */
-  private readonly late: ErrorContent[] = [];
+  /** The first that came while no cell ran: the next execution fails with it. A timer may bring them without end. */
+  private late: ErrorContent | undefined;
   private readonly known = new WeakSet<object>();
 
   /** `running`: the cell that runs now. `publish` shows an error under a cell that has ended. */
@@ -19,9 +19,11 @@ export class Strays {
     this.refuseExit();
   }
 
-  /** Hands over what came since the last time, oldest first. */
-  take(): ErrorContent[] {
-    return this.late.splice(0);
+  /** Hands over the first that came since the last time. */
+  take(): ErrorContent | undefined {
+    const { late } = this;
+    this.late = undefined;
+    return late;
   }
 
   /** Says that this error is dealt with, should it turn up here too. */
@@ -41,7 +43,7 @@ export class Strays {
     // It fails the cell that caused it if that still runs, else the one that runs now.
     if (blamed?.fail(new StrayError(error))) return;
     this.publish(error, cause ?? running);
-    if (!blamed) this.late.push(error);
+    if (!blamed) this.late ??= error;
   }
 
   /** A cell that ended the kernel would take the reader's work, and the verdict, with it. */
@@ -54,8 +56,13 @@ export class Strays {
       error.name = 'ProcessExit';
       this.ignore(error); // below it is thrown as well, and may end up with us again
       const cell = Cell.current()?.running ? Cell.current() : this.running();
-      // At once, lest a `catch` in the cell hide it.
-      if (!cell?.fail(error)) this.late.push(toErrorContent(error));
+      // At once, lest a `catch` in the cell hide it. One that fails already stays as it is.
+      if (cell) cell.fail(error);
+      else {
+        const content = toErrorContent(error);
+        this.publish(content, Cell.current());
+        this.late ??= content;
+      }
       throw error;
     };
   }

@@ -18,7 +18,10 @@ export async function waits(): Promise<void> {
 
 
 class Errors(KernelCase):
-    files = {"helper.ts": HELPER}
+    files = {"helper.ts": HELPER, "with.dot.ts": "export const dotted = 1;"}
+
+    def test_file_with_a_dot_in_its_name(self):
+        self.run_ok("import { dotted } from './with.dot';\ndotted + 1")
 
     def test_throw(self):
         run = self.run_error(
@@ -142,6 +145,7 @@ class Errors(KernelCase):
         run = self.run_error("\nprocess.exit(3)", "ProcessExit", r"process\.exit\(3\)")
         self.assertIn("----> 2 | process.exit(3)", run.traceback)
         self.run_error("try { process.exit() } catch {}", "ProcessExit", "would end the kernel")
+        self.run_error("try { process.exit() } finally { process.exit(4) }", "ProcessExit", r"process\.exit\(\)")
         self.run_ok("1")
 
     def test_process_exit_in_a_timer(self):
@@ -196,6 +200,21 @@ class Strays(KernelCase):
         self.assertEqual(final.status, "error")
         self.assertRegex(final.reply["evalue"], "at the end")
         self.assertEqual(self.kernel.run("", silent=True).status, "ok")
+
+    def test_exit_after_the_last_cell(self):
+        msg_id = self.kernel.send("setTimeout(() => process.exit(5), 20); 1")
+        self.assertEqual(self.kernel.finish(msg_id).status, "ok")
+        late = self.kernel.read_until(lambda m: m["msg_type"] == "error")
+        self.assertEqual(late["parent_header"]["msg_id"], msg_id)
+        self.assertEqual(self.kernel.run("", silent=True).reply["ename"], "ProcessExit")
+        self.run_ok("1")
+
+    def test_many_of_one_timer_fail_one_request(self):
+        self.run_ok("let left = 3; const t = setInterval(() => { if (--left === 0) clearInterval(t);"
+                    " throw new Error(`again ${left}`) }, 5); undefined")
+        self.kernel.read_until(lambda m: m["msg_type"] == "error" and "again 0" in m["content"]["evalue"])
+        self.assertIn("again 2", self.kernel.run("", silent=True).reply["evalue"])
+        self.run_ok("1")
 
     def test_code_of_the_cell_that_pays_has_run(self):
         msg_id = self.kernel.send("setTimeout(() => { throw new Error('debt') }, 20); 1")
