@@ -9,33 +9,37 @@ const LOOK_MS = 500;
  */
 export function whenOrphaned(callback: () => void): void {
   const parent = process.ppid;
-  const script = process.env.npm_lifecycle_event;
-  const watched = script ? upToNpm(parent) : [];
+  const { npm_lifecycle_event: script, npm_config_user_agent: agent = '' } = process.env;
+  const watched = script && agent.startsWith('npm/') ? upToNpm() : []; // pnpm and Yarn name the script as well
   // npm may be gone before this is reached.
-  const tooLate = script === 'notebooks' && watched.length === 0;
+  const tooLate = script === 'notebooks' && watched === null;
   const timer = setInterval(() => {
-    if (!tooLate && process.ppid === parent && watched.every(isAlive)) return;
+    if (!tooLate && process.ppid === parent && (watched ?? []).every(isAlive)) return;
     clearInterval(timer);
     callback();
   }, LOOK_MS);
   timer.unref();
 }
 
-/** The ancestors from `pid` up to the npm that runs this script; none if there is no npm above. */
-function upToNpm(pid: number): number[] {
+/** The ancestors up to the npm that runs this script; null if there is none among them. Empty where `ps` cannot say. */
+function upToNpm(): number[] | null {
+  const own = processInfo(process.pid);
+  if (!own) return []; // a slim container has no ps
   const chain: number[] = [];
-  for (let at = pid; at > 1 && chain.length < 6; ) {
+  for (let at = own.ppid; at > 0 && chain.length < 6; ) {
     chain.push(at);
-    const { ppid, command } = processInfo(at) ?? { ppid: 0, command: '' };
-    if (/\bnpm\b/.test(command)) return chain;
-    at = ppid;
+    const info = processInfo(at);
+    if (!info) return null;
+    if (/\bnpm\b/.test(info.command)) return chain;
+    at = info.ppid;
   }
-  return [];
+  return null;
 }
 
 function processInfo(pid: number): { ppid: number; command: string } | null {
   try {
-    const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8' });
+    const stdio = ['ignore', 'pipe', 'ignore'] as const;
+    const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8', stdio: [...stdio] });
     const [, ppid, command] = /^\s*(\d+)\s+(.*)$/.exec(line.trimEnd()) ?? [];
     return { ppid: Number(ppid), command: command ?? '' };
   } catch {
