@@ -100,11 +100,12 @@ function isRunning(/** @type {Known} */ known) {
   return isAlive(known.pid) && beganAt(known.pid) === known.began;
 }
 
-/** When a process began, as ps says it; nothing where there is no ps. */
+/** When a process began, as ps says it, in the same words whoever asks; nothing where there is no ps. */
 function beganAt(/** @type {number} */ pid) {
   try {
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
       encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' },
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
   } catch {

@@ -200,11 +200,11 @@ test('a set-up that was killed leaves an npm at work: the next ends that', async
   while (isAlive(pid)) await sleep(20);
 });
 
-test('of two at once, one installs and the other waits for it', async () => {
+test('of two at once, one installs and the other waits for it, also in another time zone', async () => {
   tell('hang-npm');
-  const first = setup();
+  const first = setup({ TZ: 'America/New_York' });
   await exists(join(root, 'calls/pid-npm'));
-  const second = setup();
+  const second = setup({ TZ: 'Asia/Tokyo' });
   while (!second.said().includes('waiting for it')) await sleep(20);
   untell('hang-npm');
   expect((await first.ended).code).toBe(0);
