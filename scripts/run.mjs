@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkout } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
-import { tell } from './shared/whole.mjs';
+import { SIGNALS, tell } from './shared/whole.mjs';
 
 /** These need no Jupyter. */
 const ONLY_NPM = new Set(['server', 'check', 'bench']);
@@ -21,18 +21,19 @@ if (!/^[\w-]+$/.test(name) || !existsSync(script)) {
 const help = args.some((arg) => arg === '--help' || arg === '-h');
 
 const stopping = new AbortController();
-const stop = () => {
-  if (stopping.signal.aborted) process.exit(130);
+let code = 0;
+const stop = (/** @type {keyof typeof SIGNALS} */ signal) => {
+  if (code) process.exit(code);
+  code = SIGNALS[signal];
   stopping.abort();
 };
-const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
-for (const signal of signals) process.on(signal, stop);
+for (const signal of Object.keys(SIGNALS)) process.on(signal, stop);
 try {
   await setUp({ onlyNpm: help || ONLY_NPM.has(name), signal: stopping.signal });
 } catch (error) {
-  process.exit(stopping.signal.aborted ? 130 : tell(error));
+  process.exit(code || tell(error));
 }
-for (const signal of signals) process.off(signal, stop);
+for (const signal of Object.keys(SIGNALS)) process.off(signal, stop);
 
 const { register } = await import('tsx/esm/api');
 register();

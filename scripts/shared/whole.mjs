@@ -1,7 +1,8 @@
 // @ts-check
 import { Problem } from './problem.mjs';
 
-const SIGNALS = /** @type {const} */ ({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 });
+/** The exit codes of a command that a signal ends: 128 and the signal's number, as a shell has it. */
+export const SIGNALS = /** @type {const} */ ({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 });
 
 /**
  * Runs a command from its start to its exit code. A signal aborts it, a second one ends it at once; a
