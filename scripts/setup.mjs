@@ -2,6 +2,7 @@
 // `npm run setup`: brings this checkout up to date. Every other command does so by itself.
 // Runs before anything is installed: Node's built-ins alone.
 import './shared/platform.mjs';
+import { resolve } from 'node:path';
 import { checkout } from './setup/paths.mjs';
 import { inSeconds, setUp } from './setup/set-up.mjs';
 import { registerKernel } from './setup/steps.mjs';
@@ -26,7 +27,8 @@ await whole(async (signal) => {
   const began = performance.now();
   const done = await setUp({ onlyNpm: into !== undefined, signal });
   if (into !== undefined) {
-    const file = await registerKernel(checkout, into);
+    // npm runs scripts in the package's folder, and tells where its user was.
+    const file = await registerKernel(checkout, resolve(process.env.INIT_CWD ?? '', into));
     process.stdout.write(`The kernel TypeScript is registered: ${file}\n`);
     return;
   }

@@ -242,7 +242,8 @@ test('--into registers the kernel in an environment that exists, and makes none'
 
   mkdirSync(join(prefix, 'bin'), { recursive: true });
   symlinkSync(join(root, 'bin', 'python3'), join(prefix, 'bin', 'python'));
-  expect(await setup({}, ['--into', prefix]).ended).toMatchObject({ code: 0 });
+  // As under npm, started in the environment's folder.
+  expect(await setup({ INIT_CWD: prefix }, ['--into', '.']).ended).toMatchObject({ code: 0 });
   expect(installs()).toEqual(['npm']);
   const spec = readFileSync(join(prefix, 'share/jupyter/kernels/tslab/kernel.json'), 'utf8');
   expect(JSON.parse(spec).argv).toContain(join(root, 'scripts', 'kernel', 'launch.cjs'));
@@ -253,4 +254,9 @@ test('a folder that cannot be written is told in a sentence', async () => {
   const { code, said } = await setup().ended;
   expect(code).toBe(2);
   expect(said).toContain('clone it to a place where you may write');
+});
+
+test('Binder gets the JupyterLab that set-up installs', () => {
+  const versionIn = (file: string) => /jupyterlab==(\S+)/.exec(readFileSync(join(checkout, file), 'utf8'))?.[1];
+  expect(versionIn('.binder/environment.yml')).toBe(versionIn('scripts/setup/requirements.txt'));
 });

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Problem } from '../shared/problem.mjs';
 import { install } from './install.mjs';
 import { pathsOf } from './paths.mjs';
@@ -164,12 +164,12 @@ export function kernelspec(paths) {
 /**
  * Registers the kernel in a Python environment that is not this checkout's. Resolves with the file that does it.
  * @param {string} root
- * @param {string} prefix the environment's folder
+ * @param {string} prefix the environment's folder, absolute
  */
 export async function registerKernel(root, prefix) {
   if (!existsSync(join(prefix, 'bin', 'python')))
     throw new Problem(`--into expects the folder of a Python environment, with bin/python in it, got "${prefix}".`);
-  const file = join(resolve(prefix), 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
+  const file = join(prefix, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
   await kernelspec({ ...pathsOf(root), kernelspec: file }).run({ signal: new AbortController().signal, working() {} });
   return file;
 }
