@@ -127,7 +127,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
     ...live,
     finished: (result, notebook) => {
       live.finished(result, notebook);
-      if (result.failure) reports.push(failureReport(result, notebook, again(result.notebook)));
+      if (result.failure) reports.push(failureReport(result, notebook, again(result.notebook), base));
       if (result.failure && process.env.GITHUB_ACTIONS) process.stdout.write(`${annotation(result)}\n`);
     },
   }).finally(async () => {

@@ -90,6 +90,11 @@ describe('failureReport', () => {
     );
   });
 
+  it('tells the way to the outputs from where its reader is', () => {
+    const text = failureReport(result({ copy: '/lab/build/a.ipynb' }), notebook, 'again', '/elsewhere');
+    expect(plain(text)).toContain('  outputs  ../lab/build/a.ipynb\n');
+  });
+
   it('does without a cell where none is to blame', () => {
     const leak = { ...failure, kind: 'leak', cell: null, line: null, message: 'port 1 …', traceback: [] };
     const text = plain(failureReport(result({ failure: leak as Failure }), notebook, 'again'));

@@ -23,8 +23,11 @@ function headline(result: Result): string {
   return `${where}${failure.message.split('\n')[0]}`;
 }
 
-/** All that is needed to mend a failure: where, the source, the error, and how to run it again. */
-export function failureReport(result: Result, notebook: Notebook, again: string): string {
+/**
+ * All that is needed to mend a failure: where, the source, the error, and how to run it again.
+ * `base`: the folder that the path of the outputs is told from.
+ */
+export function failureReport(result: Result, notebook: Notebook, again: string, base = process.cwd()): string {
   const { failure } = result;
   if (!failure) return '';
   const lines = [chalk.red.bold(`✗ ${result.notebook}`)];
@@ -43,7 +46,7 @@ export function failureReport(result: Result, notebook: Notebook, again: string)
   const traceback = withoutShown(tracebackText(failure), failure.message, count);
   if (traceback) lines.push('', ...indent(chalk.dim(traceback)));
   lines.push('');
-  if (result.copy) lines.push(`  outputs  ${relative(process.cwd(), result.copy)}`);
+  if (result.copy) lines.push(`  outputs  ${relative(base, result.copy)}`);
   lines.push(`  again    ${again}`, '');
   return lines.join('\n');
 }
