@@ -1,0 +1,39 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { glob } from 'zx';
+import { checkout } from '../setup/paths.mjs';
+
+const files = await glob('**/*.md', { cwd: checkout, ignore: ['**/node_modules/**', 'build/**'] });
+const read = (file: string) => readFileSync(join(checkout, file), 'utf8');
+
+/** The headings of a page, as GitHub makes addresses of them. */
+const anchorsOf = (file: string) =>
+  [
+    ...read(file)
+      .replace(/^```[\s\S]*?^```/gm, '')
+      .matchAll(/^#+ (.*)/gm),
+  ].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+/** Where a page points to, in this repository, and nothing is. */
+function dead(file: string): string[] {
+  const targets = [...read(file).matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].map(([, a, b]) => a ?? b ?? '');
+  return targets.filter((target) => {
+    if (URL.canParse(target)) return false;
+    const [path = '', anchor] = target.split('#');
+    const there = path === '' ? file : join(dirname(file), path);
+    return !existsSync(join(checkout, there)) || (anchor !== undefined && !anchorsOf(there).includes(anchor));
+  });
+}
+
+test.each(files)('every link of %s leads somewhere', (file) => expect(dead(file)).toEqual([]));
+
+test.each(files.flatMap((file) => [...read(file).matchAll(/npx vitest run ([\w/]+)/g)].map(([, path = '']) => path)))(
+  'npx vitest run %s finds tests',
+  async (path) => expect(await glob(`${path}/**/*.test.ts`, { cwd: checkout })).not.toEqual([]),
+);
