@@ -10,12 +10,6 @@ import { Problem } from '../shared/problem.mjs';
 
 const READY_MS = 60_000;
 
-export interface Server {
-  url: string;
-  /** Null where the server was there before, and is somebody else's to stop. */
-  child: Running | null;
-}
-
 /** The server that already runs in this checkout (`npm run server`); null when none does. */
 export async function runningServer(paths: Paths): Promise<string | null> {
   try {
@@ -28,7 +22,7 @@ export async function runningServer(paths: Paths): Promise<string | null> {
   }
 }
 
-/** Starts the course's server, which ends when this process does; resolves when it is ready. */
+/** Starts the course's server, which ends when this process does; `ready` resolves with its URL. */
 export function startServer(paths: Paths, port: number | undefined): Running & { ready: Promise<string> } {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const main = join(paths.root, 'server', 'main.ts');
