@@ -12,8 +12,8 @@ import { makeRequire, updateFiles } from './modules.js';
 import { encodeBundle, type Output } from './output.js';
 import type { Content, Header } from './protocol.js';
 import { makeScope } from './scope.js';
-import { StrayError, Strays } from './strays.js';
-import { CellError, excerpt, registerSource, toErrorContent } from './traceback.js';
+import { Strays } from './strays.js';
+import { CellError, excerpt, registerSource, StrayError, toErrorContent } from './traceback.js';
 
 type CellFunction = (exports: object, require: object) => Promise<void>;
 
@@ -60,7 +60,7 @@ export class Execution {
       .then(
         () => reply({ status: 'ok', execution_count, user_expressions: {}, payload: [] }),
         (reason) => {
-          const error = reason instanceof StrayError ? reason.content : toErrorContent(reason);
+          const error = toErrorContent(reason);
           if (!silent) this.output.publish('error', error, header);
           reply({ status: 'error', execution_count, ...error });
         },

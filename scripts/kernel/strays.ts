@@ -1,6 +1,6 @@
 // Errors that nobody awaits: an unhandled rejection, a throw in a timer. They fail a cell all the same.
 import { Cell } from './cell.js';
-import { type ErrorContent, toErrorContent } from './traceback.js';
+import { type ErrorContent, StrayError, toErrorContent } from './traceback.js';
 
 export type StrayKind = 'UnhandledRejection' | 'UncaughtException';
 
@@ -41,7 +41,9 @@ export class Strays {
     const blamed = cause?.running ? cause : running;
     const error = describe(kind, reason, cause);
     // It fails the cell that caused it if that still runs, else the one that runs now.
-    if (blamed?.fail(new StrayError(error))) return;
+    const stray = new StrayError(error);
+    this.ignore(stray); // what the cell awaits is rejected with it, and some of that nobody catches
+    if (blamed?.fail(stray)) return;
     this.publish(error, cause ?? running);
     if (!blamed) this.late ??= error;
   }
@@ -65,14 +67,6 @@ export class Strays {
       }
       throw error;
     };
-  }
-}
-
-/** Carries an error that is described already to the end of its cell. */
-export class StrayError extends Error {
-  constructor(readonly content: ErrorContent) {
-    super(content.evalue);
-    this.name = content.ename;
   }
 }
 

@@ -31,10 +31,19 @@ export class CellError extends Error {
   }
 }
 
+/** Carries an error that is described already to the end of its cell. */
+export class StrayError extends Error {
+  constructor(readonly content: ErrorContent) {
+    super(content.evalue);
+    this.name = content.ename;
+  }
+}
+
 const CONTEXT_LINES = 2;
 const MAX_FRAMES = 10;
 const MAX_CAUSES = 5;
 const MAX_TEXT = 20_000;
+const UNSHOWN = '[a value that cannot be shown]';
 
 const red = (text: string) => `\x1b[31m${text}\x1b[39m`;
 const bold = (text: string) => `\x1b[1m${text}\x1b[22m`;
@@ -93,23 +102,29 @@ function show(value: unknown): string {
   try {
     return inspect(value);
   } catch {
-    return '[a value that cannot be shown]';
+    return UNSHOWN;
   }
 }
 
 const clip = (text: string) =>
   text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text;
 
-/** What `value`, thrown or rejected with, is in Jupyter's terms. Never throws itself. */
+/** What `value`, thrown or rejected with, is in Jupyter's terms. Never throws itself: its caller could not reply. */
 export function toErrorContent(value: unknown): ErrorContent {
-  if (!isError(value)) {
-    const evalue = clip(show(value));
-    const hint = 'Thrown was no Error, so there is no stack to show where.';
-    return { ename: 'NonError', evalue, traceback: [`${red(bold('NonError'))}: ${evalue}`, hint] };
+  try {
+    if (value instanceof StrayError) return value.content;
+    if (!isError(value)) return nonError(clip(show(value)));
+    const ename = String(read(value, 'name') || 'Error');
+    const evalue = clip(String(read(value, 'message') ?? ''));
+    return { ename, evalue, traceback: render(value).map(clip) };
+  } catch {
+    return nonError(UNSHOWN); // a trap that `read` does not meet
   }
-  const ename = String(read(value, 'name') || 'Error');
-  const evalue = clip(String(read(value, 'message') ?? ''));
-  return { ename, evalue, traceback: render(value).map(clip) };
+}
+
+function nonError(evalue: string): ErrorContent {
+  const hint = 'Thrown was no Error, so there is no stack to show where.';
+  return { ename: 'NonError', evalue, traceback: [`${red(bold('NonError'))}: ${evalue}`, hint] };
 }
 
 function isError(value: unknown): value is Error {

@@ -137,6 +137,10 @@ class Errors(KernelCase):
         run = self.run_error("throw new Error('x'.repeat(5e6))", "Error", "characters")
         self.assertLess(len(run.traceback), 50_000)
 
+    def test_what_cannot_be_looked_at(self):
+        trap = "new Proxy({}, { getPrototypeOf() { throw new Error('trap') }, get() { throw new Error('trap') } })"
+        self.run_error(f"throw {trap}", "NonError", "cannot be shown")
+
     def test_printed_stack_names_the_cell(self):
         run = self.run_ok("\nconsole.log(new Error('shown').stack)")
         self.assertRegex(run.text(), r"^Error: shown\n    at cell \[\d+\]:2:13\n$")
@@ -181,6 +185,14 @@ class Strays(KernelCase):
             "^Error: timer$",
         )
         self.assertIn("----> 2 |   throw new Error('timer');", run.traceback)
+
+    def test_what_the_cell_left_waiting_is_no_second_error(self):
+        self.run_error(
+            "void (async () => { await new Promise(() => {}) })();\n"
+            "setTimeout(() => { throw new Error('once') }, 1);\nawait new Promise(() => {})",
+            "UncaughtException",
+            "^Error: once$",
+        )
 
     def test_from_an_earlier_cell_fails_the_one_that_runs(self):
         self.run_ok("let trip!: () => void; new Promise<void>((r) => { trip = r })"
