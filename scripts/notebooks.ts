@@ -23,7 +23,7 @@ node_modules they have.
   -p, --parameter NAME=VALUE  set what the cell tagged "parameters" declares (may be repeated)
       --cell-timeout S        seconds for one cell (60; a cell's metadata "polling-lab": {"timeout": S} wins)
       --notebook-timeout S    seconds for one notebook (600)
-      --jobs N                notebooks at once (four times the cores, as far as memory goes)
+      --jobs N                notebooks at once (four times the cores, up to 16, as far as memory goes)
       --repeat N              every notebook N times
       --stress                keep every core busy meanwhile
       --shard I/N             only the I-th of N shares
