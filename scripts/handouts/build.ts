@@ -139,7 +139,7 @@ async function launch(executablePath: string): Promise<Browser> {
 
 /** Runs a script of `convert/` on an order. */
 async function python(script: string, order: string, signal: AbortSignal): Promise<void> {
-  const child = start(pathsOf(checkout).python, [join(import.meta.dirname, 'convert', script)], {
+  const child = start(pathsOf(checkout).python, ['-B', join(import.meta.dirname, 'convert', script)], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const stop = () => void child.stop();

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { Problem } from '../shared/problem.mjs';
 import type { CellResult, Failure } from './result.js';
 
-const SCRIPT = join(import.meta.dirname, 'execute.py');
+/** -E: what a person has set for a Python of theirs (PYTHONPATH, PYTHONHOME) is not for this one. -B, -u: no files, no delay. */
+const EXECUTE = ['-E', '-B', '-u', join(import.meta.dirname, 'execute.py')];
 const STOP_MS = 5_000;
 const TAIL = 8_000;
 
@@ -84,8 +85,8 @@ export class Executor {
     this.#python = python;
     this.#run = run;
     this.#folder = folder;
-    this.#child = spawn(python, [SCRIPT, '--run', run, '--starts', String(starts)], {
-      env: { ...process.env, JUPYTER_RUNTIME_DIR: folder, PYTHONUNBUFFERED: '1' },
+    this.#child = spawn(python, [...EXECUTE, '--run', run, '--starts', String(starts)], {
+      env: { ...process.env, JUPYTER_RUNTIME_DIR: folder },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true, // Ctrl-C in the terminal is for the runner, which then closes stdin
     });
@@ -149,7 +150,7 @@ export class Executor {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.#closed.finally(() => clearTimeout(timer));
     if (this.#child.exitCode !== 0) {
-      const sweep = spawn(this.#python, [SCRIPT, '--run', this.#run, '--sweep'], {
+      const sweep = spawn(this.#python, [...EXECUTE, '--run', this.#run, '--sweep'], {
         stdio: 'ignore',
       });
       await once(sweep, 'close');

@@ -19,7 +19,7 @@ it("asks the notebook's own server, whatever proxy the network has", async () =>
     const env = { ...process.env, PYTHONPATH: import.meta.dirname, http_proxy: 'http://127.0.0.1:9', no_proxy: '' };
     const ask = `import leaks; print(leaks.open_requests("${url}"))`;
     const { python } = environment(resolve(import.meta.dirname, '..', '..'));
-    const { stdout } = await promisify(execFile)(python, ['-c', ask], { env });
+    const { stdout } = await promisify(execFile)(python, ['-B', '-c', ask], { env });
     expect(stdout.trim()).toBe("['GET /events']");
   } finally {
     server.close();
