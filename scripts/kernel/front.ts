@@ -5,7 +5,7 @@ import { parentPort } from 'node:worker_threads';
 import type { Router } from 'zeromq';
 import * as zmq from 'zeromq';
 import { kernelInfo } from './info.js';
-import { Shared, type ToFront, type ToMain } from './link.js';
+import { die, log, Shared, type ToFront, type ToMain } from './link.js';
 import { watchParent } from './parent.js';
 import { type Connection, type Content, decode, encode, type Header, type Message, makeMessage } from './protocol.js';
 import { Publisher } from './publisher.js';
@@ -17,10 +17,9 @@ const EXIT_MS = 2000;
 
 export function start(data: { connectionFile: string; shared: SharedArrayBuffer }): void {
   const connection: Connection = JSON.parse(readFileSync(data.connectionFile, 'utf8'));
-  new Front(connection, new Int32Array(data.shared)).start().catch((error) => {
-    console.error('The kernel could not open its sockets:', error);
-    process.kill(process.pid, 'SIGKILL');
-  });
+  new Front(connection, new Int32Array(data.shared))
+    .start()
+    .catch((error) => die('The kernel could not open its sockets', error));
 }
 
 interface Request extends Message {
@@ -71,7 +70,7 @@ class Front {
       try {
         hear({ ...decode(this.connection.key, frames), socket });
       } catch (error) {
-        console.error(`A message was ignored: ${(error as Error).message}`);
+        log(`A message was ignored: ${(error as Error).message}`);
       }
     }
   }
@@ -117,7 +116,7 @@ class Front {
       case 'comm_close':
         break;
       default:
-        console.error(`A message was ignored: its type ${request.header.msg_type} is not known.`);
+        log(`A message was ignored: its type ${request.header.msg_type} is not known.`);
     }
   }
 

@@ -6,7 +6,7 @@ import { Compiler } from './compiler.js';
 import { complete, inspectCode, isComplete } from './editor.js';
 import { Execution } from './execution.js';
 import { startGuardian } from './guardian.js';
-import { Shared, type ToFront, type ToMain } from './link.js';
+import { die, Shared, type ToFront, type ToMain } from './link.js';
 import { Output } from './output.js';
 import { hidePromiseMarks } from './promises.js';
 import type { Content } from './protocol.js';
@@ -37,6 +37,7 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
   };
 
   process.on('SIGINT', () => execution.interrupt());
+  front.on('error', (error) => die("The kernel's front failed", error));
   front.on('message', (message: ToMain) => {
     Atomics.add(shared, Shared.heard, 1);
     if (message.kind === 'exit') return exit(0);

@@ -2,6 +2,8 @@
 //
 // The main thread runs the cells. The front, a worker, holds the sockets: so that a client is heard
 // (interrupt, shutdown, heartbeat) and output flows also while a cell keeps the main thread busy.
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
 import type { Content, Header } from './protocol.js';
 
 /** Front to main. */
@@ -33,3 +35,18 @@ export const Shared = {
 
 /** Past so many bytes pending, a cell that prints has to wait, as for a full pipe. */
 export const MAX_PENDING = 8 * 1024 * 1024;
+
+/** Says something where Jupyter logs: a worker's console goes through the main thread, and there into a cell. */
+export function log(text: string): void {
+  try {
+    writeSync(2, `${text}\n`);
+  } catch {
+    // Nobody listens.
+  }
+}
+
+/** Ends a kernel that cannot be spoken to at once, so that Jupyter notices, and says why. */
+export function die(why: string, error: unknown): void {
+  log(`${why}: ${inspect(error)}`);
+  process.kill(process.pid, 'SIGKILL');
+}

@@ -127,6 +127,18 @@ class End(unittest.TestCase):
         kernel.manager.finish_shutdown(waittime=PATIENCE)
         self.assertFalse(is_alive(pid))
 
+    def test_a_port_that_is_taken_is_told(self):
+        # The runner tells by it that another start may go well.
+        kernel, _ = self.start()
+        again = subprocess.run(
+            [*kernel.manager.provisioner.process.args[:-1], kernel.manager.connection_file],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        self.assertEqual(again.returncode, -signal.SIGKILL)
+        self.assertIn("EADDRINUSE", again.stderr)
+
     def test_exit_handlers_run(self):
         kernel, _ = self.start()
         marker = kernel.folder / "cleaned"
