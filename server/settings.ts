@@ -66,7 +66,11 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     if (value !== undefined) asked.add(name);
     settings[name] = value === undefined ? table[name][0] : read(name, String(value));
   }
-  if (settings.port === 0 && !asked.has('httpsPort')) settings.httpsPort = 0;
+  if (!asked.has('httpsPort')) {
+    if (settings.port === 0) settings.httpsPort = 0;
+    // A default gives way to what was asked for.
+    else if (settings.port === settings.httpsPort) settings.httpsPort = Number(settings.port) + 1;
+  }
   return settings as Settings;
 }
 
