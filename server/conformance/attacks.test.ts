@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { type Answer, newExperiment } from './client.js';
@@ -373,6 +373,35 @@ describe('newlines in what is told', () => {
     all.close();
   });
 });
+
+withSettings(
+  'CONNECT',
+  [],
+  (lab, server) => {
+    const connect = 'CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+    test('from clients that reset their connections harms nobody', async () => {
+      for (let n = 0; n < 60; n++) {
+        const raw = await RawConnection.connect(lab.base);
+        await raw.send(connect);
+        if (n % 3 > 0) await sleep(n % 3 === 1 ? 1 : 20);
+        raw.socket.resetAndDestroy();
+      }
+      expect((await lab.get('/healthz')).status).toBe(200);
+    });
+
+    test('is answered, and its connection closed, also when the client does not close its end', async () => {
+      const sockets = async () => (await server().memory()).resources.TCPSocketWrap ?? 0;
+      const before = await sockets();
+      const raw = await RawConnection.connect(lab.base, true);
+      await raw.send(connect);
+      expect((await raw.response()).status).toBe(405);
+      await eventually(async () => ((await sockets()) <= before ? true : undefined), 'the socket to be gone');
+      raw.close();
+    });
+  },
+  { memoryProbe: true },
+);
 
 withSettings(
   'jobs that are cancelled as fast as they are submitted',

@@ -25,7 +25,11 @@ export function http1Server(app: App): Server {
     requireHostHeader: false, // it is required, by the guard, whose answer says so
   });
   handOn(server, app);
-  server.on('connect', (_, socket) => socket.end(rawProblem(NO_PROXY)));
+  server.on('connect', (_, socket) => {
+    // Node has let go of the connection: nobody else hears its errors, or closes it when its client does not.
+    socket.on('error', () => {});
+    socket.end(rawProblem(NO_PROXY), () => socket.destroy());
+  });
   server.on('clientError', refuse);
   return server;
 }
