@@ -78,7 +78,8 @@ export class App {
     const method = req.method as string;
     if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, Allow);
     if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
-    const answer = methods[method === 'HEAD' ? 'GET' : method];
+    // Not just any name that an object answers to: in HTTP/2 a method may be called "toString".
+    const answer = known.includes(method) && methods[method === 'HEAD' ? 'GET' : method];
     if (!answer) throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
     await answer(x);
   }

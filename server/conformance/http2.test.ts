@@ -183,6 +183,10 @@ describe('answers', () => {
     expectProblem(expectation, 417);
   });
 
+  test.each(['BREW', 'toString', 'constructor', '__proto__'])('the method %s gets 405', async (method) => {
+    expectProblem(await h2.request(method, '/jobs'), 405);
+  });
+
   test('100 Continue comes when the body is wanted', async () => {
     const stream = h2.send('POST', '/jobs', { 'content-type': 'application/json', expect: '100-continue' }, false);
     await within(new Promise<void>((resolve) => stream.once('continue', resolve)), '100 Continue');
