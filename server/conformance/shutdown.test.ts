@@ -68,6 +68,22 @@ ownServers('SIGTERM', () => {
     });
   });
 
+  test('a connection that a client keeps alive does not hold up the end', async () => {
+    await stopping(['--grace-ms', '60000'], async (server, client) => {
+      const experiment = newExperiment();
+      const { links } = await client.manual();
+      const raw = await RawConnection.connect(server.url);
+      await raw.send(
+        `GET ${links.result} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nExperiment: ${experiment}\r\n\r\n`,
+      );
+      await client.held(experiment);
+      server.kill('SIGTERM');
+      const { status, headers } = await raw.response();
+      expect([status, headers.connection]).toEqual([202, 'close']);
+      await gone(server);
+    });
+  });
+
   test('what can finish is finished: an upload on its way is still stored', async () => {
     await stopping([], async (server, client) => {
       const experiment = newExperiment();

@@ -96,6 +96,8 @@ export class Exchange {
   head(status: number, headers: Record<string, string | number>): void {
     this.row.status = status;
     this.row.answeredAt = Date.now();
+    // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
+    if (this.app.stopping) this.res.shouldKeepAlive = false;
     this.res.writeHead(status, headers);
     this.app.ledger.touch(this.row);
   }
