@@ -12,8 +12,12 @@ import { Ledger } from './ledger.js';
 import { EventLog, type JobTopic } from './log/log.js';
 import { Store } from './log/store.js';
 import { allow, preflight } from './routes/cors.js';
-import { routes } from './routes/index.js';
+import { type Answer, routes } from './routes/index.js';
 import type { Settings } from './settings.js';
+
+/** What a route takes, as `Allow` lists it (RFC 9110, section 10.2.1). */
+const allowed = (methods: Record<string, Answer> = {}): string =>
+  [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 
 /** The server without its sockets: what it keeps, and how it answers a request. */
 export class App {
@@ -60,10 +64,16 @@ export class App {
     const url = req.url as string;
     const row = this.ledger.begin(req, res, !/^\/traffic(\?|$)/.test(url));
     const x = new Exchange(this, req, res, row, expectsContinue);
-    this.dispatch(x).catch((error: Error) => this.fail(x, error));
+    try {
+      const answering = this.dispatch(x);
+      if (answering) answering.catch((error: Error) => this.fail(x, error));
+    } catch (error) {
+      this.fail(x, error as Error);
+    }
   };
 
-  private async dispatch(x: Exchange): Promise<void> {
+  /** Not async itself: with each answer that is held it would be held, too, and all that it looked up. */
+  private dispatch(x: Exchange): void | Promise<void> {
     const { req } = x;
     x.nameExperiment();
     this.guard(req);
@@ -73,15 +83,14 @@ export class App {
     const route = jobId === undefined ? x.path : `/jobs/{id}${resource}`;
     const methods = routes.get(route);
     if (methods) x.row.route = route;
-    const known = methods ? [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'] : [];
-    const Allow = known.join(', ');
     const method = req.method as string;
-    if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, Allow);
+    if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, allowed(methods));
     if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
-    // Not just any name that an object answers to: in HTTP/2 a method may be called "toString".
-    const answer = known.includes(method) && methods[method === 'HEAD' ? 'GET' : method];
-    if (!answer) throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
-    await answer(x);
+    const name = method === 'HEAD' ? 'GET' : method;
+    // Its own: in HTTP/2 a method may be called "toString", which every object has.
+    if (Object.hasOwn(methods, name)) return methods[name]?.(x);
+    const Allow = allowed(methods);
+    throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
   }
 
   private fail(x: Exchange, error: Error): void {

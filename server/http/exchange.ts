@@ -159,8 +159,8 @@ export class Exchange {
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.beginWaiting(() => leave());
-      const leave = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
+      this.beginWaiting(() => waiter.giveUp());
+      const waiter = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
         this.endWaiting();
         resolve();
       });

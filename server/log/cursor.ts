@@ -46,28 +46,11 @@ export class Delivery {
     this.stragglers.delete(cursor);
   }
 
-  /**
-   * Calls back once, when the topic has `min` events past a place, or when the time is up. The function that is
-   * returned gives it up. Node keeps one ordered list of timers for each duration: however many wait, one more costs
-   * the same.
-   */
-  wait(topic: Topic, after: number, min: number, ms: number, done: () => void): () => void {
-    const leave = () => {
-      clearTimeout(timer);
-      this.leave(cursor);
-    };
-    const release = () => {
-      leave();
-      done();
-    };
-    const serve = () => {
-      release();
-      return false;
-    };
-    const cursor: Cursor = { topic, after, min, seen: 0, serve, release };
-    const timer = setTimeout(release, ms);
-    this.join(cursor);
-    return leave;
+  /** Calls back once, when the topic has `min` events past a place, or when the time is up; unless it is given up. */
+  wait(topic: Topic, after: number, min: number, ms: number, done: () => void): Waiter {
+    const waiter = new Waiter(this, topic, after, min, ms, done);
+    this.join(waiter);
+    return waiter;
   }
 
   /** An event was added to the topic. */
@@ -127,6 +110,40 @@ export class Delivery {
     this.leave(cursor);
     const { topic, after, min } = cursor;
     if (!topic.satisfies(after, min) || cursor.serve()) this.join(cursor);
+  }
+}
+
+/** A cursor that is served once. */
+class Waiter implements Cursor {
+  seen = 0;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly delivery: Delivery,
+    readonly topic: Topic,
+    readonly after: number,
+    readonly min: number,
+    ms: number,
+    private readonly done: () => void,
+  ) {
+    // Node keeps one ordered list of timers for each duration: however many wait, one more costs the same.
+    this.timer = setTimeout(() => this.release(), ms);
+  }
+
+  serve(): boolean {
+    this.release();
+    return false;
+  }
+
+  release(): void {
+    this.giveUp();
+    this.done();
+  }
+
+  /** Waits no longer, and does not call back. */
+  giveUp(): void {
+    clearTimeout(this.timer);
+    this.delivery.leave(this);
   }
 }
 

@@ -191,8 +191,8 @@ describe('whatever the interleaving, a reader sees each event once and in order'
 describe('whoever waits is called once', () => {
   const outcome = (log: EventLog, topic: Topic, after: number, min: number, ms = 60_000) => {
     const calls: number[] = [];
-    const leave = log.delivery.wait(topic, after, min, ms, () => calls.push(topic.head));
-    return { calls, leave };
+    const waiter = log.delivery.wait(topic, after, min, ms, () => calls.push(topic.head));
+    return { calls, giveUp: () => waiter.giveUp() };
   };
 
   test('for the end, and progress does not wake it', async () => {
@@ -227,7 +227,7 @@ describe('whoever waits is called once', () => {
     const log = open();
     const topic = topicOf('a');
     const gone = outcome(log, topic, 0, 1);
-    gone.leave();
+    gone.giveUp();
     await new Promise<void>((resolve) => log.delivery.wait(topic, 0, 1, 1, resolve));
     await append(log, topic);
     await turn();
