@@ -59,7 +59,7 @@ interface Connection {
   id: number;
   bytesIn: number;
   bytesOut: number;
-  /** The newest request; with pipelining, others are still being answered. */
+  /** The newest request, until it is over; with pipelining, others are still being answered. */
   latest: Entry | null;
 }
 
@@ -207,6 +207,8 @@ export class Ledger {
     this.measure(entry);
     if (!entry.settledIn) connection.bytesIn = socket.bytesRead;
     entry.settledIn = true;
+    // A connection that is idle would keep its last request, and all that hangs on it.
+    if (connection.latest === entry) connection.latest = null;
     if (!this.open.delete(row)) return;
     add(this.all[row.technique], row);
     if (row.experiment !== null) add(this.experiments.get(row.experiment)![row.technique], row);
