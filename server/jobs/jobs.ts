@@ -58,7 +58,8 @@ export class Jobs {
       await (spec.kind === 'video' ? queued : this.start(topic));
     } catch (error) {
       this.unfinished -= 1;
-      if (key) this.keys.delete(key.name);
+      // Unless a retry has come meanwhile, and its job has the key.
+      if (key && this.keys.get(key.name) === jobId) this.keys.delete(key.name);
       throw error;
     }
     return topic;

@@ -38,7 +38,8 @@ export class Uploads {
     } catch (error) {
       await this.fail(topic, error as Error);
     }
-    if (hasEnded(topic.job)) await rm(path, { force: true });
+    // What cannot be removed now is removed by the next server; those who wait for their turn are not to wait for ever.
+    if (hasEnded(topic.job)) await rm(path, { force: true }).catch(() => {});
   }
 
   private async process(topic: JobTopic, path: string): Promise<void> {
