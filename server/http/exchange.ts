@@ -179,11 +179,12 @@ export class Exchange {
 
   /** Counts this client among those that wait; `stop` is called when it no longer does. Error: 503. */
   beginWaiting(stop: () => void): void {
-    const reason = this.app.stopping
-      ? 'The server is stopping'
-      : `${this.app.waiting} clients are waiting, and no more may`;
-    if (!this.mayWait) throw unavailable(`${reason}. Try again soon, or ask without waiting.`, 1);
-    this.app.waiting += 1;
+    const { app } = this;
+    if (!this.mayWait) {
+      const reason = app.stopping ? 'The server is stopping' : `${app.waiting} clients are waiting, and no more may`;
+      throw unavailable(`${reason}. Try again soon, or ask without waiting.`, 1);
+    }
+    app.waiting += 1;
     this.stopWaiting = stop;
   }
 
