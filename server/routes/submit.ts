@@ -31,9 +31,9 @@ export async function submit(x: Exchange): Promise<void> {
   const name = idempotencyKey(x);
   if (!name || !jobs.submittedWith(name)) jobs.admit();
   const jobId = randomUUID();
-  const { spec, digest } = await read(x, jobId);
+  const { spec, content } = await read(x, jobId);
   let topic = name ? jobs.submittedWith(name) : undefined;
-  const key = name ? { name, fingerprint: fingerprint(x, digest) } : null;
+  const key = name ? { name, fingerprint: fingerprint(x, content) } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
     if (topic && topic.job.key?.fingerprint !== key?.fingerprint) {
@@ -61,17 +61,17 @@ async function answer(x: Exchange, topic: JobTopic, wait: Wait | null): Promise<
   outcome(x, x.committed(topic), { ...wait.applied, Location });
 }
 
-/** What is to be done, and a digest of the body that says so. Errors: 400, 413, 415. */
-async function read(x: Exchange, jobId: string): Promise<{ spec: Spec; digest: string }> {
+/** What is to be done, and what tells the body that says so from another: its text, or its digest. Errors: 400, 413, 415. */
+async function read(x: Exchange, jobId: string): Promise<{ spec: Spec; content: string }> {
   const type = mediaType(x);
   if (type === 'application/json') {
     const { text, value } = await readJson(x, submitBody);
-    return { spec: value, digest: sha256(text) };
+    return { spec: value, content: text };
   }
   if (type.startsWith('video/') || type === 'application/octet-stream') {
     const paceMs = x.number('durationMs', 0, MAX_DURATION_MS);
     const { bytes, digest } = await receive(x, jobId);
-    return { spec: { kind: 'video', file: jobId, bytes, paceMs }, digest };
+    return { spec: { kind: 'video', file: jobId, bytes, paceMs }, content: digest };
   }
   const detail = `Expected a video (video/*, application/octet-stream) or application/json, got "${type}".`;
   throw new Problem(415, detail, { 'Accept-Post': 'application/json, application/octet-stream, video/*' });
@@ -85,9 +85,8 @@ function idempotencyKey(x: Exchange): string | undefined {
 }
 
 /** What makes a request the same one: its path, its query but for `wait` and `experiment`, its type and its body. */
-function fingerprint(x: Exchange, digest: string): string {
+function fingerprint(x: Exchange, content: string): string {
   const query = [...x.query].filter(([name]) => name !== 'wait' && name !== 'experiment').sort();
-  return sha256(JSON.stringify([x.path, query, mediaType(x), digest]));
+  const parts = JSON.stringify([x.path, query, mediaType(x), content]);
+  return createHash('sha256').update(parts).digest('hex');
 }
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
