@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { Exchange } from './http/exchange.js';
 import { guard } from './http/guard.js';
-import { streamOf } from './http/http2.js';
 import { Problem } from './http/problem.js';
 import { hasEnded } from './jobs/job.js';
 import { Jobs } from './jobs/jobs.js';
@@ -94,14 +93,13 @@ export class App {
   }
 
   private fail(x: Exchange, error: Error): void {
-    const { res } = x;
-    if (res.destroyed || x.req.socket.destroyed || streamOf(x.req)?.closed) return; // the client has left: nobody to answer
+    if (x.gone) return;
     const problem =
       error instanceof Problem
         ? error
         : new Problem(500, 'The server failed at this request: a bug. Its log says more.');
     if (problem.status === 500) console.error(`${x.req.method} ${x.req.url}: ${error.stack}`);
-    if (res.headersSent) res.destroy();
+    if (x.res.headersSent) x.res.destroy();
     else x.problem(problem);
   }
 

@@ -6,6 +6,7 @@ import { expectProblem, expectRetryAfter } from './expectations.js';
 import { RawConnection } from './raw.js';
 import { target, withSettings } from './server.js';
 import type { JobPage } from './types.js';
+import { eventually } from './within.js';
 
 const lab = target();
 const applied = 'preference-applied';
@@ -231,5 +232,20 @@ withSettings('finished jobs are kept up to a bound', ['--keep-jobs', '3'], (few)
     const { jobs } = (await few.get('/jobs')).json<JobPage>();
     expect(jobs.map(({ jobId }) => jobId)).toEqual([running, ...kept].map(({ jobId }) => jobId).reverse());
     expect((await few.manual(headers)).jobId).not.toBe(oldest.jobId);
+  });
+});
+
+withSettings('clients that leave while their jobs are stored', [], (lab) => {
+  test('do not wait', async () => {
+    const head =
+      'POST /jobs?durationMs=60000 HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\nContent-Type: video/mp4\r\n';
+    for (let n = 0; n < 50; n++) {
+      const raw = await RawConnection.connect(lab.base);
+      await raw.send(`${head}Content-Length: 10\r\n\r\n0123456789`);
+      raw.socket.resetAndDestroy();
+    }
+    const waiting = async () =>
+      /^polling_lab_waiting_clients (\d+)$/m.exec((await lab.get('/metrics')).text)?.[1] === '0' ? true : undefined;
+    await eventually(waiting, 'nobody to wait any more', 10_000);
   });
 });

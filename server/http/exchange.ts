@@ -159,6 +159,7 @@ export class Exchange {
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
+      if (this.gone) return; // while its job was stored, say: the response will not tell again that it is closed
       this.beginWaiting(() => waiter.giveUp());
       const waiter = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
         this.endWaiting();
@@ -170,6 +171,11 @@ export class Exchange {
   /** Holds the answer until a job has ended, or the time is up. */
   holdForEnd(topic: JobTopic, seconds: number): Promise<void> {
     return this.hold(topic, topic.head, THE_END, seconds);
+  }
+
+  /** Whether the client has left: there is nobody to answer. */
+  get gone(): boolean {
+    return this.res.destroyed || this.req.socket.destroyed || streamOf(this.req)?.closed === true;
   }
 
   /** Whether one more may wait. */
