@@ -113,7 +113,7 @@ export class Delivery {
   }
 }
 
-/** A cursor that is served once. */
+/** A cursor that is served once. A class, since many wait: closures would weigh more. */
 class Waiter implements Cursor {
   seen = 0;
   private readonly timer: NodeJS.Timeout;

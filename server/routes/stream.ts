@@ -1,6 +1,5 @@
 import { EventStream } from '../http/event-stream.js';
 import type { Exchange } from '../http/exchange.js';
-import type { Cursor } from '../log/cursor.js';
 import { frame, type Ids } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
 import { gapData, isGap, type Start } from './events.js';
@@ -11,22 +10,28 @@ const PIECE = 256;
 /** **Server-sent events**: a response with a start and no end, and in it an event for whatever happens. */
 export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): void {
   const { delivery, ids } = x.app.log;
-  // A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile.
-  const gap = (): string => {
-    if (!isGap(topic, cursor.after)) return '';
-    cursor.after = topic.trimmed;
-    return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
+  // Methods, not closures with names: tsx gives each of those a dictionary of its own.
+  const cursor = {
+    ...{ topic, after, min: 1, seen: 0 },
+    /** A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile. */
+    gap(): string {
+      if (!isGap(topic, cursor.after)) return '';
+      cursor.after = topic.trimmed;
+      return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
+    },
+    serve(): boolean {
+      if (out.full) return false; // its place is kept, and nothing else
+      const said = cursor.gap();
+      const piece = pieceOf(topic, cursor.after, ids);
+      cursor.after = piece.last;
+      x.row.events += piece.events;
+      x.app.ledger.touch(x.row);
+      return out.write(said ? said + piece.bytes : piece.bytes);
+    },
+    release(): void {
+      out.end();
+    },
   };
-  const serve = (): boolean => {
-    if (out.full) return false; // its place is kept, and nothing else
-    const said = gap();
-    const piece = pieceOf(topic, cursor.after, ids);
-    cursor.after = piece.last;
-    x.row.events += piece.events;
-    x.app.ledger.touch(x.row);
-    return out.write(said ? said + piece.bytes : piece.bytes);
-  };
-  const cursor: Cursor = { topic, after, min: 1, seen: 0, serve, release: () => out.end() };
   const out = new EventStream(
     x,
     () => delivery.join(cursor),
@@ -34,7 +39,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
   );
   // Before the first event, a reader of all jobs has no place to come back to: it is given one.
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
-  out.write(!resumed && topic === x.app.log.all ? position : gap());
+  out.write(!resumed && topic === x.app.log.all ? position : cursor.gap());
   delivery.join(cursor);
 }
 
