@@ -82,5 +82,5 @@ function valid<T>(schema: z.ZodType<T>, value: unknown): T {
   throw badRequest(`${faults.join('; ')}. GET /openapi.json describes what is taken.`);
 }
 
-export const tooLarge = (limit: number) =>
+const tooLarge = (limit: number) =>
   new Problem(413, `The body may have ${limit} bytes, and this one has more. Send less.`);

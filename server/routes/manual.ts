@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readJson, tooLarge } from '../http/body.js';
+import { readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
 import { hasEnded } from '../jobs/job.js';
@@ -15,7 +15,10 @@ const finishBody = z.looseObject({ result: z.json().optional(), error: z.json().
 export async function progress(x: Exchange): Promise<void> {
   movable(x);
   const { progress, ...more } = (await readJson(x, progressBody)).value;
-  if (Buffer.byteLength(JSON.stringify(more)) > MAX_MORE_BYTES) throw tooLarge(MAX_MORE_BYTES);
+  const bytes = Buffer.byteLength(JSON.stringify(more));
+  if (bytes > MAX_MORE_BYTES) {
+    throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
+  }
   const topic = movable(x);
   if (progress < topic.job.progress) {
     throw new Problem(409, `The job is at ${topic.job.progress} and cannot go back to ${progress}. Send that or more.`);
