@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EventLog } from '../log/log.js';
 import { Store } from '../log/store.js';
 import { Jobs } from './jobs.js';
+import { simulate } from './simulated.js';
 import { Uploads } from './uploads.js';
 
 let folder: string;
@@ -43,4 +44,26 @@ test('an upload whose file cannot be removed does not stop those after it', asyn
   );
   for (const topic of topics) uploads.enqueue(topic);
   await vi.waitFor(() => expect(topics.map(({ job }) => job.state)).toEqual(['failed', 'failed']));
+});
+
+test('a simulated job goes on after a cancel that cannot be committed', async () => {
+  const spec = { kind: 'simulated' as const, durationMs: 20, steps: 2, failAtStep: null };
+  const topic = await jobs.create(spec, null, 'job');
+  let cancelled: Promise<void> | undefined;
+  const progress = jobs.progress.bind(jobs);
+  vi.spyOn(jobs, 'progress').mockImplementationOnce((...step) => {
+    queueMicrotask(() => {
+      jobs.find('job'); // commits the step; the job has yet to hear of it when it is cancelled
+      vi.spyOn(store, 'save').mockImplementationOnce(() => {
+        throw new Error('disk is full');
+      });
+      cancelled = jobs.end(topic, { event: 'cancelled' });
+      cancelled.catch(() => {}); // it is looked at below
+    });
+    return progress(...step);
+  });
+  simulate(jobs, topic);
+  await vi.waitFor(() => expect(cancelled).toBeDefined());
+  await expect(cancelled).rejects.toThrow(/disk is full/);
+  await vi.waitFor(() => expect(topic.job.state).toBe('succeeded'));
 });
