@@ -35,7 +35,7 @@ export class Ids {
   }
 }
 
-/** Server-sent events, framed for the wire (WHATWG HTML, section 9.2.5): a blank line ends, and so dispatches, each. */
+/** Server-sent events, framed for the wire (WHATWG HTML, section 9.2.5). A blank line dispatches each. */
 export const frame = (events: readonly LogEvent[], ids: Ids): string =>
   events.map(({ seq, event, data }) => `id: ${ids.of(seq)}\nevent: ${event}\ndata: ${data}\n\n`).join('');
 

@@ -6,8 +6,8 @@ import { gapData, isGap, type Start } from './events.js';
 const MAX_EVENTS = 1000;
 
 /**
- * **Consume**, as Kafka's consumers do: held until `min` events are there (`fetch.min.bytes`), or the time is up
- * (`fetch.max.wait.ms`). The client keeps its own place, and gives it with each request: the server keeps none.
+ * **Consume**, as Kafka's consumers do: held until `min` events are there (`fetch.min.bytes`), or the time is
+ * up (`fetch.max.wait.ms`). The client keeps its place, and gives it with each request: the server keeps none.
  */
 export async function consume(x: Exchange, topic: Topic, start: Start): Promise<void> {
   x.is('consume');

@@ -3,8 +3,8 @@ import type { Wait } from '../http/wait.js';
 import { hasEnded, jsonOf } from '../jobs/job.js';
 
 /**
- * **Long poll** for the next change: `GET /jobs/{id}` with a wait and with the version that the client has. Held
- * until there is another one; `304` when there is none in time, or can be none because the job has ended.
+ * **Long poll** for the next change: `GET /jobs/{id}` with a wait and with the version that the client has.
+ * Held until there is another one; `304` when there is none in time, or can be none because the job has ended.
  */
 export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> {
   x.is('long-poll');

@@ -2,7 +2,7 @@ import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
 import { hasEnded, type Job, jsonOf } from '../jobs/job.js';
 
-/** **Long poll**: `GET /jobs/{id}/result`, held until the job ends when the client would wait; else answered at once. */
+/** **Long poll**: `GET /jobs/{id}/result`. If the client would wait, held until the job ends; else answered now. */
 export async function result(x: Exchange): Promise<void> {
   const wait = x.wait();
   x.is(wait ? 'long-poll' : 'other');

@@ -12,7 +12,10 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
   const { delivery, ids } = x.app.log;
   // Methods, not closures with names: tsx gives each of those a dictionary of its own.
   const cursor = {
-    ...{ topic, after, min: 1, seen: 0 },
+    topic,
+    after,
+    min: 1,
+    seen: 0,
     /** A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile. */
     gap(): string {
       if (!isGap(topic, cursor.after)) return '';

@@ -84,7 +84,7 @@ function idempotencyKey(x: Exchange): string | undefined {
   throw badRequest(`Idempotency-Key expects 1 to 255 characters, got ${key.length}. Send a UUID, say.`);
 }
 
-/** What makes a request the same one: its path, its query but for `wait` and `experiment`, its type and its body. */
+/** What makes a request the same one: its path, its query without `wait` and `experiment`, its type, its body. */
 function fingerprint(x: Exchange, content: string): string {
   const query = [...x.query].filter(([name]) => name !== 'wait' && name !== 'experiment').sort();
   const parts = JSON.stringify([x.path, query, mediaType(x), content]);
