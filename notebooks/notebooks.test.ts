@@ -56,6 +56,14 @@ describe.each(names)('%s', (name) => {
     expect(lines.filter((line) => line.length > WIDTH + line.indexOf(': ') + 2)).toEqual([]);
   });
 
+  it('runs on a stock tslab too, which takes a `for await` only beside another await', () => {
+    const alone = code.filter((cell) => {
+      const awaits = text(cell).match(/^(?! ).*\bawait\b/gm) ?? [];
+      return awaits.length > 0 && awaits.every((line) => line.startsWith('for await'));
+    });
+    expect(alone.map(({ id }) => id)).toEqual([]);
+  });
+
   it('begins with words, and has words before long code', () => {
     expect(cells[0]?.cell_type).toBe('markdown');
     const code = cells.map(({ cell_type }) => (cell_type === 'code' ? 'c' : '-')).join('');
