@@ -29,7 +29,8 @@ export function simulate(jobs: Jobs, topic: JobTopic): void {
     await committed;
     // Until its next step, but no longer than the job: of a cancelled one, no timer is left. A cancel that is not
     // committed yet may be undone.
-    if (!topic.ended) jobs.log.delivery.wait(topic, topic.head, THE_END, due(done() + 1) - Date.now(), run);
+    if (!topic.ended)
+      jobs.log.delivery.wait(topic, topic.head, THE_END, Math.max(0, due(done() + 1) - Date.now()), run);
   };
   // When the log cannot be written, the steps were undone: they are taken again.
   const run = (): void => void advance().catch(() => setTimeout(run, 1_000));
