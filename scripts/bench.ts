@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
+import { profile } from './bench/profile.js';
 import { type Line, linesOf, type Measured, measure, table } from './bench/run.js';
 import { hasNchan, pinClient, pinned } from './bench/servers.js';
 import { measureStart } from './bench/start.js';
 import { workloads } from './bench/workloads.js';
-import { draw, writeReadme } from './bench/write.js';
+import { draw, writeProfile, writeReadme } from './bench/write.js';
 import { checkout } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { readFlags } from './shared/flags.mjs';
@@ -39,10 +40,11 @@ ${Object.entries(known)
   --only NAME    one of these alone (may be repeated)
   --rounds N     how often each is measured (default 3); the medians are told
   --clients N    how many clients 10,000 are (default 10000)
-  --write        put the table and a picture into the README
+  --profile      instead, where the processor time goes, beside the floor's (Node's --cpu-prof)
+  --write        put the table and a picture (or the profile) into the README
   -h, --help
 
-Writes build/bench/bench.json. BENCH_NODE=--cpu-prof (or other flags of Node's) has the servers write profiles.
+Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.
 Exit code: 0 if all was measured, whether or not the aims were met.
 `;
 
@@ -54,6 +56,7 @@ await whole(async (signal) => {
     only: { type: 'string', multiple: true, default: [] as string[] },
     rounds: { type: 'string', default: '3' },
     clients: { type: 'string', default: '10000' },
+    profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   });
   const only = flags.only as string[];
@@ -83,6 +86,13 @@ await whole(async (signal) => {
   if (!nchan) say('nginx with nchan is not installed: not measured. On Debian: apt install libnginx-mod-nchan');
   if (!pinned) say('One core, or no taskset: server and client share what there is, and times say little.');
   pinClient();
+  if (flags.profile) {
+    say('\nprofile');
+    const told = await profile(load, clients, say);
+    say(`\n${told}`);
+    if (flags.write) await writeProfile(told, { machine, date: new Date().toISOString() });
+    return 0;
+  }
   const lines: Line[] = [];
   const all: Record<string, Measured> = {};
   for (const workload of load) {

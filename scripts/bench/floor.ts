@@ -94,6 +94,7 @@ const server = createServer(async (req, res) => {
   res.on('close', () => job.streams.delete(res));
 });
 server.keepAliveTimeout = 60_000;
+process.on('SIGTERM', () => process.exit()); // a profile is written at an exit, not where a signal ends it
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
   process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
 });

@@ -35,18 +35,26 @@ const pick = (all: Record<string, string>, names: string[]) =>
 export async function writeReadme(
   lines: Line[],
   svg: string,
-  about: { machine: string; date: string; rounds: number },
+  { machine, date, rounds }: { machine: string; date: string; rounds: number },
 ): Promise<void> {
-  const text = await readFile(readme, 'utf8');
-  const between = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/;
-  if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- bench -->.`);
-  const { machine, date, rounds } = about;
   const measured = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
   const note = `${measured} on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
   await mkdir(join(checkout, '.github', 'images'), { recursive: true });
   await writeFile(picture, svg);
+  await put('bench', `${table(lines)}\n\n${note}`);
+}
+
+/** Puts the profile there. */
+export async function writeProfile(told: string, { machine, date }: { machine: string; date: string }): Promise<void> {
+  await put('profile', `${told}\n\nOne run each on ${date.slice(0, 10)}: ${machine}.`);
+}
+
+async function put(mark: string, content: string): Promise<void> {
+  const text = await readFile(readme, 'utf8');
+  const between = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
+  if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- ${mark} -->.`);
   await writeFile(
     readme,
-    text.replace(between, (_, from, to) => `${from}${table(lines)}\n\n${note}\n${to}`),
+    text.replace(between, (_, from, to) => `${from}${content}\n${to}`),
   );
 }
