@@ -44,7 +44,7 @@ export class EventStream {
     return this.stalled !== undefined;
   }
 
-  /** True while the reader takes what is written. Else nothing more is written, and nothing is kept for it. */
+  /** True while the reader takes what is written. Else nothing is written, and nothing kept for it. */
   write(text: string | Buffer): boolean {
     const { res, app } = this.x;
     this.heart.refresh();
