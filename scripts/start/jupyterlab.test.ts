@@ -121,6 +121,41 @@ test.each(['light', 'dark'] as const)(
   },
 );
 
+test('redraws a live cell in place, without a flicker', LONG, async () => {
+  await lab.open(firstUrl);
+  const moving = await lab.insertBelow(
+    lab.cells.last(),
+    `import { live, progress } from './instruments/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+let done = 0;
+async function work() {
+  for (; done < 1; done += 0.02) await sleep(60);
+}
+await live(() => progress({ title: 'On its way', done }), work());`,
+  );
+  await lab.begin(moving);
+  await moving.locator('.jp-OutputArea-output img').waitFor(PATIENCE);
+  const frames = await moving.locator('.jp-Cell-outputArea').evaluate(
+    (area) =>
+      new Promise<{ picture: string; height: number }[]>((resolve) => {
+        const frames: { picture: string; height: number }[] = [];
+        const look = () => {
+          if (area.querySelector('.vega-embed')) return resolve(frames); // the last one, which stays
+          const image = area.querySelector('img');
+          const picture = image?.complete && image.naturalWidth > 0 ? image.src : '';
+          frames.push({ picture, height: (area as HTMLElement).offsetHeight });
+          requestAnimationFrame(look);
+        };
+        look();
+      }),
+  );
+  // JupyterLab takes a moment to begin the live chart that takes their place.
+  const moved = frames.slice(0, frames.findLastIndex(({ picture }) => picture) + 1);
+  expect(new Set(moved.map(({ picture }) => picture)).size).toBeGreaterThan(5);
+  expect(moved.filter(({ picture }) => !picture)).toEqual([]);
+  expect(new Set(moved.map(({ height }) => height)).size).toBe(1); // what is below does not jump
+});
+
 describe.each(NOTEBOOKS)('%s', (notebook) => {
   test('runs, draws, shows its traffic, takes an answer, is stopped, begins anew and closes', LONG, async () => {
     await lab.open(urlOf(notebook));
