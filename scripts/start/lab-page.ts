@@ -59,6 +59,8 @@ export class LabPage {
     );
     await this.cells.first().waitFor(PATIENCE);
     await this.kernelIs('idle');
+    // The status bar tells of the connection to the kernel, too: what is run before that is there does not begin.
+    await this.page.locator('#jp-main-statusbar', { hasText: '| Idle' }).waitFor(PATIENCE);
   }
 
   async menu(name: string, item: string): Promise<void> {
