@@ -198,6 +198,38 @@ it('names the unit on each axis', async () => {
   expect(await toSvg(waterfall(rows, { title: 'T' }))).toContain('time (s)');
 });
 
+it('puts no name over another, over a point, or out of the plot', async () => {
+  // As the notebooks have measured them: two of a kind beside each other, and a corner.
+  const measured: [string, number, number][] = [
+    ['every 100 ms', 12.4, 34],
+    ['every 200 ms', 7.3, 118],
+    ['every 400 ms', 4.5, 241],
+    ['every 800 ms', 3, 467],
+    ['back-off, 400 ms at most', 5.5, 192],
+    ['back-off', 3.4, 480],
+    ['as told', 2.6, 479],
+  ];
+  const points = measured.map(([label, x, y]) => ({ label, family: 'a', x, y }));
+  const svg = await toSvg(tradeoff({ title: 'T', x: 'x', y: 'y', points, predict: (x) => 607 / (x - 1.5) }));
+  const drawn = [
+    ...svg.matchAll(/aria-roledescription="(text mark|point)"([^>]*)translate\(([\d.]+),([\d.]+)\)[^>]*>([^<]*)/g),
+  ];
+  const boxes = drawn.map(([, role, attributes, x, y, text]) => {
+    const width = role === 'point' ? 12 : 6 * text!.length;
+    const share = /text-anchor="start"/.test(attributes!) ? 0 : /text-anchor="end"/.test(attributes!) ? 1 : 0.5;
+    return { text, left: Number(x) - share * width, top: Number(y) - 6, width };
+  });
+  expect(boxes).toHaveLength(2 * points.length);
+  for (const [i, a] of boxes.entries()) {
+    expect(a.left).toBeGreaterThan(0);
+    expect(a.left + a.width).toBeLessThan(620);
+    for (const b of boxes.slice(i + 1)) {
+      const apart = a.left > b.left + b.width || b.left > a.left + a.width || Math.abs(a.top - b.top) > 10;
+      expect(apart, `"${a.text}" and "${b.text}"`).toBe(true);
+    }
+  }
+});
+
 it('breaks a long title, and loses no word of it', () => {
   const title = 'Of twenty-five clients in step, twenty-five asked within a moment; with jitter, only seven did';
   const { spec } = waterfall(rows, { title });

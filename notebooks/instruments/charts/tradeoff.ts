@@ -2,6 +2,12 @@ import { number } from '../table.js';
 import { COLOURS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
+import { placeNames } from './names.js';
+
+/** Of the plot, and what is left free at its edges, in pixels. */
+const WIDTH = 620;
+const HEIGHT = 340;
+const PADDING = { x: 56, y: 24 };
 
 interface Tradeoff {
   /** What was found, as a sentence, computed from the data. */
@@ -30,8 +36,8 @@ export function tradeoff(parts: Tradeoff): Chart {
   const axis = { grid: true, tickCount: 6, format: '~s' };
   const scale = { type: 'log', nice: false };
   const encoding = {
-    x: { field: 'x', type: 'quantitative', title: x, scale: { ...scale, padding: 56 }, axis },
-    y: { field: 'y', type: 'quantitative', title: y, scale: { ...scale, padding: 24 }, axis },
+    x: { field: 'x', type: 'quantitative', title: x, scale: { ...scale, padding: PADDING.x }, axis },
+    y: { field: 'y', type: 'quantitative', title: y, scale: { ...scale, padding: PADDING.y }, axis },
   };
   const dots = {
     ...encoding,
@@ -50,28 +56,43 @@ export function tradeoff(parts: Tradeoff): Chart {
       ...(techniques.length === 1 ? { legend: null } : {}),
     },
   };
-  // Names of the first family stand below their points, the others above: they may lie close together.
-  const names = (below: boolean) => ({
-    data: { values: points.filter(({ family }) => (family === families[0]) === below) },
-    mark: { type: 'text', fontSize: 12, color: INK.text, dy: below ? 16 : -14 },
+  // As Vega will put them, so that no name hides another.
+  const across = logarithmic(xs, PADDING.x, WIDTH - PADDING.x);
+  const down = logarithmic(
+    [...points, ...curve].map((spot) => spot.y),
+    HEIGHT - PADDING.y,
+    PADDING.y,
+  );
+  const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
+  const sides = placeNames(points.map(placed), curve.map(placed), WIDTH, HEIGHT).map(({ side }) => side);
+  const names = points.map(({ label, x, y }, i) => ({
+    data: { values: [{ label, x, y }] },
+    mark: { type: 'text', fontSize: 12, color: INK.text, ...sides[i]! },
     encoding: { ...encoding, text: { field: 'label' } },
-  });
+  }));
   return chart({
     title,
     subtitle,
     data: points,
     numbers: `${x}, and ${y}: ${tell(points, (point) => `${point.label}: ${number(point.x)} and ${number(point.y)}`)}`,
     body: {
-      height: 340,
+      width: WIDTH,
+      height: HEIGHT,
       layer: [
         ...(predict ? [predictionLayer(curve, encoding)] : []),
         {
           mark: { type: 'point', filled: true, size: 110, opacity: 1, tooltip: true },
           encoding: dots,
         },
-        names(true),
-        ...(families.length > 1 ? [names(false)] : []),
+        ...names,
       ],
     },
   });
+}
+
+/** The logarithmic scale from the least and the most of the values to two ends. */
+function logarithmic(values: number[], from: number, to: number): (value: number) => number {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const span = Math.log(most / least) || 1;
+  return (value) => from + ((to - from) * Math.log(value / least)) / span;
 }
