@@ -7,10 +7,11 @@ const { nodeModules } = pathsOf(checkout);
 /** What draws the live charts, and shows the numbers at which one points. */
 const CHARTS = ['vega/build/vega.min.js', 'vega-lite/build/vega-lite.min.js', 'vega-tooltip/build/vega-tooltip.min.js'];
 
+/** Of each typeface the styles that the pages use. Of a variable font, Chromium's PDFs would have pictures of its letters. */
 const FONTS = [
-  { family: 'Source Serif 4', folder: 'source-serif-4', styles: ['normal', 'italic'] },
-  { family: 'Source Sans 3', folder: 'source-sans-3', styles: ['normal'] },
-  { family: 'Source Code Pro', folder: 'source-code-pro', styles: ['normal', 'italic'] },
+  { family: 'Source Serif 4', styles: ['400-normal', '400-italic', '600-normal'] },
+  { family: 'Source Sans 3', styles: ['400-normal', '400-italic', '600-normal'] },
+  { family: 'Source Code Pro', styles: ['400-normal', '400-italic', '600-normal'] },
 ];
 
 /**
@@ -28,13 +29,15 @@ export async function writeAssets(folder: string): Promise<string[]> {
   return [charts, fonts];
 }
 
-async function fontFaces({ family, folder, styles }: (typeof FONTS)[number]): Promise<string[]> {
-  const own = join(nodeModules, '@fontsource-variable', folder);
+async function fontFaces({ family, styles }: (typeof FONTS)[number]): Promise<string[]> {
+  const name = family.toLowerCase().replaceAll(' ', '-');
+  const own = join(nodeModules, '@fontsource', name);
   const licence = await readFile(join(own, 'LICENSE'), 'utf8');
   const faces = styles.map(async (style) => {
-    const font = await readFile(join(own, 'files', `${folder}-latin-wght-${style}.woff2`), 'base64');
+    const [weight, slope] = style.split('-');
+    const font = await readFile(join(own, 'files', `${name}-latin-${style}.woff2`), 'base64');
     const source = `url(data:font/woff2;base64,${font}) format('woff2')`;
-    return `@font-face { font-family: '${family} Variable'; font-style: ${style}; font-weight: 200 900; src: ${source} }`;
+    return `@font-face { font-family: '${family}'; font-style: ${slope}; font-weight: ${weight}; src: ${source} }`;
   });
   return [`/* ${family}. ${licence}*/`, ...(await Promise.all(faces))];
 }

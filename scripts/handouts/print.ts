@@ -28,10 +28,21 @@ export async function printPdf(browser: Browser, html: string, pdf: string): Pro
   }
 }
 
-/** Waits for fonts and pictures. A link to another file would be one to where that lies now. */
+/** Makes a page fit for paper, and waits for its fonts and pictures. */
 async function readyToPrint(): Promise<void> {
+  // A link to another file would be one to where that lies now.
   for (const link of document.querySelectorAll('a[href]')) {
     if (!/^(https?:|#)/.test(link.getAttribute('href')!)) link.removeAttribute('href');
+  }
+  // A picture cannot use the page's typeface, a part of the page can. The ids in it are then the page's, too.
+  const pictures = [...document.querySelectorAll<HTMLImageElement>('.chart img[src^="data:image/svg+xml;base64,"]')];
+  for (const [number, picture] of pictures.entries()) {
+    const bytes = Uint8Array.from(atob(picture.src.split(',')[1]!), (byte) => byte.charCodeAt(0));
+    const source = new TextDecoder().decode(bytes).replace(/(?<=\bid="|url\(#|href="#)/g, `chart-${number}-`);
+    const chart = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
+    chart.setAttribute('role', 'img');
+    chart.setAttribute('aria-label', picture.alt);
+    picture.replaceWith(chart);
   }
   await Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode())]);
 }

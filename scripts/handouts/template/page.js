@@ -52,6 +52,7 @@ async function enliven(chart) {
   if (!vega) return; // the page was taken out of its folder
   const picture = chart.querySelector('img');
   const spec = JSON.parse(chart.querySelector('script').textContent);
+  spec.config = { ...spec.config, font: getComputedStyle(chart).getPropertyValue('--sans') }; // as the page is set
   const live = document.createElement('div');
   live.setAttribute('role', 'img');
   live.setAttribute('aria-label', picture.alt);

@@ -26,10 +26,15 @@ def pdf(path: str) -> dict:
             {"text": page.extract_text(), "width": float(page.mediabox.width), "height": float(page.mediabox.height)}
             for page in reader.pages
         ],
+        "fonts": sorted({font["/Subtype"] for page in reader.pages for font in fonts(page)}),
         "bookmarks": list(bookmarks(reader.outline)),
         "strings": list(strings(reader)),
         "destinations": {unquote(name[1:]): pages[place.page.idnum] for name, place in reader.named_destinations.items()},
     }
+
+
+def fonts(page):
+    return [font.get_object() for font in page["/Resources"].get("/Font", {}).values()]
 
 
 def strings(reader: PdfReader):

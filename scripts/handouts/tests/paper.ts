@@ -11,11 +11,12 @@ interface Kept {
 }
 
 /**
- * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables and plots that would
- * fit on a page, and what is left behind alone (a heading, the sentence before a listing).
+ * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables, lists and paragraphs, and
+ * what is left behind alone (a heading, a label, the sentence before a listing), or comes after (a cell's table).
  *
  * A PDF tells on which page the target of a link stands. So links are put at the end of the page, where they move
- * nothing, to the first and the last of all that must stay together.
+ * nothing, to the first and the last of all that must stay together. In the book a chapter has no contents of its own,
+ * and so breaks elsewhere: it is printed both ways.
  */
 export async function torn(browser: Browser, html: string): Promise<string[]> {
   const pdf = `${html}.torn.pdf`;
@@ -25,13 +26,18 @@ export async function torn(browser: Browser, html: string): Promise<string[]> {
     await page.goto(pathToFileURL(html).href);
     const kept = await page.evaluate(markKept);
     await page.evaluate(() => Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode())]));
-    await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
-    const { destinations } = inspect<Pdf>(pdf)[0]!;
-    return kept.flatMap(({ what, from, to }) => {
-      const [first, last] = [destinations[from], destinations[to]];
-      if (first === undefined || last === undefined) return [`${what} is not in the PDF`];
-      return first === last ? [] : [`from page ${first} to ${last}: ${what}`];
-    });
+    const problems: string[] = [];
+    for (const printed of ['a PDF of its own', 'the book']) {
+      if (printed === 'the book') await page.evaluate(() => document.querySelector('.contents')!.remove());
+      await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+      const [{ destinations }] = (await inspect<Pdf>(pdf)) as [Pdf];
+      for (const { what, from, to } of kept) {
+        const [first, last] = [destinations[from], destinations[to]];
+        if (first === undefined || last === undefined) problems.push(`${what} is not in ${printed}`);
+        else if (first !== last) problems.push(`from page ${first} to ${last} of ${printed}: ${what}`);
+      }
+    }
+    return problems;
   } finally {
     await context.close();
     rmSync(pdf, { force: true });
@@ -80,6 +86,21 @@ function markKept(): Kept[] {
       from: isProse ? lastWord(heading) : mark(heading),
       to: mark(next),
     });
+  }
+  for (const paragraph of document.querySelectorAll('.chapter .prose p, .hint p')) {
+    kept.push({ what: `a paragraph, ${said(paragraph)}`, from: mark(paragraph), to: lastWord(paragraph) });
+  }
+  for (const list of document.querySelectorAll('.prose > :is(ul, ol)')) {
+    kept.push({ what: `a list, ${said(list)}`, from: mark(list), to: lastWord(list) });
+  }
+  for (const label of document.querySelectorAll('.exercise :is(.label, summary)')) {
+    const named = label.parentElement!.querySelector('.line, p:not(.label)')!;
+    kept.push({ what: `left behind: ${said(label)} of ${said(named)}`, from: mark(label), to: mark(named) });
+  }
+  for (const table of document.querySelectorAll('.outputs > .table')) {
+    const above = table.previousElementSibling ?? table.closest('.cell')!.querySelector('pre')!;
+    if (above.matches('.chart')) continue;
+    kept.push({ what: `far from its cell: ${said(table)}`, from: lastWord(above), to: mark(table) });
   }
   for (const ruled of document.querySelectorAll('.ruled')) {
     const [question] = ruled.closest('.exercise')!.querySelectorAll('p');

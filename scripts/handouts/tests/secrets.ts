@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { discover } from '../../runner/discover.js';
 import { checkout, pathsOf } from '../../setup/paths.mjs';
 import type { Chapter } from '../chapter.js';
 import { readNotes } from '../notes.js';
+
+const run = promisify(execFile);
 
 /** Text that students must not find, and what it is. */
 export interface Secret {
@@ -15,6 +18,8 @@ export interface Secret {
 /** What a PDF has in it, as `inspect_files.py` tells. */
 export interface Pdf {
   pages: { text: string; width: number; height: number }[];
+  /** Their kinds: `/Type0` is type, `/Type3` are drawings of letters. */
+  fonts: string[];
   bookmarks: { title: string; page: number }[];
   strings: string[];
   destinations: Record<string, number>;
@@ -52,12 +57,12 @@ async function lessonText(): Promise<string> {
 }
 
 /** The secrets that a folder gives away, and in which file; each once. */
-export function found(folder: string, secrets: Secret[]): string[] {
+export async function found(folder: string, secrets: Secret[]): Promise<string[]> {
   const given = new Set<string>();
   const files = filesIn(folder);
-  inspectPdfs(files.filter((file) => file.endsWith('.pdf')).map((file) => join(folder, file)));
+  await inspectPdfs(files.filter((file) => file.endsWith('.pdf')).map((file) => join(folder, file)));
   for (const file of files) {
-    const readings = readingsOf(join(folder, file)).map(squeezed);
+    const readings = (await readingsOf(join(folder, file))).map(squeezed);
     for (const { what, text } of secrets) {
       if (readings.some((reading) => reading.includes(text))) given.add(`${file} has of ${what}`);
     }
@@ -75,23 +80,23 @@ export function filesIn(folder: string): string[] {
 const pdfs = new Map<string, Pdf>();
 
 /** What is in PDFs that will not change: each is read once, all of a call in one process. */
-export function inspectPdfs(files: string[]): Pdf[] {
+export async function inspectPdfs(files: string[]): Promise<Pdf[]> {
   const unread = files.filter((file) => !pdfs.has(file));
-  if (unread.length > 0) for (const [i, pdf] of inspect<Pdf>(...unread).entries()) pdfs.set(unread[i]!, pdf);
+  if (unread.length > 0) for (const [i, pdf] of (await inspect<Pdf>(...unread)).entries()) pdfs.set(unread[i]!, pdf);
   return files.map((file) => pdfs.get(file)!);
 }
 
 /** What is in PDFs and zips, as `inspect_files.py` tells. */
-export function inspect<T>(...files: string[]): T[] {
+export async function inspect<T>(...files: string[]): Promise<T[]> {
   const script = join(import.meta.dirname, 'inspect_files.py');
-  const said = execFileSync(pathsOf(checkout).python, [script, ...files], { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  return JSON.parse(said);
+  const { stdout } = await run(pathsOf(checkout).python, [script, ...files], { maxBuffer: 2 ** 28 });
+  return JSON.parse(stdout);
 }
 
 /** A file in every way in which it can be read: as it is, decoded, and what is encoded within. */
-function readingsOf(file: string): string[] {
+async function readingsOf(file: string): Promise<string[]> {
   if (file.endsWith('.pdf')) {
-    const [pdf] = inspectPdfs([file]);
+    const [pdf] = await inspectPdfs([file]);
     return [pdf!.pages.map(({ text }) => text).join('\n'), pdf!.strings.join('\n')];
   }
   const raw = readFileSync(file, 'utf8');
@@ -106,7 +111,7 @@ function readingsOf(file: string): string[] {
   });
 }
 
-function entities(text: string): string {
+export function entities(text: string): string {
   const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
   return text
     .replace(/&#x([0-9a-f]+);/gi, (_, hex) => String.fromCodePoint(Number.parseInt(hex, 16)))
