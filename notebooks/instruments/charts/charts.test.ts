@@ -210,7 +210,8 @@ it('puts no name over another, over a point, or out of the plot', async () => {
     ['as told', 2.6, 479],
   ];
   const points = measured.map(([label, x, y]) => ({ label, family: 'a', x, y }));
-  const svg = await toSvg(tradeoff({ title: 'T', x: 'x', y: 'y', points, predict: (x) => 607 / (x - 1.5) }));
+  const predict = (x: number) => (x < 2.8 ? Number.NaN : 607 / (x - 1.5));
+  const svg = await toSvg(tradeoff({ title: 'T', x: 'x', y: 'y', points, predict }));
   const drawn = [
     ...svg.matchAll(/aria-roledescription="(text mark|point)"([^>]*)translate\(([\d.]+),([\d.]+)\)[^>]*>([^<]*)/g),
   ];

@@ -56,15 +56,16 @@ export function tradeoff(parts: Tradeoff): Chart {
       ...(techniques.length === 1 ? { legend: null } : {}),
     },
   };
-  // As Vega will put them, so that no name hides another.
+  // Where Vega will put them, so that no name hides another. What a prediction does not know (NaN) is not drawn.
+  const line = curve.filter(({ y }) => y > 0 && y < Number.POSITIVE_INFINITY);
   const across = logarithmic(xs, PADDING.x, WIDTH - PADDING.x);
   const down = logarithmic(
-    [...points, ...curve].map((spot) => spot.y),
+    [...points, ...line].map((spot) => spot.y),
     HEIGHT - PADDING.y,
     PADDING.y,
   );
   const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
-  const sides = placeNames(points.map(placed), curve.map(placed), WIDTH, HEIGHT).map(({ side }) => side);
+  const sides = placeNames(points.map(placed), line.map(placed), WIDTH, HEIGHT).map(({ side }) => side);
   const names = points.map(({ label, x, y }, i) => ({
     data: { values: [{ label, x, y }] },
     mark: { type: 'text', fontSize: 12, color: INK.text, ...sides[i]! },
