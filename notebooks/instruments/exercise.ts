@@ -14,7 +14,7 @@ export interface ExerciseParts<Answer> {
    * when it is wrong.
    */
   check: (answer: Answer) => string | Promise<string>;
-  /** A push in the right direction, not the answer. */
+  /** A push in the right direction, not the answer. Code in it stands in backquotes. */
   hint: string;
   /** A right answer: its file, and the region in it (`// #region NAME`). */
   solution: { file: string; region: string };
@@ -74,7 +74,7 @@ export function exercise<Answer>(
       console.log(text);
     },
     hint() {
-      fold('Hint', `<p>${escaped(hint)}</p>`, hint);
+      fold('Hint', `<p>${escaped(hint).replace(/`([^`]+)`/g, '<code>$1</code>')}</p>`, hint);
     },
     async solution() {
       const text = await readFile(join(CHECKOUT, solution.file), 'utf8');
