@@ -80,10 +80,10 @@ const lacks = (text: string) =>
 function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
   const hours = Math.round(lessons.reduce((sum, { minutes }) => sum + minutes, 0) / 30) / 2;
-  const rows = lessons.map((notebook) => {
-    const goals = notebook.goals.map((goal) => `<li>${goal}</li>`).join('');
-    return `| ${notebook.number} | ${link(notebook)} | <ul>${goals}</ul> | ${notebook.minutes} |`;
-  });
+  const rows = lessons.map(
+    (notebook) =>
+      `| ${notebook.number} | ${link(notebook)} | ${notebook.goals.map((goal) => `· ${goal}`).join('<br>')} | ${notebook.minutes} |`,
+  );
   return [
     '## The map',
     '',
