@@ -4,6 +4,10 @@ interface Spot {
   y: number;
 }
 
+interface Named extends Spot {
+  label: string;
+}
+
 /** Where the name of a point can stand, the best first, as Vega's text mark puts it. */
 const SIDES = [
   { align: 'left', dx: 10, dy: 0 },
@@ -23,12 +27,7 @@ const LETTER = 6.5;
  * Chooses a side for the name of each point, so that it hides no other point, no other name and no part of a curve.
  * Where there is no such side, it is the one that hides the least.
  */
-export function placeNames<P extends Spot & { label: string }>(
-  points: P[],
-  curve: Spot[],
-  width: number,
-  height: number,
-): (P & { side: Side })[] {
+export function placeNames(points: Named[], curve: Spot[], width: number, height: number): Side[] {
   const taken = points.map((point) => around(point, DOT, DOT));
   const drawn = curve.map((spot) => around(spot, 1, 1));
   return points.map((point) => {
@@ -43,7 +42,7 @@ export function placeNames<P extends Spot & { label: string }>(
     });
     const { side, box } = boxes.reduce((best, next) => (next.hidden < best.hidden ? next : best));
     taken.push(box);
-    return { ...point, side };
+    return side;
   });
 }
 

@@ -65,7 +65,7 @@ export function tradeoff(parts: Tradeoff): Chart {
     PADDING.y,
   );
   const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
-  const sides = placeNames(points.map(placed), line.map(placed), WIDTH, HEIGHT).map(({ side }) => side);
+  const sides = placeNames(points.map(placed), line.map(placed), WIDTH, HEIGHT);
   const names = points.map(({ label, x, y }, i) => ({
     data: { values: [{ label, x, y }] },
     mark: { type: 'text', fontSize: 12, color: INK.text, ...sides[i]! },
