@@ -60,8 +60,8 @@ export class App {
 
   /** Answers a request. */
   readonly handle = (req: IncomingMessage, res: ServerResponse, expectsContinue = false): void => {
-    const url = req.url as string;
-    const row = this.ledger.begin(req, res, !/^\/traffic(\?|$)/.test(url));
+    const looksAtLedger = /^([a-zA-Z]+:\/\/[^/?#]*)?\/traffic(\?|$)/.test(req.url as string);
+    const row = this.ledger.begin(req, res, !looksAtLedger);
     const x = new Exchange(this, req, res, row, expectsContinue);
     try {
       const answering = this.dispatch(x);

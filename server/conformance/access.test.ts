@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { newExperiment } from './client.js';
 import { expectProblem } from './expectations.js';
 import { RawConnection } from './raw.js';
 import { target, withSettings } from './server.js';
@@ -55,6 +56,17 @@ describe('a Host that is not a loopback name gets 421', () => {
     await raw.send('GET http://127.0.0.1/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
     expect((await raw.response()).status).toBe(200);
     raw.close();
+  });
+
+  test('who looks at the ledger is not in it, whatever the form of the target', async () => {
+    const experiment = newExperiment();
+    const raw = await RawConnection.connect(lab.base);
+    for (const target of ['/traffic', 'http://127.0.0.1/traffic', 'HTTP://127.0.0.1/traffic?limit=1']) {
+      await raw.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\nExperiment: ${experiment}\r\n\r\n`);
+      expect((await raw.response()).status).toBe(200);
+    }
+    raw.close();
+    expect((await lab.traffic(experiment)).requests).toEqual([]);
   });
 
   test.each([
