@@ -43,8 +43,10 @@ await whole(async (signal) => {
   const browser = findBrowser();
   const pdf = !flags['no-pdf'];
   whenOrphaned(() => process.kill(process.pid, 'SIGHUP'));
-  signal.addEventListener('abort', () => say('Stopping. The handouts of before stay as they were.'));
-  await buildHandouts({ notebooks, editions, out, browser, pdf, signal, say, execute });
+  await buildHandouts({ notebooks, editions, out, browser, pdf, signal, say, execute }).catch((error) => {
+    if (signal.aborted) say('Stopped. The handouts of before are as they were.');
+    throw error;
+  });
   say(`handouts: ${notebooks.length} chapters, built in ${inSeconds(performance.now() - began)}`);
 });
 
