@@ -3,7 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import type { MimeBundle } from './display.js';
 import { exercise, solvedAt } from './exercise.js';
+
+const shown = vi.hoisted((): MimeBundle[] => []);
+vi.mock('./display.js', () => ({ show: (bundle: MimeBundle) => shown.push(bundle) }));
 
 let memory: string;
 beforeAll(async () => {
@@ -19,11 +23,17 @@ const make = (id: string, where: string | null = memory) =>
         assert.equal(answer, 42, `Expected 42, got ${answer}.\nand more that is not for a reader`);
         return 'Well done.';
       },
-      hint: 'Six times seven.',
+      hint: 'Six times `seven`, and < 43.',
       solution: { file: 'notebooks/exercises/03-short-polling.ts', region: 'fleet' },
     },
     where,
   );
+
+it('shows a hint folded, and code in it as code', () => {
+  make('a/0').hint();
+  const html = '<details><summary>Hint</summary><p>Six times <code>seven</code>, and &lt; 43.</p></details>';
+  expect(shown).toEqual([{ 'text/html': html, 'text/plain': 'Hint: Six times `seven`, and < 43.' }]);
+});
 
 it('tries nothing until there is an answer', async () => {
   expect(await make('a/1').verdict(null)).toMatchObject({ came: 'not attempted' });
