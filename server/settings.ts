@@ -33,6 +33,7 @@ const table = {
   headTimeoutMs: [10_000, 10, MAX_TIMER_MS, 'time for a whole request head (408)'],
   bodyTimeoutMs: [300_000, 10, MAX_TIMER_MS, 'time for a whole request (408)'],
   graceMs: [5_000, 0, MAX_TIMER_MS, 'time to finish what can finish after SIGTERM'],
+  ignoreEnv: [false as boolean, 'take no setting from the environment: for a server that a program starts'],
   exitWithStdin: [false as boolean, 'end when standard input ends: for a parent that may be killed'],
 } satisfies Record<string, [number, number, number, string] | [string | boolean, string]>;
 
@@ -59,10 +60,12 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     throw new SettingError(`${(error as Error).message} See --help.`);
   }
   if (given.help) return null;
+  // The settings that a user exports for one server do not reach the servers that programs start for themselves.
+  const variables = given['ignore-env'] ? {} : env;
   const asked = new Set<string>();
   const settings: Record<string, unknown> = { asked };
   for (const name of names) {
-    const value = given[flag(name)] ?? (env[variable(name)] || undefined);
+    const value = given[flag(name)] ?? (variables[variable(name)] || undefined);
     if (value !== undefined) asked.add(name);
     settings[name] = value === undefined ? table[name][0] : read(name, String(value));
   }

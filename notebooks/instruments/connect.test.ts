@@ -60,7 +60,7 @@ it('is not fooled by a state file of a server that is gone, or of another one', 
 it('finds the running server by its state file', async () => {
   const state = join(folder, 'running.json');
   const data = join(folder, 'data');
-  const args = ['--import', 'tsx', 'server/main.ts', '--port', '0', '--data', data, '--state', state];
+  const args = ['--import', 'tsx', 'server/main.ts', '--port', '0', '--data', data, '--state', state, '--ignore-env'];
   const child = spawn(process.execPath, args, {
     cwd: CHECKOUT,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -71,6 +71,20 @@ it('finds the running server by its state file', async () => {
   expect(await fromCheckout(state)).toEqual({ url, httpsUrl, origin: 'checkout' });
   child.kill();
   await once(child, 'exit');
+});
+
+it('lets no setting of the environment steer a server of its own', async () => {
+  Object.assign(process.env, { MAX_JOBS: '1', HEARTBEAT_MS: 'soon' });
+  try {
+    const { url, kill } = await startServer();
+    const headers = { 'Content-Type': 'application/json' };
+    const submit = () => fetch(`${url}/jobs`, { method: 'POST', headers, body: '{ "kind": "manual" }' });
+    expect([(await submit()).status, (await submit()).status]).toEqual([202, 202]);
+    await kill();
+  } finally {
+    delete process.env.MAX_JOBS;
+    delete process.env.HEARTBEAT_MS;
+  }
 });
 
 it("ends a notebook's own server when the kernel is killed outright", async () => {

@@ -68,9 +68,9 @@ function endAll(): void {
 
 async function spawnServer(flags: ServerFlags): Promise<{ url: string; httpsUrl: string; child: ChildProcess }> {
   const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const args = ['--import', 'tsx', join('server', 'main.ts'), ...given, '--exit-with-stdin'];
-  // What was meant for the shared server is not to steer this one.
-  const { PORT, HTTPS_PORT, DATA_DIR, STATE_FILE, NODE_OPTIONS, ...env } = process.env;
+  const args = ['--import', 'tsx', join('server', 'main.ts'), ...given, '--ignore-env', '--exit-with-stdin'];
+  // NODE_OPTIONS was meant for the kernel: a debugger's port, say, which only one process can have.
+  const { NODE_OPTIONS, ...env } = process.env;
   const child = spawn(process.execPath, args, {
     cwd: CHECKOUT,
     env,

@@ -73,7 +73,7 @@ export async function startServer(name: Name): Promise<Server> {
 }
 
 async function startNode(name: Name, folder: string): Promise<Server> {
-  const script = name === 'floor' ? [floor] : [main, '--port', '0', '--data', folder];
+  const script = name === 'floor' ? [floor] : [main, '--port', '0', '--data', folder, '--ignore-env'];
   // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
   const flags = ['--expose-gc', '--import', probe, '--import', tsx, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
   const [program, args] = onServerCore([process.execPath, ...flags, ...script]);

@@ -27,11 +27,11 @@ export async function startServer(checkout: string, data: string, mark: string):
   }
   await mkdir(data, { recursive: true });
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  // Settings of the server around this run, if any, are not this one's.
-  const { PORT: _p, HTTPS_PORT: _h, STATE_FILE: _s, DATA_DIR: _d, ...env } = process.env;
-  const child = start(process.execPath, ['--import', tsx, main, '--port', '0', '--data', data, '--exit-with-stdin'], {
+  // Flags alone steer this server: the environment's settings were meant for another one.
+  const flags = ['--port', '0', '--data', data, '--ignore-env', '--exit-with-stdin'];
+  const child = start(process.execPath, ['--import', tsx, main, ...flags], {
     cwd: checkout,
-    env: { ...env, POLLING_LAB_RUN: mark },
+    env: { ...process.env, POLLING_LAB_RUN: mark },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stopping = false;

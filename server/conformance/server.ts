@@ -153,11 +153,10 @@ export class LocalServer {
   }
 }
 
-/** The environment without what would be a setting of the server. */
+/** What a program needs of the environment, and nothing that could be a setting of a server. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const settings =
-    /^(PORT|HTTPS_PORT|DATA_DIR|STATE_FILE|NODE_OPTIONS|(HEARTBEAT|RETRY|MAX|KEEP|ALLOW|STALL|HEAD|BODY|GRACE)_.*)$/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
+  const needed = ['PATH', 'HOME', 'USER', 'TMPDIR', 'LANG', 'TZ'];
+  return Object.fromEntries(needed.map((name) => [name, process.env[name]]));
 }
 
 export async function temporaryFolder(): Promise<string> {
