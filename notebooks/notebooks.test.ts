@@ -12,7 +12,7 @@ interface Cell {
 }
 interface Notebook {
   cells: Cell[];
-  metadata: { kernelspec: unknown; 'polling-lab'?: { title: string; goals: string[]; minutes: number } };
+  metadata: { kernelspec: unknown; 'polling-lab'?: { title: string; goals: string[]; runMinutes: number } };
 }
 
 const names = readdirSync(__dirname).filter((name) => name.endsWith('.ipynb'));
@@ -34,7 +34,7 @@ describe.each(names)('%s', (name) => {
     const about = metadata['polling-lab'];
     expect(about?.title).toBeTruthy();
     expect(about?.goals.length).toBeGreaterThan(0);
-    expect(about?.minutes).toBeGreaterThan(0);
+    expect(about?.runMinutes).toBeGreaterThan(0);
   });
 
   it('is kept without outputs', () => {

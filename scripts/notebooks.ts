@@ -144,7 +144,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   const exitCode = good ? 0 : 1;
   if (values.json) await writeWhole(resolve(base, values.json), jsonReport(results, { wallMs, exitCode }));
   if (values.junit) await writeWhole(resolve(base, values.junit), junitReport(results));
-  await remember(checkout, results);
+  if (!values.stress) await remember(checkout, results); // a run under load is no measure of the notebook
   for (const report of reports) process.stdout.write(`\n${report}`);
   for (const { notebook, leaks, failure } of results) {
     if (failure?.kind === 'leak') continue;

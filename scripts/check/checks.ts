@@ -7,6 +7,7 @@ import { checkNavigation } from './navigation.js';
 import { checkOutputs } from './notebooks.js';
 import { checkSources } from './sources.js';
 import { syllabus } from './syllabus.js';
+import { checkTime } from './time.js';
 
 export interface CheckResult {
   name: string;
@@ -18,7 +19,8 @@ export interface CheckResult {
 
 interface Check {
   name: string;
-  run: (fix: boolean) => Promise<{ ok: boolean; said: string }>;
+  /** `notes` are shown also where the check passes. */
+  run: (fix: boolean) => Promise<{ ok: boolean; said: string; notes?: string[] }>;
 }
 
 const require = createRequire(import.meta.url);
@@ -40,10 +42,11 @@ function program(name: string, args: string[] | ((fix: boolean) => string[])): C
 }
 
 /** A check of our own: it fails where it finds a problem. */
-function problems(name: string, find: (fix: boolean) => Promise<string[]>): Check {
+function problems(name: string, find: (fix: boolean, note: (line: string) => void) => Promise<string[]>): Check {
   const run = async (fix: boolean) => {
-    const found = await find(fix);
-    return { ok: found.length === 0, said: found.map((line) => `${line}\n`).join('') };
+    const notes: string[] = [];
+    const found = await find(fix, (line) => notes.push(line));
+    return { ok: found.length === 0, said: found.map((line) => `${line}\n`).join(''), notes };
   };
   return { name, run };
 }
@@ -57,9 +60,10 @@ const checks: Check[] = [
   // What cells import is compiled by tslab, so its own compiler is the one to please.
   program('types of what cells import', tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks', 'notebooks')),
   program('types of the cells', ['--import', 'tsx', cells]),
-  // One after the other: the first two write notebooks where they mend.
-  problems('notebooks: no outputs, links and goals as their metadata, sources told', async (fix) => [
+  // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
+  problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix, note) => [
     ...(await checkOutputs(checkout, fix)),
+    ...(await checkTime(checkout, { fix, note })),
     ...(await checkNavigation(checkout, fix)),
     ...(await checkSources(checkout)),
   ]),
@@ -73,11 +77,12 @@ export async function runChecks(fix: boolean, say: (line: string) => void): Prom
   const worker = async () => {
     for (let check = waiting.shift(); check; check = waiting.shift()) {
       const began = performance.now();
-      const { ok, said } = await check.run(fix);
+      const { ok, said, notes = [] } = await check.run(fix);
       const ms = performance.now() - began;
       results.push({ name: check.name, ok, said, ms });
       say(`${ok ? '✓' : '✗'} ${check.name}  ${inSeconds(ms)}`);
       if (!ok) say(said.trimEnd().replace(/^/gm, '  '));
+      for (const line of notes) say(`  ! ${line}`);
     }
   };
   await Promise.all([worker(), worker()]);

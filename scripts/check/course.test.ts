@@ -19,7 +19,7 @@ const code = (id: string, source: string, covers: string[] = []): Cell => ({
   cell_type: 'code',
 });
 const title = (text: string) =>
-  `# ${text}\n\nA story.\n\n**What you will find out**\n\n- a;\n- b.\n\n**Time**: 5 minutes to read and try. By hand.`;
+  `# ${text}\n\nA story.\n\n**What you will find out**\n\n- a;\n- b.\n\n**Time**: 5 minutes to read and run. By hand.`;
 const sources = '**Sources**\n\n- [A](https://a.example/x#2)';
 
 let root: string;
@@ -32,7 +32,7 @@ const covers = (number: string, facts: object) =>
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'polling-lab-course-'));
   mkdirSync(join(root, 'notebooks', 'covers'), { recursive: true });
-  const about = { goals: ['a', 'b'], minutes: 5 };
+  const about = { goals: ['a', 'b'], runMinutes: 4.5 };
   write('00-index.ipynb', [words('title', title('Index')), words('map', '')], { ...about, title: 'Index' });
   write('01-one.ipynb', [words('title', title('One')), words('end', sources)], { ...about, title: 'One' });
   write('02-two.ipynb', [words('title', title('Two')), words('end', sources)], { ...about, title: 'Two' });
@@ -53,11 +53,11 @@ describe('navigation', () => {
     expect(read('01-one.ipynb')[0]?.source).toEqual(['[Contents](00-index.ipynb) · [Two](02-two.ipynb) →']);
     expect(read('02-two.ipynb')[0]?.source).toEqual(['← [One](01-one.ipynb) · [Contents](00-index.ipynb)']);
     const map = [read('00-index.ipynb')[1]?.source].flat().join('');
-    expect(map).toContain('| 2 | [Two](02-two.ipynb) | · a<br>· b | 5 |');
+    expect(map).toContain('| 2 | [Two](02-two.ipynb) | · a<br>· b | 5 | 0 |\n| | all of them | | 10 | 0 |');
   });
 
   test('takes title, goals and time from the metadata, and leaves the author the rest', async () => {
-    const about = { title: 'Uno', goals: ['x costs $& and $1', 'y'], minutes: 30 };
+    const about = { title: 'Uno', goals: ['x costs $& and $1', 'y'], runMinutes: 29.5 };
     write('01-one.ipynb', [words('title', title('One')), words('end', sources)], about);
     expect(await checkNavigation(root, false)).toContain(
       'notebooks/01-one.ipynb: not what the metadata say: title, navigation, navigation-end',
@@ -65,12 +65,12 @@ describe('navigation', () => {
     await checkNavigation(root, true);
     expect([read('01-one.ipynb')[1]?.source].flat().join('')).toBe(
       '# Uno\n\nA story.\n\n**What you will find out**\n\n- x costs $& and $1;\n- y.\n\n' +
-        '**Time**: 30 minutes to read and try. By hand.',
+        '**Time**: 30 minutes to read and run. By hand.',
     );
   });
 
   test('says what only a person can write', async () => {
-    write('02-two.ipynb', [words('title', '# Two')], { title: 'Two', goals: ['a'], minutes: 5 });
+    write('02-two.ipynb', [words('title', '# Two')], { title: 'Two', goals: ['a'], runMinutes: 4.5 });
     expect(await checkNavigation(root, true)).toEqual([
       'notebooks/02-two.ipynb: its cell "title" has no line that begins with "**What you will find out**"',
       'notebooks/02-two.ipynb: its cell "title" has no line that begins with "**Time**:"',
@@ -79,14 +79,14 @@ describe('navigation', () => {
 
   test("leaves a lesson's own cells alone, also one that is called as the index's is", async () => {
     const cells = [words('title', title('Two')), words('map', 'Mine.'), words('end', sources)];
-    write('02-two.ipynb', cells, { title: 'Two', goals: ['a', 'b'], minutes: 5 });
+    write('02-two.ipynb', cells, { title: 'Two', goals: ['a', 'b'], runMinutes: 4.5 });
     await checkNavigation(root, true);
     expect(read('02-two.ipynb').slice(1, -1)).toEqual(cells);
   });
 
   test('of a notebook that is new or has moved is noticed in its neighbours', async () => {
     await checkNavigation(root, true);
-    const about = { title: 'Three', goals: ['a', 'b'], minutes: 5 };
+    const about = { title: 'Three', goals: ['a', 'b'], runMinutes: 4.5 };
     write('03-three.ipynb', [words('title', title('Three')), words('end', sources)], about);
     expect(await checkNavigation(root, false)).toEqual([
       'notebooks/00-index.ipynb: not what the metadata say: map',

@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { courseNotebooks } from '../setup/steps.mjs';
+import { type ReadingTime, readingTime } from '../shared/reading-time.js';
 
 export interface Cell {
   cell_type: 'code' | 'markdown' | 'raw';
   id: string;
-  metadata: { tags?: string[]; 'polling-lab'?: { covers?: string[] } };
+  metadata: { tags?: string[]; jupyter?: { source_hidden?: boolean }; 'polling-lab'?: { covers?: string[] } };
   source: string | string[];
 }
 
@@ -17,8 +18,9 @@ export interface CourseNotebook {
   title: string;
   /** What the reader will find out. */
   goals: string[];
-  /** To read and try. */
-  minutes: number;
+  /** How long its cells run, in minutes, rounded up; 0 if never measured. */
+  runMinutes: number;
+  time: ReadingTime;
   cells: Cell[];
   /** The whole file. */
   json: { cells: Cell[]; metadata: Record<string, unknown> };
@@ -30,8 +32,9 @@ export function readCourse(root: string): Promise<CourseNotebook[]> {
     courseNotebooks(root).map(async (name) => {
       const json = JSON.parse(await readFile(join(root, 'notebooks', name), 'utf8')) as CourseNotebook['json'];
       const about = json.metadata['polling-lab'] as Partial<CourseNotebook> | undefined;
-      const { title = '', goals = [], minutes = 0 } = about ?? {};
-      return { name, number: Number(name.slice(0, 2)), title, goals, minutes, cells: json.cells, json };
+      const { title = '', goals = [], runMinutes = 0 } = about ?? {};
+      const number = Number(name.slice(0, 2));
+      return { name, number, title, goals, runMinutes, time: readingTime(json), cells: json.cells, json };
     }),
   );
 }

@@ -1,3 +1,4 @@
+import type { ReadingTime } from '../shared/reading-time.js';
 import { type Cell, type CourseNotebook, linesOf, readCourse, textOf, writeNotebook } from './course.js';
 
 /**
@@ -57,19 +58,23 @@ function neighbours(notebook: CourseNotebook, course: CourseNotebook[]): string 
     .join(' · ');
 }
 
-const link = ({ title, name }: CourseNotebook) => `[${title}](${name})`;
+const link = ({ title, name }: Pick<CourseNotebook, 'title' | 'name'>) => `[${title}](${name})`;
 
 const FIND_OUT = '**What you will find out**';
 const TIME = '**Time**:';
 
 /** The opening cell with its title, goals and time as the metadata have them; the rest is the author's. */
-function opening(text: string, { title, goals, minutes }: CourseNotebook): string {
+function opening(text: string, { title, goals, time }: CourseNotebook): string {
   const list = goals.map((goal, i) => `- ${goal}${i === goals.length - 1 ? '.' : ';'}`).join('\n');
   return text
     .replace(/^# .*/, () => `# ${title}`)
     .replace(/(?<=^\*\*What you will find out\*\*\n\n)(- .*\n?)+/m, () => `${list}\n`)
-    .replace(/(?<=^\*\*Time\*\*: )[^.]*\./m, () => `${minutes} minutes to read and try.`);
+    .replace(/(?<=^\*\*Time\*\*: )[^.]*\./m, () => `${inWords(time)}.`);
 }
+
+/** The time of a notebook, as its reader sees it. */
+const inWords = ({ minutes, exerciseMinutes }: ReadingTime) =>
+  `${minutes} minutes to read and run${exerciseMinutes > 0 ? `, and ${exerciseMinutes} for the exercises` : ''}`;
 
 const lacks = (text: string) =>
   ['# ', FIND_OUT, TIME]
@@ -79,21 +84,27 @@ const lacks = (text: string) =>
 /** The course at a glance, in a form that needs no kernel: GitHub shows it as well. */
 function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
-  const hours = Math.round(lessons.reduce((sum, { minutes }) => sum + minutes, 0) / 30) / 2;
-  const rows = lessons.map(
-    (notebook) =>
-      `| ${notebook.number} | ${link(notebook)} | ${notebook.goals.map((goal) => `· ${goal}`).join('<br>')} | ${notebook.minutes} |`,
+  const total = sumOf(lessons);
+  const rows = lessons.map(({ number, goals, time, ...notebook }) =>
+    row([number, link(notebook), goals.map((goal) => `· ${goal}`).join('<br>'), time.minutes, time.exerciseMinutes]),
   );
   return [
     '## The map',
     '',
-    `About ${hours} hours in all, in sittings of an hour or less. The order is the one to read in.`,
+    'Read the notebooks in this order. The times are minutes: to read and run a notebook, and to solve its exercises.',
     '',
-    '| | notebook | what you will find out | minutes |',
-    '| --: | :-- | :-- | --: |',
+    row(['', 'notebook', 'what you will find out', 'minutes', 'exercises']),
+    '| --: | :-- | :-- | --: | --: |',
     ...rows,
+    row(['', 'all of them', '', total.minutes, total.exerciseMinutes]),
   ].join('\n');
 }
+
+const row = (columns: (string | number)[]) => `| ${columns.join(' | ')} |`.replaceAll('|  |', '| |');
+const sumOf = (notebooks: CourseNotebook[]) => ({
+  minutes: notebooks.reduce((sum, { time }) => sum + time.minutes, 0),
+  exerciseMinutes: notebooks.reduce((sum, { time }) => sum + time.exerciseMinutes, 0),
+});
 
 const withText = (cell: Cell, text: string): Cell =>
   textOf(cell) === text ? cell : { ...cell, source: linesOf(text) };

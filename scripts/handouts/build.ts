@@ -92,9 +92,9 @@ async function write(chapters: Chapter[], part: string, options: BuildOptions): 
       pdf: options.pdf && browser !== null,
       about: about(options.browser),
       assets: await writeAssets(join(work, 'assets')),
-      chapters: chapters.map(({ name, number, path, title, goals, minutes }, i) => {
+      chapters: chapters.map(({ name, number, path, title, goals, time }, i) => {
         const { copy, durations, ranMs } = executed[i]!;
-        return { name, number, path, title, goals, minutes, ...told[i]!, executed: copy, durations, ranMs };
+        return { name, number, path, title, goals, ...time, ...told[i]!, executed: copy, durations, ranMs };
       }),
     };
     await python('convert.py', JSON.stringify(order), signal);

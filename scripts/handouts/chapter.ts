@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Problem } from '../shared/problem.mjs';
+import { type ReadingTime, readingTime } from '../shared/reading-time.js';
 
 /** A notebook of the course, as the handouts name and describe it. */
 export interface Chapter {
@@ -11,8 +12,7 @@ export interface Chapter {
   path: string;
   title: string;
   goals: string[];
-  /** To read and try. */
-  minutes: number;
+  time: ReadingTime;
   cellIds: string[];
   /** The source of each cell tagged `check`, by the cell's id. */
   checkCells: Map<string, string>;
@@ -25,17 +25,18 @@ function inWords(name: string): string {
 }
 
 interface RawNotebook {
-  metadata: { 'polling-lab'?: { title?: string; goals?: string[]; minutes?: number } };
-  cells: { id: string; source: string | string[]; metadata: { tags?: string[] } }[];
+  metadata: { 'polling-lab'?: { title?: string; goals?: string[] } };
+  cells: { id: string; cell_type: string; source: string | string[]; metadata: { tags?: string[] } }[];
 }
 
 /** Reads what a notebook says of itself. */
 export async function readChapter(path: string): Promise<Chapter> {
-  const { metadata, cells } = JSON.parse(await readFile(path, 'utf8')) as RawNotebook;
-  const { title, goals, minutes } = metadata['polling-lab'] ?? {};
-  if (!title || !goals || !minutes) {
+  const notebook = JSON.parse(await readFile(path, 'utf8')) as RawNotebook;
+  const { metadata, cells } = notebook;
+  const { title, goals } = metadata['polling-lab'] ?? {};
+  if (!title || !goals) {
     throw new Problem(
-      `${path} does not tell what it is about: expected "polling-lab": { "title", "goals", "minutes" } in its metadata.`,
+      `${path} does not tell what it is about: expected "polling-lab": { "title", "goals" } in its metadata.`,
     );
   }
   const name = basename(path, '.ipynb');
@@ -47,7 +48,7 @@ export async function readChapter(path: string): Promise<Chapter> {
     // What comes before the first chapter bears the title of the course.
     title: number ? title : inWords(name),
     goals,
-    minutes,
+    time: readingTime(notebook),
     cellIds: cells.map(({ id }) => id),
     checkCells: new Map(
       cells

@@ -69,7 +69,7 @@ const build = (options: Partial<BuildOptions> = {}) =>
 
 /** A small notebook, in a file. */
 function notebook(name: string, cells: object[]): string {
-  const about = { title: 'Small', goals: ['one'], minutes: 1 };
+  const about = { title: 'Small', goals: ['one'] };
   const kernelspec = { display_name: 'TypeScript', language: 'typescript', name: 'tslab' };
   const file = join(folder, `${name}.ipynb`);
   const metadata = { kernelspec, 'polling-lab': about };
