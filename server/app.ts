@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Exchange } from './http/exchange.js';
 import { guard } from './http/guard.js';
 import { Problem } from './http/problem.js';
+import { problemOf } from './http/problem-of.js';
 import { hasEnded } from './jobs/job.js';
 import { Jobs } from './jobs/jobs.js';
 import { simulate } from './jobs/simulated.js';
 import { Uploads } from './jobs/uploads.js';
 import { Ledger } from './ledger.js';
-import { EventLog, type JobTopic } from './log/log.js';
-import { Store } from './log/store.js';
+import { EventLog, type JobRecord } from './log/log.js';
+import { SqliteStore } from './log/sqlite-store.js';
+import type { Store } from './log/store.js';
 import { allow, preflight } from './routes/cors.js';
 import { type Answer, routes } from './routes/index.js';
 import type { Settings } from './settings.js';
@@ -37,13 +40,19 @@ export class App {
     /** A secret of whoever started this server; `GET /healthz` proves it with a hash. */
     readonly token: string,
   ) {
-    this.store = Store.open(settings.data);
+    this.store = SqliteStore.open(settings.data);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
     this.guard = guard(settings.allowHost, settings.allowOrigin);
-    this.log = new EventLog(this.store, settings.maxEvents);
-    this.jobs = new Jobs(this.log, settings.maxJobs, settings.keepJobs);
-    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs);
-    for (const topic of this.log.jobs()) if (!hasEnded(topic.job)) this.run(topic);
+    this.log = new EventLog(this.store, {
+      ...{ events: settings.maxEvents, eventBytes: settings.maxEventBytes },
+      ...{ jobs: settings.keepJobs, jobBytes: settings.keepJobBytes },
+    });
+    this.jobs = new Jobs(this.log, {
+      maxUnfinished: settings.maxJobs,
+      ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
+    });
+    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes);
+    void this.goOn([...this.log.jobs()].filter(({ job }) => !hasEnded(job)));
   }
 
   /** `Retry-After` for what is not ready yet, in whole seconds (RFC 9110, section 10.2.3). */
@@ -52,10 +61,18 @@ export class App {
   }
 
   /** Sets a job going, or going on. A manual one waits to be told. */
-  run(topic: JobTopic): void {
-    const { kind } = topic.job.spec;
-    if (kind === 'video') this.uploads.enqueue(topic);
-    if (kind === 'simulated') simulate(this.jobs, topic);
+  run(record: JobRecord): void {
+    const { kind } = record.job.spec;
+    if (kind === 'video') this.uploads.enqueue(record);
+    if (kind === 'simulated') simulate(this.jobs, record);
+  }
+
+  /** Sets the jobs of an earlier server going, some of them a turn: all of them at once would fill the memory. */
+  private async goOn(records: JobRecord[]): Promise<void> {
+    for (const [n, record] of records.entries()) {
+      if (n % 32 === 31) await nextTurn();
+      if (!this.stopping) this.run(record);
+    }
   }
 
   /** Answers a request. */
@@ -94,10 +111,7 @@ export class App {
 
   private fail(x: Exchange, error: Error): void {
     if (x.gone) return;
-    const problem =
-      error instanceof Problem
-        ? error
-        : new Problem(500, 'The server failed at this request: a bug. Its log says more.');
+    const problem = problemOf(error);
     if (problem.status === 500) console.error(`${x.req.method} ${x.req.url}: ${error.stack}`);
     if (x.res.headersSent) x.res.destroy();
     else x.problem(problem);
@@ -106,7 +120,8 @@ export class App {
   /** Lets go all who wait, and lets nobody wait any more. */
   stop(): void {
     this.stopping = true;
-    for (const topic of [this.log.all, ...this.log.jobs()]) this.log.delivery.release(topic);
+    for (const topic of [this.log.all, ...[...this.log.jobs()].map(({ events }) => events)])
+      this.log.delivery.release(topic);
   }
 
   /** Writes what is staged. Jobs that have not ended go on with the next server on this data. */

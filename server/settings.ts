@@ -6,7 +6,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** The most that HTTP/2 lets be told (RFC 9113, section 6.5.2). */
 const MAX_STREAMS = 2 ** 32 - 1;
 
+const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
+/** More than any one event or job takes, so that the newest is always held. */
+const MIN_BYTES = 256 * 1024;
 
 /**
  * Every setting: its default; the least and the most a number may be; what it is. `maxJobs` is the flag `--max-jobs`
@@ -23,8 +26,11 @@ const table = {
   maxJobs: [20_000, 1, MAX, 'unfinished jobs (429)'],
   maxWaiters: [30_000, 1, MAX, 'waiting clients (503)'],
   maxStreams: [100, 1, MAX_STREAMS, 'open streams of an HTTP/2 connection (the rest wait)'],
+  maxStoredBytes: [16 * GiB, 1, MAX, 'uploads on the disk, in all (503)'],
   keepJobs: [1_000, 1, MAX, 'finished jobs kept (the oldest go: 404)'],
+  keepJobBytes: [32 * MiB, MIN_BYTES, MAX, 'what they take in memory; more with --keep-jobs'],
   maxEvents: [100_000, 1, MAX, 'events held (the oldest go: gap)'],
+  maxEventBytes: [64 * MiB, MIN_BYTES, MAX, 'what they take in memory; more with --max-events'],
   maxRows: [20_000, 1, MAX, 'ledger rows held (totals stay exact)'],
   maxExperiments: [1_000, 1, MAX, 'experiment names (the rest under "(other)")'],
   allowHost: ['', 'host names served beside loopback, with commas'],
@@ -73,6 +79,14 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     if (settings.port === 0) settings.httpsPort = 0;
     // A default gives way to what was asked for.
     else if (settings.port === settings.httpsPort) settings.httpsPort = Number(settings.port) + 1;
+  }
+  // Asked for more events or jobs, the server does not let them go for their bytes: the default grows with the number.
+  for (const [number, bytes] of [
+    ['maxEvents', 'maxEventBytes'],
+    ['keepJobs', 'keepJobBytes'],
+  ] as const) {
+    const share = Number(settings[number]) / table[number][0];
+    if (!asked.has(bytes)) settings[bytes] = Math.ceil(table[bytes][0] * Math.max(1, share));
   }
   return settings as Settings;
 }

@@ -4,7 +4,7 @@ import type { App } from '../app.js';
 import type { Job } from '../jobs/job.js';
 import type { Row, Technique } from '../ledger.js';
 import { THE_END } from '../log/cursor.js';
-import type { JobTopic } from '../log/log.js';
+import type { JobRecord } from '../log/log.js';
 import type { Topic } from '../log/topic.js';
 import { streamOf } from './http2.js';
 import { badRequest, Problem, unavailable } from './problem.js';
@@ -49,14 +49,14 @@ export class Exchange {
   }
 
   /** The job of the path. Error: 404. */
-  job(): JobTopic {
+  job(): JobRecord {
     return this.app.jobs.find(this.jobId);
   }
 
   /** A job as its last committed event left it: what is staged may yet be lost, so that nobody is told of it. */
-  committed(topic: JobTopic): Job {
-    if (topic.staged) this.app.log.flush();
-    return topic.job;
+  committed(record: JobRecord): Job {
+    if (record.staged) this.app.log.flush();
+    return record.job;
   }
 
   /** Says which technique the request is, for the ledger. */
@@ -160,7 +160,7 @@ export class Exchange {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
       if (this.gone) return; // while its job was stored, say: the response will not tell again that it is closed
-      this.beginWaiting(() => waiter.giveUp());
+      this.beginWaiting(() => waiter.abandon());
       const waiter = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
         this.endWaiting();
         resolve();
@@ -169,8 +169,8 @@ export class Exchange {
   }
 
   /** Holds the answer until a job has ended, or the time is up. */
-  holdForEnd(topic: JobTopic, seconds: number): Promise<void> {
-    return this.hold(topic, topic.head, THE_END, seconds);
+  holdForEnd({ events }: JobRecord, seconds: number): Promise<void> {
+    return this.hold(events, events.head, THE_END, seconds);
   }
 
   /** Whether the client has left: there is nobody to answer. */

@@ -1,3 +1,5 @@
+import { textBytes } from '../log/size.js';
+
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 /** What a job was asked to do. */
@@ -18,33 +20,47 @@ export interface Job {
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
-  readonly result: unknown;
-  /** A problem object (RFC 9457). */
-  readonly error: unknown;
-  /** The places of its first and its newest event in the log. */
+  /** JSON text: parsed, 64 KiB of it may take a megabyte. */
+  readonly result: string | null;
+  /** A problem object (RFC 9457), as JSON text. */
+  readonly error: string | null;
+  /** The positions of its first and its newest event in the log. */
   readonly firstSeq: number;
   readonly lastSeq: number;
   /** The Idempotency-Key that it was submitted with, and the fingerprint of that request. */
   readonly key: { name: string; fingerprint: string } | null;
 }
 
-/** The JSON that clients see of a job, made once for each version: many polls ask for the same one. */
-export function jsonOf(job: Job): string {
-  const known = rendered.get(job);
-  if (known !== undefined) return known;
-  const { jobId, spec, key, firstSeq, lastSeq, ...seen } = job;
-  const self = `/jobs/${jobId}`;
-  const links = { self, result: `${self}/result`, events: `${self}/events` };
-  const json = JSON.stringify({ jobId, kind: spec.kind, ...seen, links });
-  rendered.set(job, json);
-  return json;
-}
-const rendered = new WeakMap<Job, string>();
-
-export const hasEnded = (job: Job): boolean => job.finishedAt !== null;
-
 /** How a job can end. */
 export type Ending =
   | { event: 'succeeded'; result: unknown }
   | { event: 'failed'; error: Record<string, unknown> }
   | { event: 'cancelled' };
+
+export const hasEnded = (job: Job): boolean => job.finishedAt !== null;
+
+/** What a job takes in memory beside its result, its error and its key, in bytes. */
+const JOB_BYTES = 1_500;
+
+/** What a job takes in memory, in bytes. */
+export const jobBytes = ({ result, error, key }: Job): number =>
+  JOB_BYTES + textBytes(result ?? '') + textBytes(error ?? '') + (key?.name.length ?? 0);
+
+/** The JSON that clients see of a job. */
+export function jobJson(job: Job): string {
+  const known = rendered.get(job);
+  if (known !== undefined) return known;
+  const { jobId, spec, state, progress, version, createdAt, startedAt, finishedAt, result, error } = job;
+  const self = `/jobs/${jobId}`;
+  const links = { self, result: `${self}/result`, events: `${self}/events` };
+  const members = JSON.stringify({
+    ...{ jobId, kind: spec.kind, state, progress, version, createdAt, startedAt, finishedAt },
+  });
+  const json = `${members.slice(0, -1)},"result":${result},"error":${error},"links":${JSON.stringify(links)}}`;
+  // Many polls ask for the same version. A large result is not kept twice.
+  if (json.length <= MAX_RENDERED) rendered.set(job, json);
+  return json;
+}
+const rendered = new WeakMap<Job, string>();
+/** The longest JSON that is kept, in characters. */
+const MAX_RENDERED = 1_000;

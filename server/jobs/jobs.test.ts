@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EventLog } from '../log/log.js';
-import { Store } from '../log/store.js';
+import { SqliteStore } from '../log/sqlite-store.js';
 import { Jobs } from './jobs.js';
 import { simulate } from './simulated.js';
 import { Uploads } from './uploads.js';
 
 let folder: string;
-let store: Store;
+let store: SqliteStore;
 let jobs: Jobs;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'polling-lab-jobs-'));
-  store = Store.open(folder);
-  jobs = new Jobs(new EventLog(store, 1_000), 10, 10);
+  store = SqliteStore.open(folder);
+  const log = new EventLog(store, { events: 1_000, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
+  jobs = new Jobs(log, { maxUnfinished: 10, maxFinished: 10, maxFinishedBytes: 1e6 });
 });
 afterEach(() => {
   store.close();
@@ -36,7 +37,7 @@ test('a retry that comes while its first try fails keeps the Idempotency-Key', a
 });
 
 test('an upload whose file cannot be removed does not stop those after it', async () => {
-  const uploads = new Uploads(join(folder, 'uploads'), jobs);
+  const uploads = new Uploads(join(folder, 'uploads'), jobs, 1e6);
   mkdirSync(join(uploads.folder, 'stuck'));
   writeFileSync(join(uploads.folder, 'next'), 'x');
   const topics = await Promise.all(
@@ -47,7 +48,7 @@ test('an upload whose file cannot be removed does not stop those after it', asyn
 });
 
 test('a simulated job goes on after a cancel that cannot be committed', async () => {
-  const spec = { kind: 'simulated' as const, durationMs: 20, steps: 2, failAtStep: null };
+  const spec = { kind: 'simulated' as const, durationMs: 400, steps: 2, failAtStep: null };
   const topic = await jobs.create(spec, null, 'job');
   let cancelled: Promise<void> | undefined;
   const progress = jobs.progress.bind(jobs);
@@ -63,7 +64,7 @@ test('a simulated job goes on after a cancel that cannot be committed', async ()
     return progress(...step);
   });
   simulate(jobs, topic);
-  await vi.waitFor(() => expect(cancelled).toBeDefined());
+  await vi.waitFor(() => expect(cancelled).toBeDefined(), 30_000);
   await expect(cancelled).rejects.toThrow(/disk is full/);
-  await vi.waitFor(() => expect(topic.job.state).toBe('succeeded'));
+  await vi.waitFor(() => expect(topic.job.state).toBe('succeeded'), 30_000);
 });

@@ -1,105 +1,131 @@
-import { Problem } from '../http/problem.js';
 import type { EventName } from '../log/event.js';
-import { type EventLog, JobTopic } from '../log/log.js';
-import { type Ending, hasEnded, type Job, type Spec } from './job.js';
+import { type EventLog, JobRecord } from '../log/log.js';
+import { NoSuchJob, TooManyJobs } from './errors.js';
+import { type Ending, hasEnded, type Job, jobBytes, type Spec } from './job.js';
+
+/** How many jobs there may be. */
+export interface JobBounds {
+  maxUnfinished: number;
+  /** Finished jobs that are kept: how many, and what they take in memory, in bytes. The oldest go. */
+  maxFinished: number;
+  maxFinishedBytes: number;
+}
 
 /** The life of a job: every change of one is an event in the log. */
 export class Jobs {
   /** How many have not ended. */
   unfinished = 0;
+  /** Called when a job has ended. */
+  onEnd: (record: JobRecord) => void = () => {};
   private readonly keys = new Map<string, string>();
-  /** The finished ones, the first to finish first. */
-  private readonly finished: string[] = [];
+  /** The finished ones, the first to finish first, each with what it takes in memory. */
+  private readonly finished = new Map<string, number>();
+  private finishedBytes = 0;
 
   constructor(
     readonly log: EventLog,
-    private readonly maxUnfinished: number,
-    private readonly maxFinished: number,
+    private readonly bounds: JobBounds,
   ) {
     const jobs = [...log.jobs()].map(({ job }) => job);
     for (const { jobId, key } of jobs) if (key) this.keys.set(key.name, jobId);
     this.unfinished = jobs.filter((job) => !hasEnded(job)).length;
     const ended = jobs.filter(hasEnded).sort((a, b) => a.lastSeq - b.lastSeq);
-    for (const { jobId } of ended) this.keep(jobId);
+    for (const job of ended) this.keep(job);
   }
 
-  /** The job of that id. Error: 404. */
-  find(jobId: string): JobTopic {
-    const topic = this.log.find(jobId);
-    if (topic) return topic;
-    const detail = `There is no job "${jobId}": it never was, or it was among the oldest finished ones. Submit it again.`;
-    throw new Problem(404, detail);
+  /** The job of that id. Error: {@link NoSuchJob}. */
+  find(jobId: string): JobRecord {
+    const record = this.log.find(jobId);
+    if (!record) throw new NoSuchJob(jobId);
+    return record;
   }
 
   /** The job that was submitted with an Idempotency-Key. */
-  submittedWith(key: string): JobTopic | undefined {
+  submittedWith(key: string): JobRecord | undefined {
     const jobId = this.keys.get(key);
     return jobId === undefined ? undefined : this.log.find(jobId);
   }
 
-  /** Throws 429 when there are as many unfinished jobs as may be. */
+  /** Error: {@link TooManyJobs}, when as many jobs are unfinished as may be. */
   admit(): void {
-    if (this.unfinished < this.maxUnfinished) return;
-    const detail = `${this.maxUnfinished} jobs are unfinished, and no more are taken. Come back when some have ended.`;
-    throw new Problem(429, detail, { 'Retry-After': '1' });
+    if (this.unfinished >= this.bounds.maxUnfinished) throw new TooManyJobs(this.bounds.maxUnfinished);
   }
 
-  /** Makes a job. Uploads take turns and are queued; the others start at once. It is committed when the promise is kept. */
-  async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobTopic> {
+  /** Makes a job. Uploads take turns and are queued; the others start at once. Resolves when the job is committed. */
+  async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobRecord> {
     const job: Job = {
       ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0, firstSeq: 0, lastSeq: 0 },
-      ...{ createdAt: new Date().toISOString(), startedAt: null, finishedAt: null, result: null, error: null },
+      ...{ createdAt: now(), startedAt: null, finishedAt: null, result: null, error: null },
     };
-    const topic = new JobTopic(job);
+    const record = new JobRecord(job);
     this.unfinished += 1;
     if (key) this.keys.set(key.name, jobId);
     try {
-      const queued = this.change(topic, 'queued', {});
-      await (spec.kind === 'video' ? queued : this.start(topic));
+      const queued = this.change(record, 'queued', job.createdAt, {});
+      await (spec.kind === 'video' ? queued : this.start(record));
     } catch (error) {
       this.unfinished -= 1;
       // Unless a retry has come meanwhile, and its job has the key.
       if (key && this.keys.get(key.name) === jobId) this.keys.delete(key.name);
       throw error;
     }
-    return topic;
+    return record;
   }
 
   /** The job begins to run. */
-  start(topic: JobTopic): Promise<void> {
-    return this.change(topic, 'started', { state: 'running', startedAt: new Date().toISOString() });
+  start(record: JobRecord): Promise<void> {
+    const startedAt = now(record.job);
+    return this.change(record, 'started', startedAt, { state: 'running', startedAt });
   }
 
   /** The job has come further. `more` is passed on in the event's data. */
-  progress(topic: JobTopic, progress: number, more: Record<string, unknown> = {}): Promise<void> {
-    return this.change(topic, 'progress', { progress }, more);
+  progress(record: JobRecord, progress: number, more: Record<string, unknown> = {}): Promise<void> {
+    return this.change(record, 'progress', now(record.job), { progress }, more);
   }
 
-  /** The job ends, once: whoever comes second changes nothing. */
-  async end(topic: JobTopic, ending: Ending): Promise<void> {
-    if (hasEnded(topic.job)) return;
+  /** The job ends, once: a second end changes nothing. */
+  async end(record: JobRecord, ending: Ending): Promise<void> {
+    if (hasEnded(record.job)) return;
     const { event, ...outcome } = ending;
-    const progress = event === 'succeeded' ? 1 : topic.job.progress;
-    const ended = { ...outcome, progress, state: event, finishedAt: new Date().toISOString() };
-    await this.change(topic, event, ended, outcome);
+    const finishedAt = now(record.job);
+    const result = 'result' in ending ? JSON.stringify(ending.result) : null;
+    const error = 'error' in ending ? JSON.stringify(ending.error) : null;
+    const progress = event === 'succeeded' ? 1 : record.job.progress;
+    await this.change(record, event, finishedAt, { progress, state: event, finishedAt, result, error }, outcome);
     this.unfinished -= 1;
-    this.keep(topic.job.jobId);
+    this.keep(record.job);
+    this.onEnd(record);
   }
 
-  private change(topic: JobTopic, event: EventName, patch: Partial<Job>, more = {}): Promise<void> {
-    const job: Job = { ...topic.job, ...patch, version: topic.job.version + 1 };
+  private change(record: JobRecord, event: EventName, at: string, patch: Partial<Job>, more = {}): Promise<void> {
+    const job: Job = { ...record.job, ...patch, version: record.job.version + 1 };
     const { jobId, progress, version } = job;
     const data = JSON.stringify({ ...more, jobId, progress, version });
-    return this.log.append(topic, job, { event, data });
+    return this.log.append(record, job, { event, data, at });
   }
 
-  /** Keeps a finished job, and forgets the oldest when there are too many. */
-  private keep(jobId: string): void {
-    this.finished.push(jobId);
-    if (this.finished.length <= this.maxFinished) return;
-    const oldest = this.finished.shift()!;
-    const key = this.log.find(oldest)?.job.key;
-    if (key) this.keys.delete(key.name);
-    this.log.forget(oldest);
+  /** Keeps a finished job, and forgets the oldest ones when there are too many. */
+  private keep(job: Job): void {
+    const bytes = jobBytes(job);
+    this.finished.set(job.jobId, bytes);
+    this.finishedBytes += bytes;
+    for (const [oldest, size] of this.finished) {
+      if (this.finished.size <= this.bounds.maxFinished && this.finishedBytes <= this.bounds.maxFinishedBytes) return;
+      this.finished.delete(oldest);
+      this.finishedBytes -= size;
+      const key = this.log.find(oldest)?.job.key;
+      if (key && this.keys.get(key.name) === oldest) this.keys.delete(key.name);
+      this.log.forget(oldest);
+    }
   }
+}
+
+/**
+ * The time to tell, RFC 3339. It is never before what was told of the same job, also when the clock was set back
+ * meanwhile. Durations are measured on a clock that is never set: `performance.now()`.
+ */
+function now(job?: Job): string {
+  const told = job?.startedAt ?? job?.createdAt ?? '';
+  const time = new Date().toISOString();
+  return time > told ? time : told;
 }

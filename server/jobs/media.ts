@@ -1,6 +1,8 @@
 import { open } from 'node:fs/promises';
 import { type GeneralTrack, type MediaInfo, mediaInfoFactory, type VideoTrack } from 'mediainfo.js';
-import { Problem } from '../http/problem.js';
+
+/** The file holds no video. The message says what it holds, and what to do. */
+export class NoVideo extends Error {}
 
 /** What the file says of itself; null where it says nothing. */
 export interface Media {
@@ -13,7 +15,7 @@ export interface Media {
 
 let loading: Promise<MediaInfo<'object'>> | undefined;
 
-/** Reads a video's headers with MediaInfo. Error: 422 for a file that is no video, with what was found. */
+/** Reads a video's headers with MediaInfo. Error: {@link NoVideo}. */
 export async function readMedia(path: string): Promise<Media> {
   loading ??= mediaInfoFactory({ format: 'object' });
   const mediaInfo = await loading;
@@ -29,7 +31,7 @@ export async function readMedia(path: string): Promise<Media> {
     const video = tracks.find((track): track is VideoTrack => track['@type'] === 'Video');
     if (!video) {
       const found = general?.Format ? `${general.Format} without one` : 'no media format that is known';
-      throw new Problem(422, `Expected a video track, found ${found}. Upload a video, such as MP4 or WebM.`);
+      throw new NoVideo(`Expected a video track, found ${found}. Upload a video, such as MP4 or WebM.`);
     }
     const seconds = video.Duration ?? general?.Duration;
     return {

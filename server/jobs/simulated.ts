@@ -1,36 +1,40 @@
-import { Problem } from '../http/problem.js';
 import { THE_END } from '../log/cursor.js';
-import type { JobTopic } from '../log/log.js';
+import type { JobRecord } from '../log/log.js';
+import { failure } from './failure.js';
 import { hasEnded, type Spec } from './job.js';
 import type { Jobs } from './jobs.js';
+
+/** How many steps are taken before the log commits them: many due steps of many jobs would fill the memory. */
+const BATCH = 64;
 
 /**
  * A job whose pace is known beforehand: step k of n is due k/n of the duration after the start. A timer that fires
  * late takes all steps that are due, so that lateness does not add up. After a restart it goes on from its last step.
  */
-export function simulate(jobs: Jobs, topic: JobTopic): void {
-  const { durationMs, steps, failAtStep } = topic.job.spec as Extract<Spec, { kind: 'simulated' }>;
+export function simulate(jobs: Jobs, record: JobRecord): void {
+  const { durationMs, steps, failAtStep } = record.job.spec as Extract<Spec, { kind: 'simulated' }>;
   const stepMs = durationMs / steps;
-  const done = () => Math.round(topic.job.progress * steps);
+  const done = () => Math.round(record.job.progress * steps);
   const first = done();
-  const began = Date.now();
-  const due = (step: number) => began + (step - first) * stepMs;
+  const began = performance.now();
+  const dueInMs = (step: number) => began + (step - first) * stepMs - performance.now();
 
   const advance = async (): Promise<void> => {
-    if (hasEnded(topic.job)) return;
+    if (hasEnded(record.job)) return;
     let committed: Promise<void> | undefined;
-    for (let step = done() + 1; !hasEnded(topic.job) && step <= steps && due(step) <= Date.now(); step++) {
+    for (let step = done() + 1; !hasEnded(record.job) && step <= steps && dueInMs(step) <= 0; step++) {
       if (step === failAtStep) {
-        const error = new Problem(500, `The job failed at step ${step} of ${steps}, as it was told to by failAtStep.`);
-        committed = jobs.end(topic, { event: 'failed', error: error.toJSON() });
-      } else committed = jobs.progress(topic, step / steps);
+        const error = failure(500, `The job failed at step ${step} of ${steps}, as it was told to by failAtStep.`);
+        committed = jobs.end(record, { event: 'failed', error });
+      } else committed = jobs.progress(record, step / steps);
+      if (step % BATCH === 0) await committed;
     }
-    if (done() === steps) committed = jobs.end(topic, { event: 'succeeded', result: { steps, durationMs } });
+    if (done() === steps) committed = jobs.end(record, { event: 'succeeded', result: { steps, durationMs } });
     await committed;
-    // Until its next step, but no longer than the job: of a cancelled one, no timer is left. A cancel that is not
-    // committed yet may be undone.
-    if (!topic.ended)
-      jobs.log.delivery.wait(topic, topic.head, THE_END, Math.max(0, due(done() + 1) - Date.now()), run);
+    // Waits until the next step, but no longer than the job lasts, so that a cancelled job leaves no timer behind.
+    // A cancel that is not committed yet may be undone.
+    const { ended, head } = record.events;
+    if (!ended) jobs.log.delivery.wait(record.events, head, THE_END, Math.max(0, dueInMs(done() + 1)), run);
   };
   // When the log cannot be written, the steps were undone: they are taken again.
   const run = (): void => void advance().catch(() => setTimeout(run, 1_000));

@@ -136,12 +136,12 @@ class Waiter implements Cursor {
   }
 
   release(): void {
-    this.giveUp();
+    this.abandon();
     this.done();
   }
 
   /** Waits no longer, and does not call back. */
-  giveUp(): void {
+  abandon(): void {
     clearTimeout(this.timer);
     this.delivery.leave(this);
   }

@@ -3,8 +3,10 @@ export type EventName = 'queued' | 'started' | 'progress' | 'succeeded' | 'faile
 
 /** One entry of the log. */
 export interface LogEvent {
-  /** The place in the log: one ordered space for the whole server. */
+  /** The position in the log: 1, 2, 3 and so on, one sequence for the whole server. */
   seq: number;
+  /** The position of the same job's event before this one; 0 for a job's first event. */
+  prev: number;
   jobId: string;
   event: EventName;
   /** JSON text, on one line: JSON escapes the newlines inside strings, so that none can end a `data` field early. */
@@ -13,12 +15,12 @@ export interface LogEvent {
   at: string;
 }
 
-/** A place that no event of this log has: before all that it holds, so that a reader there is told of a gap. */
+/** A position before every event of this log: a reader that starts here is told of a gap. */
 export const NOWHERE = -1;
 
 /**
- * Event ids as clients see them: opaque to them. They name the store as well as the place, so that an id from a
- * store that is gone is recognised and answered with a gap, not with another store's events.
+ * Event ids as clients see them: opaque to them. They name the store as well as the position, so that an id from a
+ * store that no longer exists is recognised and answered with a gap, not with another store's events.
  */
 export class Ids {
   constructor(private readonly store: string) {}
@@ -27,7 +29,7 @@ export class Ids {
     return `${this.store}-${seq}`;
   }
 
-  /** The place that an id names: {@link NOWHERE} for another store's; null for what is no id. */
+  /** The position that an id names: {@link NOWHERE} for another store's; null for text that is no id. */
   read(id: string): number | null {
     const [, store, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
     if (digits === undefined) return null;
@@ -40,5 +42,5 @@ export const frame = (events: readonly LogEvent[], ids: Ids): string =>
   events.map(({ seq, event, data }) => `id: ${ids.of(seq)}\nevent: ${event}\ndata: ${data}\n\n`).join('');
 
 /** The same events as a JSON array. `data` is JSON already. */
-export const jsonOf = (events: readonly LogEvent[], ids: Ids): string =>
+export const eventsJson = (events: readonly LogEvent[], ids: Ids): string =>
   `[${events.map(({ seq, event, data, at }) => `{"id":"${ids.of(seq)}","event":"${event}","data":${data},"at":"${at}"}`).join(',')}]`;

@@ -6,16 +6,17 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Job } from '../jobs/job.js';
 import { type Cursor, THE_END } from './cursor.js';
-import { EventLog, JobTopic } from './log.js';
-import { Store } from './store.js';
+import { EventLog, JobRecord } from './log.js';
+import { SqliteStore } from './sqlite-store.js';
+import type { Bounds } from './store.js';
 import type { Topic } from './topic.js';
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'polling-lab-log-'));
 let folder: string;
-let store: Store;
-const open = (maxEvents = 1_000) => {
-  store = Store.open(folder);
-  return new EventLog(store, maxEvents);
+let store: SqliteStore;
+const open = (bounds: Partial<Bounds> = {}) => {
+  store = SqliteStore.open(folder);
+  return new EventLog(store, { events: 1_000, eventBytes: 1e6, jobs: 1_000, jobBytes: 1e6, ...bounds });
 };
 
 beforeEach(() => {
@@ -26,24 +27,24 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function topicOf(jobId: string): JobTopic {
+function recordOf(jobId: string): JobRecord {
   const times = { createdAt: '', startedAt: null, finishedAt: null };
   const job = {
     jobId,
-    spec: { kind: 'manual' },
-    state: 'running',
+    spec: { kind: 'manual' as const },
+    state: 'running' as const,
     version: 0,
     key: null,
     ...times,
   };
-  return new JobTopic({ ...job, progress: 0, firstSeq: 0, lastSeq: 0 } as unknown as Job);
+  return new JobRecord({ ...job, progress: 0, result: null, error: null, firstSeq: 0, lastSeq: 0 } as Job);
 }
 
 /** Appends an event to a job, the last one if so told. */
-function append(log: EventLog, topic: JobTopic, last = false): Promise<void> {
-  const version = topic.job.version + 1;
-  const job = { ...topic.job, version, finishedAt: last ? 'now' : null };
-  return log.append(topic, job, { event: last ? 'succeeded' : 'progress', data: `${version}` });
+function append(log: EventLog, record: JobRecord, last = false, data?: string): Promise<void> {
+  const version = record.job.version + 1;
+  const job = { ...record.job, version, finishedAt: last ? 'now' : null };
+  return log.append(record, job, { event: last ? 'succeeded' : 'progress', data: data ?? `${version}`, at: '' });
 }
 
 /** A reader with a socket that takes only so much before it wants to drain. */
@@ -132,7 +133,7 @@ describe('whatever the interleaving, a reader sees each event once and in order'
   test('of appends, joins, drops, slow readers and resumes', async () => {
     const run = async (steps: Step[], seed: number[]) => {
       const log = open();
-      const jobs = ['a', 'b', 'c'].map(topicOf);
+      const jobs = ['a', 'b', 'c'].map(recordOf);
       const readers: { reader: Reader; from: number }[] = [];
       let chance = 0;
       const fillsUp = () => (seed[chance++ % seed.length] ?? 0) % 3 === 0;
@@ -140,7 +141,7 @@ describe('whatever the interleaving, a reader sees each event once and in order'
         const one = 'reader' in s ? readers[s.reader % Math.max(1, readers.length)]?.reader : undefined;
         if (s.do === 'append') for (let i = 0; i < s.many; i++) void append(log, jobs[s.job]!);
         if (s.do === 'join') {
-          const topic = jobs[s.job] ?? log.all;
+          const topic = jobs[s.job]?.events ?? log.all;
           const from = Math.max(0, log.all.head - s.back); // resumes somewhere in what was committed
           const reader = new Reader(log, topic, from, s.piece, fillsUp);
           readers.push({ reader, from });
@@ -173,16 +174,17 @@ describe('whatever the interleaving, a reader sees each event once and in order'
 
   test('a whole crowd is served, a slice a turn, and a timer is not kept from its turn', async () => {
     const log = open();
-    const topic = topicOf('a');
+    const job = recordOf('a');
+    const { events: topic } = job;
     const readers = Array.from({ length: 1_000 }, () => new Reader(log, topic, 0, 10, () => false));
     for (const reader of readers) reader.join();
-    void append(log, topic);
+    void append(log, job);
     log.flush();
     await turn();
     const first = readers.filter(({ got }) => got.length > 0).length;
     expect(first).toBeGreaterThan(0);
     expect(first).toBeLessThan(1_000);
-    void append(log, topic); // those who lag get both in one piece, and nobody gets one twice
+    void append(log, job); // those who lag get both in one piece, and nobody gets one twice
     await quiet(readers);
     for (const { got } of readers) expect(got).toEqual([1, 2]);
   });
@@ -192,44 +194,47 @@ describe('whoever waits is called once', () => {
   const outcome = (log: EventLog, topic: Topic, after: number, min: number, ms = 60_000) => {
     const calls: number[] = [];
     const waiter = log.delivery.wait(topic, after, min, ms, () => calls.push(topic.head));
-    return { calls, giveUp: () => waiter.giveUp() };
+    return { calls, abandon: () => waiter.abandon() };
   };
 
   test('for the end, and progress does not wake it', async () => {
     const log = open();
-    const topic = topicOf('a');
+    const job = recordOf('a');
+    const { events: topic } = job;
     const patient = outcome(log, topic, 0, THE_END);
-    await append(log, topic);
+    await append(log, job);
     await turn();
     expect(patient.calls).toEqual([]);
-    await append(log, topic, true);
+    await append(log, job, true);
     await turn();
     expect(patient.calls).toEqual([2]);
   });
 
   test('for so many events, or the end if it comes before', async () => {
     const log = open();
-    const topic = topicOf('a');
+    const job = recordOf('a');
+    const { events: topic } = job;
     const three = outcome(log, topic, 0, 3);
     const nine = outcome(log, topic, 0, 9);
-    for (let i = 0; i < 2; i++) await append(log, topic);
+    for (let i = 0; i < 2; i++) await append(log, job);
     await turn();
     expect(three.calls).toEqual([]);
-    await append(log, topic);
+    await append(log, job);
     await turn();
     expect([three.calls, nine.calls]).toEqual([[3], []]);
-    await append(log, topic, true);
+    await append(log, job, true);
     await turn();
     expect([three.calls, nine.calls]).toEqual([[3], [4]]);
   });
 
   test('when the time is up; and not at all when it has left', async () => {
     const log = open();
-    const topic = topicOf('a');
+    const job = recordOf('a');
+    const { events: topic } = job;
     const gone = outcome(log, topic, 0, 1);
-    gone.giveUp();
+    gone.abandon();
     await new Promise<void>((resolve) => log.delivery.wait(topic, 0, 1, 1, resolve));
-    await append(log, topic);
+    await append(log, job);
     await turn();
     expect(gone.calls).toEqual([]);
   });
@@ -238,9 +243,10 @@ describe('whoever waits is called once', () => {
 describe('nothing is told before it is committed', () => {
   test('events of one turn are committed together', async () => {
     const log = open();
-    const topic = topicOf('a');
+    const job = recordOf('a');
+    const { events: topic } = job;
     const save = vi.spyOn(store, 'save');
-    const commits = [append(log, topic), append(log, topic), append(log, topic)];
+    const commits = [append(log, job), append(log, job), append(log, job)];
     expect(topic.held).toBe(0);
     await Promise.all(commits);
     expect(topic.held).toBe(3);
@@ -249,35 +255,36 @@ describe('nothing is told before it is committed', () => {
 
   test('a commit that fails undoes all of it, and says so', async () => {
     const log = open();
-    const topic = topicOf('a');
-    await append(log, topic);
-    const before = topic.job;
-    store.save = () => {
+    const job = recordOf('a');
+    await append(log, job);
+    const before = job.job;
+    vi.spyOn(store, 'save').mockImplementation(() => {
       throw new Error('disk is full');
-    };
-    await expect(append(log, topic)).rejects.toThrow(/cannot be written/);
-    expect(topic.job).toEqual(before);
+    });
+    await expect(append(log, job)).rejects.toThrow(/cannot be written/);
+    expect(job.job).toEqual(before);
     expect(log.all.head).toBe(1);
-    await expect(append(log, topicOf('b'))).rejects.toThrow(/cannot be written/);
+    await expect(append(log, recordOf('b'))).rejects.toThrow(/cannot be written/);
     expect(log.find('b')).toBeUndefined();
   });
 });
 
 describe('what is held is bounded', () => {
   test('the oldest events go, from the job and from all; and it is known after a restart', async () => {
-    let log = open(4);
-    const topic = topicOf('a');
-    for (let i = 0; i < 10; i++) await append(log, topic);
+    let log = open({ events: 4 });
+    const job = recordOf('a');
+    const { events: topic } = job;
+    for (let i = 0; i < 10; i++) await append(log, job);
     expect([log.all.held, log.all.trimmed, topic.held, topic.trimmed]).toEqual([4, 6, 4, 6]);
-    await append(log, topic); // what was trimmed is dropped with the next commit
+    await append(log, job); // what was trimmed is dropped with the next commit
     store.close();
     // SQLite lets go of a file when its process ends, or its last statement is collected: the copy is nobody's.
     const copy = temporary();
     cpSync(folder, copy, { recursive: true });
     rmSync(folder, { recursive: true });
     folder = copy;
-    log = open(4);
-    const again = log.find('a')!;
+    log = open({ events: 4 });
+    const again = log.find('a')!.events;
     expect([again.held, again.trimmed, again.head]).toEqual([4, 7, 11]);
     expect(again.read(0, 99).map(({ seq }) => seq)).toEqual([8, 9, 10, 11]);
   });

@@ -1,23 +1,24 @@
-import { unavailable } from '../http/problem.js';
 import type { Job } from '../jobs/job.js';
 import { Delivery } from './cursor.js';
 import { Ids, type LogEvent } from './event.js';
-import type { Store } from './store.js';
+import { NotWritable } from './not-writable.js';
+import type { Bounds, Store } from './store.js';
 import { Topic } from './topic.js';
 
-/** A job's own events, and the job as the newest of them left it. */
-export class JobTopic extends Topic {
-  /** Whether a change of it is not committed yet. */
+/** A job that the log keeps. */
+export class JobRecord {
+  /** The job's own events. A stream holds only these: a job that is forgotten goes, however long its readers stay. */
+  readonly events = new Topic();
+  /** Whether a change of the job is not committed yet. */
   staged = false;
 
-  constructor(public job: Job) {
-    super();
-  }
+  /** @param job - the job as its newest event left it. */
+  constructor(public job: Job) {}
 }
 
-/** One change that is not committed yet, the job as it was before, and whoever waits for the commit. */
+/** One change that is not committed yet, the job as it was before, and the caller that waits for the commit. */
 interface Change {
-  topic: JobTopic;
+  record: JobRecord;
   event: LogEvent;
   before: Job | null;
   resolve: () => void;
@@ -25,15 +26,17 @@ interface Change {
 }
 
 /**
- * One append-only log; whoever waits is a cursor on it. Appends of one turn of the event loop are committed together,
- * and nobody is told of an event, or of the state it led to, before it is committed.
+ * One append-only log; every waiting client is a cursor on it. Appends of one turn of the event loop are committed
+ * together, and no client is told of an event, or of the state it led to, before it is committed.
  */
 export class EventLog {
   /** The events of all jobs. */
   readonly all = new Topic();
   readonly delivery = new Delivery();
   readonly ids: Ids;
-  private readonly topics = new Map<string, JobTopic>();
+  private readonly records = new Map<string, JobRecord>();
+  /** The events of jobs that are forgotten, until the log lets go the last of them. */
+  private readonly orphans = new Map<string, Topic>();
   private staged: Change[] = [];
   private forgotten: string[] = [];
   private trimmed = 0;
@@ -41,70 +44,73 @@ export class EventLog {
 
   constructor(
     private readonly store: Store,
-    private readonly maxEvents: number,
+    private readonly bounds: Bounds,
   ) {
     this.ids = new Ids(store.name);
-    const { events, jobs, trimmed } = store.load();
+    const { events, jobs, trimmed } = store.load(bounds);
     for (const job of jobs.sort((a, b) => a.firstSeq - b.firstSeq)) {
-      const topic = new JobTopic(job);
-      this.topics.set(job.jobId, topic);
-      topic.ended = job.finishedAt !== null;
-      topic.head = job.lastSeq;
+      const record = new JobRecord(job);
+      this.records.set(job.jobId, record);
+      // Until an event of the job is found: none is held.
+      Object.assign(record.events, { ended: job.finishedAt !== null, head: job.lastSeq, trimmed: job.lastSeq });
     }
     this.all.head = this.all.trimmed = trimmed;
-    for (const event of events) this.hold(this.topics.get(event.jobId), event);
-    // A job's version counts its events: one that has more than are held has lost some.
-    for (const topic of this.topics.values()) {
-      if (topic.held < topic.job.version) topic.trimmed = Math.min(topic.job.lastSeq, this.all.trimmed);
+    for (const event of events) {
+      const topic = this.records.get(event.jobId)?.events;
+      // The job's event before the oldest one that is held is the newest that is not.
+      if (topic?.held === 0) topic.trimmed = event.prev;
+      this.hold(topic, event);
     }
     this.next = this.all.head + 1;
   }
 
   /** Finds a job, as its last committed event left it. */
-  find(jobId: string): JobTopic | undefined {
-    // Only for a change of its own: a commit for each look at any job would undo the batching of a busy turn.
-    if (this.topics.get(jobId)?.staged) this.flush();
-    return this.topics.get(jobId);
+  find(jobId: string): JobRecord | undefined {
+    // Only for a change of this job: a commit for each look at any job would undo the batching of a busy turn.
+    if (this.records.get(jobId)?.staged) this.flush();
+    return this.records.get(jobId);
   }
 
   /** All jobs, the oldest first. */
-  jobs(): Iterable<JobTopic> {
+  jobs(): Iterable<JobRecord> {
     this.flush();
-    return this.topics.values();
+    return this.records.values();
   }
 
   /**
-   * Stages an event and the job it leads to; the promise is kept when both are committed. A caller that does not
-   * wait sees the new job, and nobody else does.
+   * Stages an event and the job it leads to; the promise resolves when both are committed. A caller that does not
+   * await it sees the new job, and no other caller does. Error: {@link NotWritable}, and the change is undone.
    */
-  append(topic: JobTopic, job: Job, event: Omit<LogEvent, 'seq' | 'jobId' | 'at'>): Promise<void> {
-    const before = this.topics.has(job.jobId) ? topic.job : null;
+  append(record: JobRecord, job: Job, event: Pick<LogEvent, 'event' | 'data' | 'at'>): Promise<void> {
+    const before = this.records.has(job.jobId) ? record.job : null;
     const seq = this.next++;
-    const at = new Date().toISOString();
-    topic.job = { ...job, firstSeq: job.firstSeq || seq, lastSeq: seq };
-    topic.staged = true;
-    this.topics.set(job.jobId, topic);
+    record.job = { ...job, firstSeq: job.firstSeq || seq, lastSeq: seq };
+    record.staged = true;
+    this.records.set(job.jobId, record);
     if (this.staged.length === 0) setImmediate(() => this.flush());
     const committed = new Promise<void>((resolve, reject) => {
-      this.staged.push({ topic, event: { seq, jobId: job.jobId, ...event, at }, before, resolve, reject });
+      const { jobId, lastSeq: prev } = job;
+      this.staged.push({ record, event: { seq, prev, jobId, ...event }, before, resolve, reject });
     });
-    committed.catch(() => {}); // whoever waits hears of a failure; nobody has to wait
+    committed.catch(() => {}); // Callers may ignore the promise.
     return committed;
   }
 
   /** Forgets a finished job. Its events stay in the log of all until they are the oldest. */
   forget(jobId: string): void {
-    this.topics.delete(jobId);
+    const topic = this.records.get(jobId)?.events;
+    if (topic && topic.held > 0) this.orphans.set(jobId, topic);
+    this.records.delete(jobId);
     this.forgotten.push(jobId);
   }
 
-  /** Commits what is staged, and only then tells it. When it cannot be written all of it is undone: 503 for who waits. */
+  /** Commits what is staged, and only then tells it. When it cannot be written, all of it is undone. */
   flush(): void {
     const { staged, forgotten, trimmed } = this;
     if (staged.length === 0) return;
     this.staged = [];
-    for (const { topic } of staged) topic.staged = false;
-    const jobs = new Set(staged.map(({ topic }) => topic.job));
+    for (const { record } of staged) record.staged = false;
+    const jobs = new Set(staged.map(({ record }) => record.job));
     try {
       this.store.save({ events: staged.map(({ event }) => event), jobs, forgotten, trimmed });
     } catch (error) {
@@ -113,10 +119,10 @@ export class EventLog {
     }
     this.forgotten = [];
     this.trimmed = 0;
-    for (const { topic, event, resolve } of staged) {
-      topic.ended = topic.job.finishedAt !== null;
-      this.hold(topic, event);
-      this.delivery.wake(topic);
+    for (const { record, event, resolve } of staged) {
+      record.events.ended = record.job.finishedAt !== null;
+      this.hold(record.events, event);
+      this.delivery.wake(record.events);
       resolve();
     }
     this.delivery.wake(this.all);
@@ -124,21 +130,25 @@ export class EventLog {
 
   /** The newest change first, so that each job ends up as it was before its oldest one. */
   private undo(changes: Change[], { message }: Error): void {
-    const detail = `The data folder cannot be written (${message}). Nothing was changed. Free some space, and try again.`;
-    for (const { topic, before, reject } of changes.reverse()) {
-      if (before) topic.job = before;
-      else this.topics.delete(topic.job.jobId);
-      reject(unavailable(detail, 5));
+    for (const { record, before, reject } of changes.reverse()) {
+      if (before) record.job = before;
+      else this.records.delete(record.job.jobId);
+      reject(new NotWritable(message));
     }
     this.next = this.all.head + 1;
   }
 
+  /** Takes an event in, and lets the oldest ones go until all bounds are kept. */
   private hold(topic: Topic | undefined, event: LogEvent): void {
     this.all.add(event);
     topic?.add(event);
-    if (this.all.held <= this.maxEvents) return;
-    const gone = this.all.trim()!;
-    this.topics.get(gone.jobId)?.trim();
-    this.trimmed = gone.seq;
+    while (this.all.held > this.bounds.events || this.all.bytes > this.bounds.eventBytes) {
+      const { jobId, seq } = this.all.trim()!;
+      this.trimmed = seq;
+      this.records.get(jobId)?.events.trim();
+      const orphan = this.orphans.get(jobId);
+      orphan?.trim();
+      if (orphan?.held === 0) this.orphans.delete(jobId);
+    }
   }
 }

@@ -1,15 +1,21 @@
 import type { Cursor } from './cursor.js';
 import type { LogEvent } from './event.js';
+import { textBytes } from './size.js';
 
-/** What can be read from the log: the events of one job, or those of all. */
+/** What an event takes in memory beside its data, in bytes: the object, its time, its place in two lists. */
+const EVENT_BYTES = 176;
+
+/** What can be read from the log: the events of one job, or those of all jobs. */
 export class Topic {
-  /** The place of the newest event. */
+  /** The position of the newest event. */
   head = 0;
-  /** The place of the newest event that is no longer held; 0 when all are. */
+  /** The position of the newest event that is no longer held; 0 when all events are held. */
   trimmed = 0;
   /** No event can follow. */
   ended = false;
-  /** Cursors that want more, the stalest first: whoever was served goes to the end. */
+  /** What the events that are held take in memory, in bytes. */
+  bytes = 0;
+  /** Cursors that want more, the stalest first: a cursor that was served goes to the end. */
   readonly readers = new Set<Cursor>();
   /** Cursors that want nothing before the end: progress does not wake them. */
   readonly patient = new Set<Cursor>();
@@ -18,6 +24,7 @@ export class Topic {
 
   add(event: LogEvent): void {
     this.events.push(event);
+    this.bytes += eventBytes(event);
     this.head = event.seq;
   }
 
@@ -34,8 +41,11 @@ export class Topic {
     const event = this.events[this.start];
     if (!event) return undefined;
     this.trimmed = event.seq;
+    this.bytes -= eventBytes(event);
+    // One move of the array for many events: shift() would move all of it for each. Until then the array lets the
+    // event itself go.
+    this.events[this.start] = GONE;
     this.start += 1;
-    // One move of the array for many events: shift() would move all of it for each.
     if (this.start > 512 && this.start * 2 > this.events.length) {
       this.events = this.events.slice(this.start);
       this.start = 0;
@@ -43,20 +53,28 @@ export class Topic {
     return event;
   }
 
-  /** Whether `min` events stand past a place, or no more will. */
-  satisfies(after: number, min: number): boolean {
-    if (this.ended) return true;
-    return this.head > after && (min <= 1 || this.events.length - this.indexAfter(after) >= min);
+  /** Whether events past a cursor are no longer held, or the cursor names no position of this log. */
+  gap(after: number): boolean {
+    return after < this.trimmed;
   }
 
-  /** At most `limit` events past a place. */
-  read(after: number, limit: number): LogEvent[] {
+  /** Whether `min` events stand past a cursor, or no more will. `min` 0 is satisfied at once. */
+  satisfies(after: number, min: number): boolean {
+    if (this.ended || min === 0) return true;
+    return this.head > after && (min === 1 || this.events.length - this.indexAfter(after) >= min);
+  }
+
+  /** The events past a cursor: at most `limit` of them, and no more once their data has `maxBytes` bytes. */
+  read(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): LogEvent[] {
     if (this.head <= after) return [];
     const from = this.indexAfter(after);
-    return this.events.slice(from, from + limit);
+    let to = from;
+    for (let bytes = 0; to < this.events.length && to - from < limit && bytes < maxBytes; to++)
+      bytes += this.events[to]!.data.length;
+    return this.events.slice(from, to);
   }
 
-  /** By bisection: places grow, but a job's have holes between them. */
+  /** By bisection: positions grow, but a job's have holes between them. */
   private indexAfter(after: number): number {
     let low = this.start;
     let high = this.events.length;
@@ -68,3 +86,9 @@ export class Topic {
     return low;
   }
 }
+
+/** Stands in the list for events that were let go. */
+const GONE: LogEvent = { seq: 0, prev: 0, jobId: '', event: 'queued', data: '', at: '' };
+
+/** What an event takes in memory, in bytes. */
+export const eventBytes = ({ data }: Pick<LogEvent, 'data'>): number => EVENT_BYTES + textBytes(data);

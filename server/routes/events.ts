@@ -15,7 +15,7 @@ export interface Start {
 
 /** `GET /jobs/{id}/events`: one job's events, from the first one on. */
 export function jobEvents(x: Exchange): void | Promise<void> {
-  return read(x, x.job(), 0);
+  return read(x, x.job().events, 0);
 }
 
 /** `GET /events`: the events of all jobs, from now on. */
@@ -51,9 +51,6 @@ function start(x: Exchange, from: number, header: boolean): Start {
   const given = place !== null && place <= all.head;
   return { after: given ? place : NOWHERE, resumed: true };
 }
-
-/** Whether events past a place are no longer held, or the place is none of this log's. */
-export const isGap = (topic: Topic, after: number): boolean => after < topic.trimmed;
 
 /** The data of a `gap`: the oldest event that is held, which comes next. */
 export function gapData(x: Exchange, topic: Topic): string {

@@ -1,10 +1,12 @@
 import type { Exchange } from '../http/exchange.js';
 import { badRequest } from '../http/problem.js';
-import { jsonOf, type State } from '../jobs/job.js';
+import { jobJson, type State } from '../jobs/job.js';
 import { NOWHERE } from '../log/event.js';
 
 const STATES: readonly State[] = ['queued', 'running', 'succeeded', 'failed', 'cancelled'];
 const MAX_LIMIT = 1000;
+/** Once a page has so many characters of JSON, it ends, and `next` says where to go on. */
+const MAX_LENGTH = 256 * 1024;
 
 /** `GET /jobs`: the jobs, newest first, a page at a time. */
 export function list(x: Exchange): void {
@@ -22,7 +24,10 @@ export function list(x: Exchange): void {
     .map(({ job }) => job)
     .reverse()
     .filter((job) => (state === null || job.state === state) && job.firstSeq < place);
-  const page = jobs.slice(0, limit);
-  const next = jobs.length > limit ? `"${log.ids.of(page.at(-1)!.firstSeq)}"` : 'null';
-  x.json(200, `{"jobs":[${page.map(jsonOf).join(',')}],"next":${next}}`);
+  const page: string[] = [];
+  for (let length = 0; page.length < Math.min(limit, jobs.length) && length < MAX_LENGTH; ) {
+    length += page[page.push(jobJson(jobs[page.length]!)) - 1]!.length;
+  }
+  const next = jobs.length > page.length ? `"${log.ids.of(jobs[page.length - 1]!.firstSeq)}"` : 'null';
+  x.json(200, `{"jobs":[${page.join(',')}],"next":${next}}`);
 }

@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.js';
 import type { Wait } from '../http/wait.js';
-import { hasEnded, jsonOf } from '../jobs/job.js';
+import { hasEnded, jobJson } from '../jobs/job.js';
 
 /**
  * **Long poll** for the next change: `GET /jobs/{id}` with a wait and with the version that the client has.
@@ -9,13 +9,13 @@ import { hasEnded, jsonOf } from '../jobs/job.js';
 export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> {
   x.is('long-poll');
   x.accepts('application/json');
-  const topic = x.job();
-  const known = x.hasVersion(topic.job.version);
+  const record = x.job();
+  const known = x.hasVersion(record.job.version);
   // Every change of a job is one event of its topic: one more of them is what to wait for.
-  if (known) await x.hold(topic, topic.head, 1, wait.seconds);
-  const job = x.committed(topic);
+  if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);
+  const job = x.committed(record);
   const headers: Record<string, string> = { ...(known && wait.applied), ETag: `"${job.version}"` };
   if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
   if (x.hasVersion(job.version)) x.empty(304, headers);
-  else x.json(200, jsonOf(job), headers);
+  else x.json(200, jobJson(job), headers);
 }

@@ -3,7 +3,7 @@ import { readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
 import { hasEnded } from '../jobs/job.js';
-import type { JobTopic } from '../log/log.js';
+import type { JobRecord } from '../log/log.js';
 
 /** The members of a progress body that are passed on, in bytes of JSON. */
 const MAX_MORE_BYTES = 1024;
@@ -19,11 +19,14 @@ export async function progress(x: Exchange): Promise<void> {
   if (bytes > MAX_MORE_BYTES) {
     throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
   }
-  const topic = movable(x);
-  if (progress < topic.job.progress) {
-    throw new Problem(409, `The job is at ${topic.job.progress} and cannot go back to ${progress}. Send that or more.`);
+  const record = movable(x);
+  if (progress < record.job.progress) {
+    throw new Problem(
+      409,
+      `The job is at ${record.job.progress} and cannot go back to ${progress}. Send that or more.`,
+    );
   }
-  await x.app.jobs.progress(topic, progress, more);
+  await x.app.jobs.progress(record, progress, more);
   x.empty(204);
 }
 
@@ -34,21 +37,21 @@ export async function finish(x: Exchange): Promise<void> {
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
-  const topic = movable(x);
-  if (error === undefined) await x.app.jobs.end(topic, { event: 'succeeded', result });
-  else await x.app.jobs.end(topic, { event: 'failed', error: problemOf(error) });
+  const record = movable(x);
+  if (error === undefined) await x.app.jobs.end(record, { event: 'succeeded', result });
+  else await x.app.jobs.end(record, { event: 'failed', error: problemOf(error) });
   x.empty(204);
 }
 
 /** The path's job, if it moves when told and has not ended. Errors: 404, 409. */
-function movable(x: Exchange): JobTopic {
-  const topic = x.job();
-  const { spec, state } = topic.job;
+function movable(x: Exchange): JobRecord {
+  const record = x.job();
+  const { spec, state } = record.job;
   if (spec.kind !== 'manual')
     throw new Problem(409, `A ${spec.kind} job moves by itself. Submit { "kind": "manual" } for one that is told.`);
-  if (hasEnded(topic.job))
+  if (hasEnded(record.job))
     throw new Problem(409, `The job has ${state === 'cancelled' ? 'been cancelled' : state}: it moves no more.`);
-  return topic;
+  return record;
 }
 
 /** An error as a problem object, whatever was told of it. */

@@ -1,25 +1,25 @@
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
-import { hasEnded, type Job, jsonOf } from '../jobs/job.js';
+import { hasEnded, type Job, jobJson } from '../jobs/job.js';
 
 /** **Long poll**: `GET /jobs/{id}/result`. If the client would wait, held until the job ends; else answered now. */
 export async function result(x: Exchange): Promise<void> {
   const wait = x.wait();
   x.is(wait ? 'long-poll' : 'other');
   x.accepts('application/json');
-  const topic = x.job();
-  if (wait) await x.holdForEnd(topic, wait.seconds);
-  outcome(x, x.committed(topic), { ...wait?.applied });
+  const record = x.job();
+  if (wait) await x.holdForEnd(record, wait.seconds);
+  outcome(x, x.committed(record), { ...wait?.applied });
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */
 export function outcome(x: Exchange, job: Job, headers: Record<string, string>): void {
-  if (job.state === 'succeeded') x.json(200, JSON.stringify(job.result), headers);
-  else if (!hasEnded(job)) x.json(202, jsonOf(job), { 'Retry-After': x.app.retryAfter, ...headers });
+  if (job.state === 'succeeded') x.json(200, job.result as string, headers);
+  else if (!hasEnded(job)) x.json(202, jobJson(job), { 'Retry-After': x.app.retryAfter, ...headers });
   else {
     const { jobId, state, error } = job;
     const how = state === 'cancelled' ? 'been cancelled' : state;
     const detail = `The job has ${how}: it has no result. Submit it again.`;
-    x.problem(new Problem(409, detail, headers, { jobId, state, error }));
+    x.problem(new Problem(409, detail, headers, { jobId, state, error: JSON.parse(error ?? 'null') }));
   }
 }

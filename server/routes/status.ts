@@ -1,5 +1,5 @@
 import type { Exchange } from '../http/exchange.js';
-import { hasEnded, jsonOf } from '../jobs/job.js';
+import { hasEnded, jobJson } from '../jobs/job.js';
 import { longPollForChange } from './long-poll-change.js';
 
 /** `GET /jobs/{id}`: a short poll, or with a wait a long poll for the next change. */
@@ -18,5 +18,5 @@ export function shortPoll(x: Exchange): void {
   if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
   // RFC 9110, section 13.1.2: 304 when the client has this very version already.
   if (x.hasVersion(job.version)) x.empty(304, headers);
-  else x.json(200, jsonOf(job), headers);
+  else x.json(200, jobJson(job), headers);
 }

@@ -2,10 +2,12 @@ import { EventStream } from '../http/event-stream.js';
 import type { Exchange } from '../http/exchange.js';
 import { frame, type Ids } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
-import { gapData, isGap, type Start } from './events.js';
+import { gapData, type Start } from './events.js';
 
-/** How much is written to one reader at a time, in events: a reader that is far behind comes again for the rest. */
-const PIECE = 256;
+/** How much is written to one reader at a time: a reader that is far behind comes again for the rest. */
+const PIECE = { events: 256, bytes: 64 * 1024 };
+/** How many pieces are kept, framed, for the readers that will ask for the same one. */
+const MAX_PIECES = 32;
 
 /** **Server-sent events**: a response with a start and no end, and in it an event for whatever happens. */
 export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): void {
@@ -18,7 +20,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
     seen: 0,
     /** A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile. */
     gap(): string {
-      if (!isGap(topic, cursor.after)) return '';
+      if (!topic.gap(cursor.after)) return '';
       cursor.after = topic.trimmed;
       return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
     },
@@ -54,14 +56,16 @@ interface Piece {
   events: number;
 }
 
-/** What lies past a place, framed. Most readers of a topic stand at the same place: it is framed once for all of them. */
+/** The events past a cursor, framed. Most readers of a topic have the same cursor: for all of them it is framed once. */
 function pieceOf(topic: Topic, after: number, ids: Ids): Piece {
   const made = pieces.get(topic);
   if (made?.after === after && made.head === topic.head) return made;
-  const events = topic.read(after, PIECE);
+  const events = topic.read(after, PIECE.events, PIECE.bytes);
   const bytes = Buffer.from(frame(events, ids));
   const piece = { after, head: topic.head, bytes, last: events.at(-1)?.seq ?? after, events: events.length };
+  pieces.delete(topic);
+  if (pieces.size >= MAX_PIECES) pieces.delete(pieces.keys().next().value as Topic);
   pieces.set(topic, piece);
   return piece;
 }
-const pieces = new WeakMap<Topic, Piece>();
+const pieces = new Map<Topic, Piece>();

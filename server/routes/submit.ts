@@ -4,8 +4,8 @@ import { mediaType, readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest, Problem } from '../http/problem.js';
 import type { Wait } from '../http/wait.js';
-import { jsonOf, type Spec } from '../jobs/job.js';
-import type { JobTopic } from '../log/log.js';
+import { jobJson, type Spec } from '../jobs/job.js';
+import type { JobRecord } from '../log/log.js';
 import { outcome } from './result.js';
 import { discard, receive } from './upload.js';
 
@@ -32,33 +32,33 @@ export async function submit(x: Exchange): Promise<void> {
   if (!name || !jobs.submittedWith(name)) jobs.admit();
   const jobId = randomUUID();
   const { spec, content } = await read(x, jobId);
-  let topic = name ? jobs.submittedWith(name) : undefined;
+  let record = name ? jobs.submittedWith(name) : undefined;
   const key = name ? { name, fingerprint: fingerprint(x, content) } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
-    if (topic && topic.job.key?.fingerprint !== key?.fingerprint) {
+    if (record && record.job.key?.fingerprint !== key?.fingerprint) {
       const detail = `The Idempotency-Key ${name} came with another request before. Send a new key for a new request.`;
       throw new Problem(422, detail);
     }
-    if (topic) return await answer(x, topic, wait);
+    if (record) return await answer(x, record, wait);
     jobs.admit();
-    topic = await jobs.create(spec, key, jobId);
+    record = await jobs.create(spec, key, jobId);
   } finally {
-    if (topic?.job.jobId !== jobId) await discard(x, spec);
+    if (record?.job.jobId !== jobId) await discard(x, spec);
   }
   // The answer tells the job as it was committed; only then does it move on.
-  const answered = answer(x, topic, wait);
-  x.app.run(topic);
+  const answered = answer(x, record, wait);
+  x.app.run(record);
   await answered;
 }
 
 /** `202`, and where to come back; to a client that would wait, the outcome. */
-async function answer(x: Exchange, topic: JobTopic, wait: Wait | null): Promise<void> {
-  const Location = `/jobs/${topic.job.jobId}`;
+async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promise<void> {
+  const Location = `/jobs/${record.job.jobId}`;
   // Without Preference-Applied, also to a client that would wait but may not, as too many do.
-  if (!wait || !x.mayWait) return x.json(202, jsonOf(topic.job), { Location, 'Retry-After': x.app.retryAfter });
-  await x.holdForEnd(topic, wait.seconds);
-  outcome(x, x.committed(topic), { ...wait.applied, Location });
+  if (!wait || !x.mayWait) return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.app.retryAfter });
+  await x.holdForEnd(record, wait.seconds);
+  outcome(x, x.committed(record), { ...wait.applied, Location });
 }
 
 /** What is to be done, and what tells the body that says so from another: its text, or its digest. Errors: 400, 413, 415. */
@@ -70,8 +70,8 @@ async function read(x: Exchange, jobId: string): Promise<{ spec: Spec; content: 
   }
   if (type.startsWith('video/') || type === 'application/octet-stream') {
     const paceMs = x.number('durationMs', 0, MAX_DURATION_MS);
-    const { bytes, digest } = await receive(x, jobId);
-    return { spec: { kind: 'video', file: jobId, bytes, paceMs }, content: digest };
+    const { file, bytes, digest } = await receive(x, jobId);
+    return { spec: { kind: 'video', file, bytes, paceMs }, content: digest };
   }
   const detail = `Expected a video (video/*, application/octet-stream) or application/json, got "${type}".`;
   throw new Problem(415, detail, { 'Accept-Post': 'application/json, application/octet-stream, video/*' });

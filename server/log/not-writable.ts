@@ -1,0 +1,6 @@
+/** What was to be stored could not be written, and nothing was changed. The message says why and what to do. */
+export class NotWritable extends Error {
+  constructor(reason: string) {
+    super(`The data folder cannot be written (${reason}). Nothing was changed. Free some space, and try again.`);
+  }
+}
