@@ -40,7 +40,7 @@ export const mutations: Mutation[] = [
   {
     name: 'a submit that waits is answered at once',
     file: 'server/routes/submit.ts',
-    text: '  await x.holdForEnd(topic, wait.seconds);',
+    text: '  await x.holdForEnd(record, wait.seconds);',
     replacement: '',
     notebook: first,
     cells: ['run-one'],
@@ -114,7 +114,7 @@ export const mutations: Mutation[] = [
   {
     name: 'cancel is ignored',
     file: 'server/routes/cancel.ts',
-    text: "  await x.app.jobs.end(topic, { event: 'cancelled' });",
+    text: "  await x.app.jobs.end(record, { event: 'cancelled' });",
     replacement: '',
     notebook: second,
     cells: ['cancel-compare'],
@@ -122,7 +122,7 @@ export const mutations: Mutation[] = [
   {
     name: 'a job that has ended ends once more',
     file: 'server/jobs/jobs.ts',
-    text: '    if (hasEnded(topic.job)) return;',
+    text: '    if (hasEnded(record.job)) return;',
     replacement: '',
     notebook: second,
     cells: ['cancel-compare'],
@@ -138,7 +138,7 @@ export const mutations: Mutation[] = [
   {
     name: 'the Idempotency-Key serves another request too',
     file: 'server/routes/submit.ts',
-    text: 'if (topic && topic.job.key?.fingerprint !== key?.fingerprint) {',
+    text: 'if (record && record.job.key?.fingerprint !== key?.fingerprint) {',
     replacement: 'if (false) {',
     notebook: second,
     cells: ['reused'],
@@ -190,8 +190,8 @@ export const mutations: Mutation[] = [
   {
     name: 'a long poll is answered at the first progress',
     file: 'server/routes/result.ts',
-    text: 'if (wait) await x.holdForEnd(topic, wait.seconds);',
-    replacement: 'if (wait) await x.hold(topic, topic.head, 1, wait.seconds);',
+    text: 'if (wait) await x.holdForEnd(record, wait.seconds);',
+    replacement: 'if (wait) await x.hold(record.events, record.events.head, 1, wait.seconds);',
     notebook: fourth,
     cells: ['compare-one'],
   },
@@ -230,7 +230,7 @@ export const mutations: Mutation[] = [
   {
     name: 'the next change is not waited for',
     file: 'server/routes/long-poll-change.ts',
-    text: '  if (known) await x.hold(topic, topic.head, 1, wait.seconds);',
+    text: '  if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);',
     replacement: '',
     notebook: fourth,
     cells: ['time-out-compare'],
@@ -254,8 +254,8 @@ export const mutations: Mutation[] = [
   {
     name: 'a version is skipped',
     file: 'server/jobs/jobs.ts',
-    text: 'version: topic.job.version + 1 };',
-    replacement: 'version: topic.job.version + 2 };',
+    text: 'version: record.job.version + 1 };',
+    replacement: 'version: record.job.version + 2 };',
     notebook: fourth,
     cells: ['crowd-compare'],
   },
@@ -409,7 +409,7 @@ export const mutations: Mutation[] = [
   {
     name: 'a job does not go on after a kill',
     file: 'server/app.ts',
-    text: 'for (const topic of this.log.jobs()) if (!hasEnded(topic.job)) this.run(topic);',
+    text: '      if (!this.stopping) this.run(record);',
     replacement: '',
     notebook: fifth,
     cells: ['kill-live'],
@@ -459,7 +459,7 @@ export const mutations: Mutation[] = [
   {
     name: 'a long poll of a browser is answered at once',
     file: 'server/routes/result.ts',
-    text: 'if (wait) await x.holdForEnd(topic, wait.seconds);',
+    text: 'if (wait) await x.holdForEnd(record, wait.seconds);',
     replacement: '',
     notebook: sixth,
     cells: ['pool-table'],
