@@ -1,5 +1,4 @@
 // `npm run bench`: what waiting costs, measured beside the least that it could.
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
@@ -10,11 +9,13 @@ import { hasNchan, pinClient, pinned } from './bench/servers.js';
 import { measureStart } from './bench/start.js';
 import { workloads } from './bench/workloads.js';
 import { draw, writeProfile, writeReadme } from './bench/write.js';
-import { checkout } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { typescript } from './shared/launch-server.js';
+import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
+import { run } from './shared/run.js';
 
 /** What is not the server's: each beside what it replaces, in one run of its own. */
 const others = {
@@ -51,7 +52,7 @@ Exit code: 0 if all was measured, whether or not the aims were met.
 const folder = join(checkout, 'build', 'bench');
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const flags = readFlags(HELP, {
     only: { type: 'string', multiple: true, default: [] as string[] },
     rounds: { type: 'string', default: '3' },
@@ -79,8 +80,8 @@ await whole(async (signal) => {
     say(`\nstart: ${others.start}`);
     await measureStart(rounds, signal, say);
   }
-  if (wanted('kernel')) script('kernel', join('scripts', 'kernel', 'bench.ts'), String(rounds));
-  if (wanted('course')) script('course', join('scripts', 'runner', 'bench.ts'));
+  if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', [String(rounds)], signal);
+  if (wanted('course')) await script('course', 'scripts/runner/bench.ts', [], signal);
 
   const nchan = hasNchan();
   if (!nchan) say('nginx with nchan is not installed: not measured. On Debian: apt install libnginx-mod-nchan');
@@ -116,14 +117,11 @@ await whole(async (signal) => {
   return 0;
 });
 
-/** Runs one of the repository's other benches, with its output on ours. */
-function script(name: keyof typeof others, file: string, ...args: string[]): void {
+/** Runs one of the repository's other benches, and shows its output. */
+async function script(name: keyof typeof others, file: string, args: string[], signal: AbortSignal): Promise<void> {
   say(`\n${name}: ${others[name]}`);
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', join(checkout, file), ...args], {
-    cwd: checkout,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (status !== 0) throw new Problem(`${file} failed.`, { exitCode: 1 });
+  const { exitCode } = await run(typescript(join(checkout, file), args), { cwd: checkout, shown: true, signal });
+  if (exitCode !== 0) throw new Problem(`${file} failed.`, { exitCode: 1 });
 }
 
 function count(flag: string, text: string, min: number, max: number): number {

@@ -2,9 +2,9 @@
 import { runChecks } from './check/checks.js';
 import { checkExecuted } from './check/executed.js';
 import { syllabus, syllabusTable } from './check/syllabus.js';
-import { checkout } from './setup/paths.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whole } from './shared/whole.mjs';
+import { checkout } from './shared/paths.mjs';
 
 const HELP = `npm run check -- [flags]
 
@@ -21,7 +21,7 @@ one 15, the main course 180; the time is computed from words, visible lines of c
 Exit code: 0 if every check passed, 1 if one failed.
 `;
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const flag = { type: 'boolean', default: false } as const;
   const { fix, syllabus: table, executed } = readFlags(HELP, { fix: flag, syllabus: flag, executed: flag });
   if (table) {
@@ -34,8 +34,7 @@ await whole(async (signal) => {
     process.stdout.write(problems.map((line) => `✗ ${line}\n`).join('') || 'Every output is fit to be shown.\n');
     return problems.length === 0 ? 0 : 1;
   }
-  signal.addEventListener('abort', () => process.exit(130));
-  const results = await runChecks(fix ?? false, (line) => process.stdout.write(`${line}\n`));
+  const results = await runChecks(fix ?? false, signal);
   const failed = results.filter(({ ok }) => !ok);
   if (failed.length === 0) return 0;
   process.stdout.write(

@@ -3,11 +3,11 @@
 import './shared/platform.mjs';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkout, pathsOf } from './setup/paths.mjs';
 import { isAlive } from './shared/child.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
 
 const HELP = `npm run clean -- [flags]
 
@@ -19,7 +19,7 @@ they are. The next "npm start" installs again.
   -h, --help
 `;
 
-await whole(async () => {
+await runCommand(async () => {
   const { data } = readFlags(HELP, { data: { type: 'boolean', default: false } });
   const paths = pathsOf(checkout);
   for (const [what, file] of [

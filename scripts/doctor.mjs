@@ -5,13 +5,13 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { release, type } from 'node:os';
-import { checkout, pathsOf } from './setup/paths.mjs';
 import { findPython } from './setup/python.mjs';
 import { kernelspec, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
 import { findBrowser } from './shared/browser.mjs';
 import { isAlive } from './shared/child.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whole } from './shared/whole.mjs';
+import { checkout, pathsOf } from './shared/paths.mjs';
 
 const HELP = `npm run doctor
 
@@ -26,7 +26,7 @@ const ENOUGH_BYTES = 1024 ** 3;
  * @typedef {{ name: string, ok: boolean | null, found: string, mend?: string }} Finding
  */
 
-await whole(async () => {
+await runCommand(async () => {
   readFlags(HELP, {});
   const findings = await look();
   const width = Math.max(...findings.map(({ name }) => name.length));

@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 import { buildHandouts, EDITIONS, type Edition } from './handouts/build.js';
 import { execute } from './handouts/execute.js';
 import { discover } from './runner/discover.js';
-import { whenOrphaned } from './runner/orphan.js';
-import { checkout } from './setup/paths.mjs';
-import { inSeconds } from './setup/set-up.mjs';
 import { findBrowser } from './shared/browser.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { whenOrphaned } from './shared/orphan.js';
+import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
+import { inSeconds } from './shared/progress.mjs';
 
 const HELP = `npm run handouts -- [flags]
 
@@ -29,7 +29,7 @@ or all but the PDFs was built, for want of a browser.
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const flags = readFlags(HELP, {
     only: { type: 'string', multiple: true, default: [] },
     edition: { type: 'string', multiple: true, default: [...EDITIONS] },

@@ -4,15 +4,16 @@ import { parseArgs } from 'node:util';
 import { discover, shard, shown } from './runner/discover.js';
 import { known, remember } from './runner/durations.js';
 import { readNotebook } from './runner/notebook.js';
-import { whenOrphaned } from './runner/orphan.js';
 import { parametrize, parseParameter } from './runner/parameters.js';
-import { annotation, jsonReport, junitReport, writeWhole } from './runner/report/files.js';
+import { annotation, jsonReport, junitReport } from './runner/report/files.js';
 import { progress } from './runner/report/progress.js';
 import { failureReport, summary } from './runner/report/text.js';
 import { run } from './runner/run.js';
 import { stress } from './runner/stress.js';
+import { runCommand } from './shared/command.mjs';
+import { writeWhole } from './shared/files.mjs';
+import { whenOrphaned } from './shared/orphan.js';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
 
 const HELP = `npm run notebooks -- [options] [notebook, folder or glob ...]
 
@@ -142,8 +143,8 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   }
   const good = results.length === planned && results.every(({ status }) => status === 'passed');
   const exitCode = good ? 0 : 1;
-  if (values.json) await writeWhole(resolve(base, values.json), jsonReport(results, { wallMs, exitCode }));
-  if (values.junit) await writeWhole(resolve(base, values.junit), junitReport(results));
+  if (values.json) writeWhole(resolve(base, values.json), jsonReport(results, { wallMs, exitCode }));
+  if (values.junit) writeWhole(resolve(base, values.junit), junitReport(results));
   if (!values.stress) await remember(checkout, results); // a run under load is no measure of the notebook
   for (const report of reports) process.stdout.write(`\n${report}`);
   for (const { notebook, leaks, failure } of results) {
@@ -169,4 +170,4 @@ function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-await whole(main);
+await runCommand(main);

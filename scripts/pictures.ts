@@ -2,17 +2,17 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
-import { checkout, type Paths } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { findBrowser } from './shared/browser.mjs';
 import type { Running } from './shared/child.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { checkout, type Paths } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
+import { launchCourseServer } from './start/course-server.js';
 import { notebookUrl, startLab } from './start/lab.js';
 import { type Cell, LabPage } from './start/lab-page.js';
 import { chooseNotebook } from './start/notebook.js';
-import { startServer } from './start/server.js';
 import { borrowedCheckout } from './test/borrow.js';
 
 /** The plot that stands for a notebook: the cell that draws it. */
@@ -38,7 +38,7 @@ and pictures of notebook ${SHOWN} and of the server's page beside it. In a copy 
 `;
 const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 };
 
-await whole(async () => {
+await runCommand(async () => {
   const { notebook: only } = readFlags(HELP, { notebook: { type: 'string' } });
   const numbers = only === undefined ? Object.keys(PLOTS) : [(only as string).padStart(2, '0')];
   for (const number of numbers) chooseNotebook(checkout, number);
@@ -53,7 +53,7 @@ await whole(async () => {
   const browser = await chromium.launch({ executablePath, args });
   try {
     await setUp({ root: copy.root });
-    const server = startServer(copy, 0);
+    const server = launchCourseServer(copy, 0);
     const lab = startLab(copy, { port: 0, notebook: chooseNotebook(checkout, undefined) });
     children.push(server, lab);
     const serverUrl = await server.ready;

@@ -5,9 +5,9 @@ import './shared/platform.mjs';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { checkout } from './setup/paths.mjs';
 import { setUp } from './setup/set-up.mjs';
-import { SIGNALS, tell } from './shared/whole.mjs';
+import { SIGNALS, tellError } from './shared/command.mjs';
+import { checkout } from './shared/paths.mjs';
 
 /** These need no Jupyter. */
 const ONLY_NPM = new Set(['server', 'check', 'bench']);
@@ -31,7 +31,7 @@ for (const signal of Object.keys(SIGNALS)) process.on(signal, stop);
 try {
   await setUp({ onlyNpm: help || ONLY_NPM.has(name), signal: stopping.signal });
 } catch (error) {
-  process.exit(code || tell(error));
+  process.exit(code || tellError(error));
 }
 for (const signal of Object.keys(SIGNALS)) process.off(signal, stop);
 

@@ -1,6 +1,6 @@
 // `npm run server`: the server alone, in the foreground and in this process, so that signals reach it.
-import { whenOrphaned } from './runner/orphan.js';
-import { checkout, pathsOf } from './setup/paths.mjs';
+import { whenOrphaned } from './shared/orphan.js';
+import { checkout, pathsOf } from './shared/paths.mjs';
 
 process.chdir(checkout);
 // First, so that a --state of the caller's wins. The state file is how notebooks find this server.

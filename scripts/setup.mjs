@@ -3,11 +3,12 @@
 // Runs before anything is installed: Node's built-ins alone.
 import './shared/platform.mjs';
 import { resolve } from 'node:path';
-import { checkout } from './setup/paths.mjs';
-import { inSeconds, setUp } from './setup/set-up.mjs';
+import { setUp } from './setup/set-up.mjs';
 import { registerKernel } from './setup/steps.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whole } from './shared/whole.mjs';
+import { checkout } from './shared/paths.mjs';
+import { inSeconds } from './shared/progress.mjs';
 
 const HELP = `npm run setup -- [flags]
 
@@ -22,7 +23,7 @@ by itself; nothing outside this folder is written but npm's and pip's caches.
 PYTHON names the Python to make the environment with (3.10 or newer).
 `;
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const { into } = readFlags(HELP, { into: { type: 'string' } });
   const began = performance.now();
   const done = await setUp({ onlyNpm: into !== undefined, signal });

@@ -1,8 +1,8 @@
 // `npm run soak`: the long checks.
 import { randomInt } from 'node:crypto';
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
 import { soakParts } from './soak/parts.js';
 import { listed, runSteps } from './test/run-steps.js';
 
@@ -22,7 +22,7 @@ Exit code: 0 if every check passed; 1 if one failed or, where CI is set, was ski
 tried.
 `;
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const { only, seed: given } = readFlags(HELP, {
     only: { type: 'string', multiple: true, default: [] as string[] },
     seed: { type: 'string' },

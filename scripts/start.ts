@@ -1,18 +1,18 @@
 // `npm start`: the course's server in the background, and JupyterLab on the course.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { whenOrphaned } from './runner/orphan.js';
 import { lock } from './setup/lock.mjs';
-import { checkout, pathsOf } from './setup/paths.mjs';
 import type { Running } from './shared/child.mjs';
+import { runCommand } from './shared/command.mjs';
 import { readFlags, readPort } from './shared/flags.mjs';
+import { whenOrphaned } from './shared/orphan.js';
+import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { whole } from './shared/whole.mjs';
 import { openBrowser } from './start/browser.js';
+import { launchCourseServer, runningServer } from './start/course-server.js';
 import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
 import { chooseNotebook } from './start/notebook.js';
-import { runningServer, startServer } from './start/server.js';
 
 const HELP = `npm start -- [flags]
 
@@ -55,9 +55,7 @@ function givesWay(what: string, wanted: number, asked: unknown, url: string): vo
   if (asked === undefined && got !== wanted) say(`Port ${wanted} is taken: ${what} is on port ${got}.`);
 }
 
-const lastWords = (log: string) => readFileSync(log, 'utf8').slice(-4_000);
-
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const flags = readFlags(HELP, {
     notebook: { type: 'string' },
     port: { type: 'string' },
@@ -92,7 +90,7 @@ await whole(async (signal) => {
     const lab = startLab(paths, { port: labPort, notebook });
     children.push(lab);
     const existing = await runningServer(paths);
-    const server = existing ? null : startServer(paths, port);
+    const server = existing ? null : launchCourseServer(paths, port);
     if (server) children.push(server);
     const up = async () => {
       const serverUrl = existing ?? (await server!.ready);
@@ -124,9 +122,9 @@ await whole(async (signal) => {
         say('JupyterLab was shut down: stopping the server.');
         return 0;
       case 'lab':
-        throw new Problem('JupyterLab ended by itself.', { exitCode: 1, details: lastWords(paths.labLog) });
+        throw new Problem('JupyterLab ended by itself.', { exitCode: 1, details: lab.said() });
       case 'server':
-        throw new Problem('The server ended by itself.', { exitCode: 1, details: lastWords(paths.serverLog) });
+        throw new Problem('The server ended by itself.', { exitCode: 1, details: server!.said() });
       default:
         return 1; // nobody is left to tell
     }

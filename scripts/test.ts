@@ -1,6 +1,7 @@
 // `npm test`: every check that a change must pass.
+
+import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whole } from './shared/whole.mjs';
 import { listed, runSteps } from './test/run-steps.js';
 import { steps } from './test/steps.js';
 
@@ -17,7 +18,7 @@ Exit code: 0 if every test passed; 1 if one failed or, where CI is set, was skip
 not be tried.
 `;
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const { only } = readFlags(HELP, { only: { type: 'string', multiple: true, default: [] as string[] } });
   return runSteps(steps, only as string[], signal);
 });

@@ -1,14 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import net from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { checkout } from '../setup/paths.mjs';
 import { type Running, start } from '../shared/child.mjs';
+import { launchServer, serverCommand, typescript } from '../shared/launch-server.js';
+import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { Connection, post, type Response } from './client.js';
 
@@ -33,16 +32,13 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-const READY_MS = 60_000;
 const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx', '/usr/local/bin/nginx'];
 const NCHAN = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules'].map((folder) =>
   join(folder, 'ngx_nchan_module.so'),
 );
 
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 const probe = pathToFileURL(join(checkout, 'server', 'conformance', 'memory-probe.mjs')).href;
 const floor = join(import.meta.dirname, 'floor.ts');
-const main = join(checkout, 'server', 'main.ts');
 
 /** Two cores and taskset: the server has the first, the client the second, and neither is in the other's way. */
 export const pinned = availableParallelism() > 1 && existsSync('/usr/bin/taskset');
@@ -53,10 +49,7 @@ export function pinClient(): void {
     execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', '1', String(process.pid)], { stdio: 'ignore' });
 }
 
-function onServerCore(command: string[]): [string, string[]] {
-  const [program = '', ...args] = pinned ? ['taskset', '--cpu-list', '0', ...command] : command;
-  return [program, args];
-}
+const onServerCore = (command: string[]) => (pinned ? ['taskset', '--cpu-list', '0', ...command] : command);
 
 /** Whether nginx with nchan is on this machine. */
 export const hasNchan = (): boolean => NGINX.some(existsSync) && NCHAN.some(existsSync);
@@ -73,12 +66,12 @@ export async function startServer(name: Name): Promise<Server> {
 }
 
 async function startNode(name: Name, folder: string): Promise<Server> {
-  const script = name === 'floor' ? [floor] : [main, '--port', '0', '--data', folder, '--ignore-env'];
   // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
-  const flags = ['--expose-gc', '--import', probe, '--import', tsx, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
-  const [program, args] = onServerCore([process.execPath, ...flags, ...script]);
-  const child = start(program, args, { cwd: checkout, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  const port = await orStop(child, ready(child));
+  const nodeFlags = ['--expose-gc', '--import', probe, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
+  const command =
+    name === 'floor' ? typescript(floor, [], nodeFlags) : serverCommand(checkout, ['--data', folder], { nodeFlags });
+  const child = launchServer(onServerCore(command), { cwd: checkout, ipc: true });
+  const port = Number(new URL(await child.ready).port);
   const collect = () =>
     new Promise<void>((resolve) => {
       child.process.once('message', () => resolve());
@@ -159,7 +152,7 @@ async function startNchan(folder: string): Promise<Server> {
   await mkdir(join(folder, 'body'));
   await chmod(folder, 0o755);
   const nginx = NGINX.find(existsSync) as string;
-  const [program, args] = onServerCore([nginx, '-c', file, '-p', folder]);
+  const [program = '', ...args] = onServerCore([nginx, '-c', file, '-p', folder]);
   const child = start(program, args, { cwd: folder });
   const master = child.process.pid as number;
   // It listens before its worker is there.
@@ -201,24 +194,6 @@ async function orStop<T>(child: Running, started: Promise<T>): Promise<T> {
     await child.stop();
     throw error;
   }
-}
-
-/** The port of a server's line `ready URL`. */
-function ready(child: Running): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Problem(`A server ${what}.`, { exitCode: 1, details: child.said() }));
-    const timer = setTimeout(() => fail(`was not ready after ${READY_MS / 1000} s`), READY_MS);
-    void child.ended.then(() => {
-      clearTimeout(timer);
-      fail('ended before it was ready');
-    });
-    createInterface({ input: child.process.stdout! }).on('line', (line) => {
-      const url = /^ready (\S+)$/.exec(line)?.[1];
-      if (!url) return;
-      clearTimeout(timer);
-      resolve(Number(new URL(url).port));
-    });
-  });
 }
 
 async function retried<T>(attempt: () => Promise<T>, child: Running): Promise<T> {

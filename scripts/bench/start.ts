@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkout, pathsOf } from '../setup/paths.mjs';
 import { start } from '../shared/child.mjs';
+import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { median } from './run.js';
 

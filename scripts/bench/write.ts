@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkout } from '../setup/paths.mjs';
 import { loadCharts } from '../shared/charts.js';
+import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type Line, type Measured, median, table } from './run.js';
 

@@ -1,54 +1,57 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { checkout } from '../setup/paths.mjs';
-import { inSeconds } from '../setup/set-up.mjs';
-import { start } from '../shared/child.mjs';
+import { limiter } from '../shared/limiter.js';
+import { checkout } from '../shared/paths.mjs';
+import { taskReporter } from '../shared/progress.mjs';
+import { run } from '../shared/run.js';
 import { checkNavigation } from './navigation.js';
 import { checkOutputs } from './notebooks.js';
 import { checkSources } from './sources.js';
 import { syllabus } from './syllabus.js';
 import { checkTime } from './time.js';
 
+/** What a check found; `said` tells what is wrong. */
 export interface CheckResult {
   name: string;
   ok: boolean;
-  /** What is wrong, as the tool says it. */
   said: string;
-  ms: number;
+  /** Shown also where the check passes. */
+  notes?: string[];
 }
 
 interface Check {
   name: string;
-  /** `notes` are shown also where the check passes. */
-  run: (fix: boolean) => Promise<{ ok: boolean; said: string; notes?: string[] }>;
+  run: (fix: boolean, signal: AbortSignal) => Promise<Omit<CheckResult, 'name'>>;
 }
 
 const require = createRequire(import.meta.url);
 const cache = (name: string) => join(checkout, '.polling-lab', 'check', `${name}.tsbuildinfo`);
-const tsc = (compiler: string, project: string, name: string) => [
+const tsc = (compiler: string, project: string, name: string) => () => [
   require.resolve(compiler),
   ...['--project', project, '--noEmit', '--incremental', '--tsBuildInfoFile', cache(name)],
 ];
 
 /** A check that is a program: it fails where the program does. */
-function program(name: string, args: string[] | ((fix: boolean) => string[])): Check {
-  const run = async (fix: boolean) => {
-    const given = typeof args === 'function' ? args(fix) : args;
-    const child = start(process.execPath, given, { cwd: checkout });
-    const { code } = await child.ended;
-    return { ok: code === 0, said: child.said() };
+function program(name: string, args: (fix: boolean) => string[]): Check {
+  return {
+    name,
+    run: async (fix, signal) => {
+      const { exitCode, stdall } = await run([process.execPath, ...args(fix)], { cwd: checkout, signal });
+      return { ok: exitCode === 0, said: stdall };
+    },
   };
-  return { name, run };
 }
 
 /** A check of our own: it fails where it finds a problem. */
 function problems(name: string, find: (fix: boolean, note: (line: string) => void) => Promise<string[]>): Check {
-  const run = async (fix: boolean) => {
-    const notes: string[] = [];
-    const found = await find(fix, (line) => notes.push(line));
-    return { ok: found.length === 0, said: found.map((line) => `${line}\n`).join(''), notes };
+  return {
+    name,
+    run: async (fix) => {
+      const notes: string[] = [];
+      const found = await find(fix, (line) => notes.push(line));
+      return { ok: found.length === 0, said: found.join('\n'), notes };
+    },
   };
-  return { name, run };
 }
 
 const biome = join(checkout, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
@@ -59,7 +62,7 @@ const checks: Check[] = [
   program('types of server and scripts', tsc('typescript/bin/tsc', '.', 'root')),
   // What cells import is compiled by tslab, so its own compiler is the one to please.
   program('types of what cells import', tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks', 'notebooks')),
-  program('types of the cells', ['--import', 'tsx', cells]),
+  program('types of the cells', () => ['--import', 'tsx', cells]),
   // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
   problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix, note) => [
     ...(await checkOutputs(checkout, fix)),
@@ -70,21 +73,17 @@ const checks: Check[] = [
   problems('every line of the syllabus has a cell', async () => (await syllabus(checkout)).problems),
 ];
 
-/** Runs every check, two at a time; `say` hears of each as it ends. */
-export async function runChecks(fix: boolean, say: (line: string) => void): Promise<CheckResult[]> {
-  const results: CheckResult[] = [];
-  const waiting = [...checks];
-  const worker = async () => {
-    for (let check = waiting.shift(); check; check = waiting.shift()) {
-      const began = performance.now();
-      const { ok, said, notes = [] } = await check.run(fix);
-      const ms = performance.now() - began;
-      results.push({ name: check.name, ok, said, ms });
-      say(`${ok ? '✓' : '✗'} ${check.name}  ${inSeconds(ms)}`);
-      if (!ok) say(said.trimEnd().replace(/^/gm, '  '));
-      for (const line of notes) say(`  ! ${line}`);
-    }
-  };
-  await Promise.all([worker(), worker()]);
-  return results;
+/** Runs every check, two at a time, and tells of each as it ends. */
+export async function runChecks(fix: boolean, signal: AbortSignal): Promise<CheckResult[]> {
+  const reporter = taskReporter();
+  const atOnce = limiter(2);
+  const results = checks.map(({ name, run }) =>
+    atOnce(async () => {
+      const result = await reporter.task(name, () => run(fix, signal), { isGood: ({ ok }) => ok });
+      if (!result.ok) reporter.print(result.said.trimEnd().replace(/^/gm, '  '));
+      for (const line of result.notes ?? []) reporter.print(`  ! ${line}`);
+      return { name, ...result };
+    }),
+  );
+  return Promise.all(results).finally(reporter.stop);
 }

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { courseNotebooks } from '../setup/steps.mjs';
+import { courseNotebooks } from '../shared/paths.mjs';
 import { type ReadingTime, readingTime } from '../shared/reading-time.js';
 
 export interface Cell {

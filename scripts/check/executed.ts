@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { courseNotebooks } from '../setup/steps.mjs';
+import { courseNotebooks } from '../shared/paths.mjs';
 
 const CHART = 'application/vnd.vegalite.v5+json';
 const SVG = 'image/svg+xml';

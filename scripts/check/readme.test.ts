@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { glob } from 'zx';
-import { checkout } from '../setup/paths.mjs';
+import { checkout } from '../shared/paths.mjs';
 
 const files = await glob('**/*.md', { cwd: checkout, ignore: ['**/node_modules/**', 'build/**'] });
 const read = (file: string) => readFileSync(join(checkout, file), 'utf8');

@@ -1,12 +1,10 @@
 // The course without `npm start`: other ways to run a notebook, and other kernels.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkout } from '../setup/paths.mjs';
-import { courseNotebooks } from '../setup/steps.mjs';
-import { start } from '../shared/child.mjs';
+import { checkout, courseNotebooks } from '../shared/paths.mjs';
+import { run } from '../shared/run.js';
 import type { Cell } from '../start/lab-page.js';
 import { borrowedCheckout } from '../test/borrow.js';
 
@@ -37,11 +35,10 @@ afterAll(() => {
 
 /** Runs a program that executes a notebook; resolves with the code cells of what it wrote. */
 async function execute(command: string, args: string[], written: string): Promise<Cell[]> {
-  const { POLLING_LAB_URL: _unset, ...env } = process.env; // the notebook starts a server of its own
   const cwd = join(copy.root, 'notebooks');
-  const child = start(command, args, { cwd, env: { ...env, JUPYTER_PATH: work } });
-  const { code } = await child.ended;
-  expect(code, child.said()).toBe(0);
+  const env = { POLLING_LAB_URL: undefined, JUPYTER_PATH: work }; // the notebook starts a server of its own
+  const { exitCode, stdall } = await run([command, ...args], { cwd, env });
+  expect(exitCode, stdall).toBe(0);
   const { cells } = JSON.parse(readFileSync(written, 'utf8')) as { cells: Cell[] };
   return cells.filter((cell) => cell.cell_type === 'code');
 }
@@ -84,22 +81,22 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
   if (!SOAK) return;
   test('under papermill', { timeout: RUN_MS }, async () => {
     const written = join(work, `papermill-${notebook}`);
-    const cells = await execute(papermill(), ['--kernel', 'ours', '--cwd', '.', notebook, written], written);
+    const cells = await execute(await papermill(), ['--kernel', 'ours', '--cwd', '.', notebook, written], written);
     expect(failures(cells)).toEqual([]);
   });
 });
 
 let installed: string | undefined;
-function papermill(): string {
+async function papermill(): Promise<string> {
   if (installed) return installed;
   const venv = join(work, 'papermill');
   const pip = ['-m', 'pip', 'install', '--quiet', 'papermill==2.7.0'];
-  for (const [command, args] of [
-    [copy.python, ['-m', 'venv', venv]],
-    [join(venv, 'bin', 'python'), pip],
-  ] as const) {
-    const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
+  for (const command of [
+    [copy.python, '-m', 'venv', venv],
+    [join(venv, 'bin', 'python'), ...pip],
+  ]) {
+    const { exitCode, stderr } = await run(command);
+    if (exitCode !== 0) throw new Error(stderr);
   }
   installed = join(venv, 'bin', 'papermill');
   return installed;

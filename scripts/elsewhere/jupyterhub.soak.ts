@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { need } from '../../server/conformance/server.js';
 import { findBrowser } from '../shared/browser.mjs';
 import { type Running, start } from '../shared/child.mjs';
+import { run } from '../shared/run.js';
 import { LabPage } from '../start/lab-page.js';
 import { borrowedCheckout } from '../test/borrow.js';
 
@@ -28,10 +29,9 @@ let hub: Running;
 let url: string;
 let browser: Browser | undefined;
 
-async function run(command: string, args: string[], cwd = work): Promise<void> {
-  const child = start(command, args, { cwd });
-  const { code } = await child.ended;
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${child.said()}`);
+async function must(command: string[], cwd = work): Promise<void> {
+  const { exitCode, stdall } = await run(command, { cwd });
+  if (exitCode !== 0) throw new Error(`${command.join(' ')} failed:\n${stdall}`);
 }
 
 async function freePort(): Promise<number> {
@@ -50,12 +50,12 @@ describe('behind JupyterHub', () => {
     for (const user of USERS) checkouts.set(user, borrowedCheckout());
     const [first] = checkouts.values();
     const venv = join(work, 'venv');
-    await run(first!.python, ['-m', 'venv', venv]);
+    await must([first!.python, '-m', 'venv', venv]);
     await Promise.all([
-      run(join(venv, 'bin', 'pip'), ['install', '--quiet', ...PYTHON_PACKAGES]),
-      run('npm', ['install', '--prefix', work, '--no-audit', '--no-fund', 'configurable-http-proxy@5.3.0']),
+      must([join(venv, 'bin', 'pip'), 'install', '--quiet', ...PYTHON_PACKAGES]),
+      must(['npm', 'install', '--prefix', work, '--no-audit', '--no-fund', 'configurable-http-proxy@5.3.0']),
     ]);
-    await run(process.execPath, [join(first!.root, 'scripts', 'setup.mjs'), '--into', venv], first!.root);
+    await must([process.execPath, join(first!.root, 'scripts', 'setup.mjs'), '--into', venv], first!.root);
 
     const port = await freePort();
     url = `http://${HUB}:${port}`;

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { checkout, pathsOf } from '../setup/paths.mjs';
+import { readJson } from '../shared/files.mjs';
+import { checkout, pathsOf } from '../shared/paths.mjs';
+import { run } from '../shared/run.js';
 
 /** When, on what and with what the course was measured. */
 export interface About {
@@ -15,8 +15,8 @@ export interface About {
 
 const PACKAGES = ['tslab', 'vega', 'vega-lite', 'node-fetch', 'eventsource'];
 
-export function about(browser: string | null): About {
-  return { date: new Date().toISOString().slice(0, 10), machine: machine(), versions: versions(browser) };
+export async function about(browser: string | null, signal: AbortSignal): Promise<About> {
+  return { date: new Date().toISOString().slice(0, 10), machine: machine(), versions: await versions(browser, signal) };
 }
 
 function machine(): string {
@@ -26,25 +26,19 @@ function machine(): string {
   return `${model}, ${cpus.length} cores, ${gibibytes} GiB of memory, ${os.type()} ${os.release()}`;
 }
 
-function versions(browser: string | null): string[] {
+async function versions(browser: string | null, signal: AbortSignal): Promise<string[]> {
   const python = pathsOf(checkout).python;
-  const said = (command: string, args: string[]) => {
-    try {
-      return execFileSync(command, args, {
-        cwd: checkout,
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      }).trim();
-    } catch {
-      return null; // no git here, say: a version less
-    }
+  /** What a program prints; null where it is missing: without git, say, the list has a version less. */
+  const said = async (...command: string[]) => {
+    const { exitCode, stdout } = await run(command, { cwd: checkout, signal });
+    return exitCode === 0 ? stdout.trim() : null;
   };
   const script =
     'import sys, importlib.metadata as m; print(sys.version.split()[0], m.version("jupyterlab"), m.version("nbconvert"))';
-  const [pythonVersion, lab, nbconvert] = said(python, ['-c', script])?.split(' ') ?? [];
+  const [pythonVersion, lab, nbconvert] = (await said(python, '-c', script))?.split(' ') ?? [];
   const named: [string, string | null | undefined][] = [
     ['Polling Lab', versionOf(join(checkout, 'package.json'))],
-    ['commit', said('git', ['describe', '--always', '--dirty'])],
+    ['commit', await said('git', 'describe', '--always', '--dirty')],
     ['Node', process.versions.node],
     ...PACKAGES.map((name): [string, string] => [name, installed(name)]),
     ['TypeScript (of the kernel)', installed('@tslab/typescript-for-tslab')],
@@ -52,7 +46,7 @@ function versions(browser: string | null): string[] {
     ['JupyterLab', lab],
     ['nbconvert', nbconvert],
   ];
-  const browserSays = browser && said(browser, ['--version']);
+  const browserSays = browser && (await said(browser, '--version'));
   const [browserVersion] = browserSays?.match(/^\D+[\d.]+/) ?? [];
   return [
     ...named.flatMap(([name, version]) => (version ? [`${name} ${version}`] : [])),
@@ -62,6 +56,4 @@ function versions(browser: string | null): string[] {
 
 const installed = (name: string) => versionOf(join(pathsOf(checkout).nodeModules, name, 'package.json'));
 
-function versionOf(packageJson: string): string {
-  return JSON.parse(readFileSync(packageJson, 'utf8')).version;
-}
+const versionOf = (packageJson: string): string => readJson(packageJson).version;

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkout, pathsOf } from '../setup/paths.mjs';
+import { checkout, pathsOf } from '../shared/paths.mjs';
 
 const { nodeModules } = pathsOf(checkout);
 

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
-import { limiter } from '../runner/limiter.js';
-import { checkout, pathsOf } from '../setup/paths.mjs';
-import { inSeconds } from '../setup/set-up.mjs';
-import { isAlive, start } from '../shared/child.mjs';
+import { isAlive } from '../shared/child.mjs';
+import { limiter } from '../shared/limiter.js';
+import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
+import { inSeconds } from '../shared/progress.mjs';
+import { run } from '../shared/run.js';
 import { about } from './about.js';
 import { writeAssets } from './assets.js';
 import { type Chapter, readChapter } from './chapter.js';
@@ -90,7 +91,7 @@ async function write(chapters: Chapter[], part: string, options: BuildOptions): 
       out: part,
       editions,
       pdf: options.pdf && browser !== null,
-      about: about(options.browser),
+      about: await about(options.browser, signal),
       assets: await writeAssets(join(work, 'assets')),
       chapters: chapters.map(({ name, number, path, title, goals, time }, i) => {
         const { copy, durations, ranMs } = executed[i]!;
@@ -123,7 +124,9 @@ async function print(browser: Browser, folder: string, chapters: Chapter[], opti
   // The longest first.
   const files = [['book', 'polling-lab'], ...chapters.map(({ name }) => [name, name])] as [string, string][];
   await Promise.all(
-    files.map(([html, pdf]) => atOnce(() => printPdf(browser, join(folder, `${html}.html`), join(pdfs, `${pdf}.pdf`)))),
+    files.map(([html, pdf]) =>
+      atOnce(() => printPdf(browser, join(folder, `${html}.html`), join(pdfs, `${pdf}.pdf`), options.signal)),
+    ),
   );
   printing();
 }
@@ -139,16 +142,9 @@ async function launch(executablePath: string): Promise<Browser> {
 
 /** Runs a script of `convert/` on an order. */
 async function python(script: string, order: string, signal: AbortSignal): Promise<void> {
-  const child = start(pathsOf(checkout).python, ['-B', join(import.meta.dirname, 'convert', script)], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  const stop = () => void child.stop();
-  signal.addEventListener('abort', stop);
-  child.process.stdin!.end(order);
-  const { code } = await child.ended;
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  if (code !== 0) throw new Problem(`${script} failed.`, { exitCode: 1, details: child.said() });
+  const command = [pathsOf(checkout).python, '-B', join(import.meta.dirname, 'convert', script)];
+  const { exitCode, stdall } = await run(command, { input: order, signal });
+  if (exitCode !== 0) throw new Problem(`${script} failed.`, { exitCode: 1, details: stdall });
 }
 
 function timed({ say }: BuildOptions, what: string): () => void {

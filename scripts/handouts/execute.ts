@@ -4,7 +4,7 @@ import { readNotebook } from '../runner/notebook.js';
 import { progress } from '../runner/report/progress.js';
 import { failureReport, summary } from '../runner/report/text.js';
 import { run } from '../runner/run.js';
-import { checkout } from '../setup/paths.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** A notebook that has been executed. */

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { discover } from '../runner/discover.js';
-import { checkout } from '../setup/paths.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { readChapter } from './chapter.js';
 import { readChecks } from './checks.js';
 import { parseNotes, readNotes } from './notes.js';

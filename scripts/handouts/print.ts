@@ -1,16 +1,14 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { checkout, pathsOf } from '../setup/paths.mjs';
+import { checkout, pathsOf } from '../shared/paths.mjs';
+import { run } from '../shared/run.js';
 
-const run = promisify(execFile);
 /** The numbers in the contents may move what they count, once. */
 const MOST_PRINTS = 4;
 
 /** Prints a page as a PDF: its contents with page numbers, which only a print can tell, its headings as bookmarks. */
-export async function printPdf(browser: Browser, html: string, pdf: string): Promise<void> {
+export async function printPdf(browser: Browser, html: string, pdf: string, signal: AbortSignal): Promise<void> {
   // Without the page's script: on paper a chart is its picture.
   const context = await browser.newContext({ javaScriptEnabled: false });
   try {
@@ -19,7 +17,7 @@ export async function printPdf(browser: Browser, html: string, pdf: string): Pro
     await page.evaluate(readyToPrint);
     for (let printed = 1; ; printed += 1) {
       await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true, outline: true, tagged: true });
-      const changed = await number(page, await destinations(pdf));
+      const changed = await number(page, await destinations(pdf, signal));
       if (!changed) return;
       if (printed === MOST_PRINTS) throw new Error(`The page numbers of ${html} did not settle.`);
     }
@@ -63,8 +61,9 @@ function number(page: Page, pages: Record<string, number>): Promise<number> {
 }
 
 /** On which page of a PDF each target of a link within it stands, from 1. */
-async function destinations(pdf: string): Promise<Record<string, number>> {
+async function destinations(pdf: string, signal: AbortSignal): Promise<Record<string, number>> {
   const script = join(import.meta.dirname, 'convert', 'destinations.py');
-  const { stdout } = await run(pathsOf(checkout).python, [script, pdf], { maxBuffer: 2 ** 26 });
-  return JSON.parse(stdout);
+  const output = await run([pathsOf(checkout).python, script, pdf], { signal });
+  if (output.exitCode !== 0) throw new Error(`${script} failed: ${output.stderr}`);
+  return output.json();
 }

@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkout } from '../setup/paths.mjs';
 import { setUp } from '../setup/set-up.mjs';
 import { findBrowser } from '../shared/browser.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { notebookUrl, startLab } from '../start/lab.js';
 import { borrowedCheckout } from '../test/borrow.js';
 

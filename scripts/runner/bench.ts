@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { start } from '../shared/child.mjs';
+import { runCommand } from '../shared/command.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { whole } from '../shared/whole.mjs';
+import { run } from '../shared/run.js';
 import { discover, shown } from './discover.js';
 import { environment } from './executor.js';
 import type { Result } from './result.js';
@@ -23,17 +23,12 @@ const checkout = resolve(import.meta.dirname, '..', '..');
 
 async function timed(command: string, args: string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
   const began = performance.now();
-  const child = start(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const stop = () => void child.stop();
-  signal.addEventListener('abort', stop);
-  const { code } = await child.ended;
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  if (code !== 0) {
-    throw new Problem(`Only notebooks that pass can be measured: ended with ${code}:\n${command} ${args.join(' ')}`, {
-      exitCode: 1,
-      details: child.said(),
-    });
+  const { exitCode, stderr } = await run([command, ...args], { env, signal });
+  if (exitCode !== 0) {
+    throw new Problem(
+      `Only notebooks that pass can be measured: ended with ${exitCode}:\n${command} ${args.join(' ')}`,
+      { exitCode: 1, details: stderr },
+    );
   }
   return (performance.now() - began) / 1000;
 }
@@ -82,7 +77,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 if (values.help) process.stdout.write(HELP);
-else await whole((signal) => measure(positionals, signal));
+else await runCommand((signal) => measure(positionals, signal));
 
 async function measure(args: string[], signal: AbortSignal): Promise<void> {
   const course = [join(checkout, 'notebooks')];

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type TypeScript from 'typescript';
+import { runCommand } from '../shared/command.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { whole } from '../shared/whole.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
 import { discover, shown } from './discover.js';
 import { type Notebook, readNotebook } from './notebook.js';
@@ -184,5 +184,5 @@ async function main(args: string[]): Promise<number> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await whole(() => main(process.argv.slice(2)));
+  await runCommand(() => main(process.argv.slice(2)));
 }

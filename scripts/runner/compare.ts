@@ -5,11 +5,11 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { $ } from 'zx';
+import { runCommand } from '../shared/command.mjs';
+import { writeWhole } from '../shared/files.mjs';
+import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
-import { whole } from '../shared/whole.mjs';
 import { environment } from './executor.js';
-import { limiter } from './limiter.js';
-import { writeWhole } from './report/files.js';
 import { failing, passing } from './verdicts/expected.js';
 
 const HELP = `tsx scripts/runner/compare.ts [--write] [--keep FOLDER]
@@ -162,7 +162,7 @@ async function write(readme: string, result: string): Promise<void> {
   const text = await readFile(readme, 'utf8');
   const between = /(<!-- compare -->\n)[\s\S]*?(<!-- \/compare -->)/;
   if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- compare -->.`);
-  await writeWhole(
+  writeWhole(
     readme,
     text.replace(between, (_, from, to) => `${from}${result}\n${to}`),
   );
@@ -176,7 +176,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help) process.stdout.write(HELP);
-else await whole(compare);
+else await runCommand(compare);
 
 async function compare(signal: AbortSignal): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'polling-lab-compare-'));

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from './report/files.js';
+import { writeWhole } from '../shared/files.mjs';
 import type { Result } from './result.js';
 
 const file = (checkout: string) => join(checkout, '.polling-lab', 'notebook-durations.json');
@@ -21,5 +21,5 @@ export async function remember(checkout: string, results: Result[]): Promise<voi
     if (status === 'passed') durations.set(notebook, durationMs);
   }
   const kept = [...durations].slice(-500);
-  await writeWhole(file(checkout), `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
+  writeWhole(file(checkout), `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
 }

@@ -1,13 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { pathToFileURL } from 'node:url';
-import { start } from '../shared/child.mjs';
+import { launchServer, serverCommand } from '../shared/launch-server.js';
 import { Problem } from '../shared/problem.mjs';
-
-const READY_MS = 60_000;
 
 export interface Server {
   url: string;
@@ -26,13 +21,9 @@ export async function startServer(checkout: string, data: string, mark: string):
     throw new Problem(`${main} is missing. Notebooks that need no server run with --no-server.`);
   }
   await mkdir(data, { recursive: true });
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  // Flags alone steer this server: the environment's settings were meant for another one.
-  const flags = ['--port', '0', '--data', data, '--ignore-env', '--exit-with-stdin'];
-  const child = start(process.execPath, ['--import', tsx, main, ...flags], {
+  const child = launchServer(serverCommand(checkout, ['--data', data]), {
     cwd: checkout,
-    env: { ...process.env, POLLING_LAB_RUN: mark },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { POLLING_LAB_RUN: mark },
   });
   let stopping = false;
   const stop = async () => {
@@ -46,27 +37,9 @@ export async function startServer(checkout: string, data: string, mark: string):
     });
   });
   try {
-    return { url: await ready(child), ended, stop };
+    return { url: await child.ready, ended, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-/** The URL of its line `ready URL`. */
-function ready(child: ReturnType<typeof start>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Problem(`The server ${what}.`, { details: child.said() }));
-    const timer = setTimeout(() => fail(`was not ready after ${READY_MS / 1000} s`), READY_MS);
-    void child.ended.then(() => {
-      clearTimeout(timer);
-      fail('ended before it was ready');
-    });
-    createInterface({ input: child.process.stdout! }).on('line', (line) => {
-      const url = /^ready (\S+)$/.exec(line)?.[1];
-      if (!url) return;
-      clearTimeout(timer);
-      resolve(url);
-    });
-  });
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { checkout } from './paths.mjs';
+import { checkout } from '../shared/paths.mjs';
 
 const doctor = (env: NodeJS.ProcessEnv) =>
   spawnSync(process.execPath, [join(checkout, 'scripts', 'doctor.mjs')], { encoding: 'utf8', env });

@@ -16,22 +16,14 @@ const UNREACHABLE =
  */
 export async function install(what, command, args, { cwd, env = process.env, signal, working }) {
   signal.throwIfAborted();
-  const child = start(command, args, { cwd, env });
+  const limit = AbortSignal.timeout(INSTALL_MS);
+  const child = start(command, args, { cwd, env, signal: AbortSignal.any([signal, limit]) });
   working(child.process.pid);
-  const stop = () => void child.stop();
-  signal.addEventListener('abort', stop);
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    stop();
-  }, INSTALL_MS);
   const { code } = await child.ended;
-  clearTimeout(timer);
-  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
   if (code === 0) return;
   const said = child.said();
-  const why = late ? `took more than ${INSTALL_MS / 60_000} minutes` : explain(said);
+  const why = limit.aborted ? `took more than ${INSTALL_MS / 60_000} minutes` : explain(said);
   throw new Problem(`${what} could not be installed: ${command} ${why} Then start again.`, {
     exitCode: 1,
     details: said,

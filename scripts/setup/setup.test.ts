@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isAlive } from '../shared/child.mjs';
-import { checkout, type Paths, pathsOf } from './paths.mjs';
+import { checkout, type Paths, pathsOf } from '../shared/paths.mjs';
 
 const LOCK = { packages: { '': { dependencies: { a: '1.0.0' } }, 'node_modules/a': { version: '1.0.0' } } };
 
@@ -153,7 +153,7 @@ test('a moved checkout gets a new environment, since that is bound to its path',
   const moved = `${root} moved`;
   renameSync(root, moved);
   root = moved;
-  expect((await setup().ended).code).toBe(0);
+  expect(await setup().ended).toMatchObject({ code: 0 });
   expect(installs()).toEqual(['npm', 'pip', 'pip']);
 });
 

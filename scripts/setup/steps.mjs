@@ -1,13 +1,14 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
+import { readText, writeWhole } from '../shared/files.mjs';
+import { pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { install } from './install.mjs';
-import { pathsOf } from './paths.mjs';
 import { findPython } from './python.mjs';
-import { fingerprint, isStamped, readText, stamp, unstamp, writeWhole } from './stamp.mjs';
+import { fingerprint, isStamped, stamp, unstamp } from './stamp.mjs';
 
 /**
  * A step of set-up. `isDone` takes milliseconds and starts no program; `run` may be called again after
@@ -15,7 +16,6 @@ import { fingerprint, isStamped, readText, stamp, unstamp, writeWhole } from './
  * @typedef {object} Step
  * @property {string} name
  * @property {string} doing what it does, for the one who waits
- * @property {boolean} isSlow
  * @property {() => boolean} isDone
  * @property {(context: { signal: AbortSignal, working: (pid: number | undefined) => void }) => Promise<void>} run
  */
@@ -23,7 +23,7 @@ import { fingerprint, isStamped, readText, stamp, unstamp, writeWhole } from './
 /**
  * The packages of the lock file, by npm. Done when npm's own record of what it installed says the same
  * as the lock file, so that an `npm install` by hand counts as well.
- * @param {import('./paths.mjs').Paths} paths
+ * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
 export function npmPackages(paths) {
@@ -33,7 +33,6 @@ export function npmPackages(paths) {
   return {
     name: 'npm packages',
     doing: 'npm ci, from the lock file',
-    isSlow: true,
     isDone: () => {
       if (existsSync(stampFile) && !isStamped(stampFile, machine)) return false;
       const same = isInstalled(readText(paths.lockFile), readText(record));
@@ -92,7 +91,7 @@ function topLevel(/** @type {string | null} */ lockText) {
 
 /**
  * JupyterLab and what else of Python the course needs, in an environment inside the checkout.
- * @param {import('./paths.mjs').Paths} paths
+ * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
 export function pythonEnvironment(paths) {
@@ -101,7 +100,6 @@ export function pythonEnvironment(paths) {
   return {
     name: 'Python environment',
     doing: `JupyterLab ${lab}, with ${hasUv() ? 'uv' : 'pip'}`,
-    isSlow: true,
     isDone: () =>
       existsSync(paths.python) &&
       existsSync(join(paths.venv, 'bin', 'jupyter-lab')) &&
@@ -132,7 +130,7 @@ export function pythonEnvironment(paths) {
 
 /**
  * What an environment was made of: it is bound to its own path, and to the Python that it links to.
- * @param {import('./paths.mjs').Paths} paths
+ * @param {import('../shared/paths.mjs').Paths} paths
  */
 export function environmentPrint(paths) {
   return fingerprint(readText(paths.requirements), paths.venv, realpathSync(paths.python));
@@ -152,7 +150,7 @@ function pythonEnv() {
 
 /**
  * The kernelspec, in the course's environment only, for this checkout's node and kernel.
- * @param {import('./paths.mjs').Paths} paths
+ * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
 export function kernelspec(paths) {
@@ -187,7 +185,7 @@ export function fillTemplate(template, values) {
 
 /**
  * How JupyterLab looks at first; what a reader changes in Lab wins.
- * @param {import('./paths.mjs').Paths} paths
+ * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
 export function labSettings(paths) {
@@ -206,7 +204,6 @@ function fileStep(name, doing, file, text) {
   return {
     name,
     doing,
-    isSlow: false,
     isDone: () => readText(file) === text(),
     run: async () => writeWhole(file, text()),
   };
@@ -216,11 +213,4 @@ function fileStep(name, doing, file, text) {
 export function uvVersion() {
   if (!hasUv()) return null;
   return spawnSync('uv', ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? null;
-}
-
-/** Notebooks of the course, by name. */
-export function courseNotebooks(/** @type {string} */ root) {
-  return readdirSync(join(root, 'notebooks'))
-    .filter((name) => /^\d\d-.*\.ipynb$/.test(name))
-    .sort();
 }

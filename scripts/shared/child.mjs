@@ -1,9 +1,11 @@
 // @ts-check
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readText } from './files.mjs';
 
 /** How long a child may take to end when it is asked to. */
 const STOP_MS = 5_000;
-/** How much of what a child says is kept. */
+/** How much of what a child says is kept, in characters. */
 const TAIL = 20_000;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -12,23 +14,32 @@ const children = new Set();
 /**
  * @typedef {object} Running
  * @property {import('node:child_process').ChildProcess} process
- * @property {() => string} said the last it wrote to stdout and stderr, where they are pipes
+ * @property {() => string} said the last it wrote to stdout and stderr, where they are pipes or logged
  * @property {Promise<{ code: number | null, signal: NodeJS.Signals | null }>} ended never rejects
- * @property {() => Promise<void>} stop asks it to end, and makes it after five seconds
+ * @property {() => Promise<void>} stop sends SIGTERM to the child's process group, and SIGKILL after five seconds.
+ *   Resolves when the child has ended.
  */
 
 /**
- * Starts a program as the leader of a process group of its own: a Ctrl-C in the terminal is ours to
- * handle, and `stop` reaches whatever the program started. What still runs when this process ends is
- * killed.
+ * @typedef {Omit<import('node:child_process').SpawnOptions, 'stdio' | 'signal' | 'detached'> & {
+ *   stdio?: ('ignore' | 'pipe' | 'inherit' | 'ipc' | 'log')[],
+ *   log?: string,
+ *   signal?: AbortSignal | undefined,
+ * }} StartOptions `log`: the file that the streams marked 'log' write to, anew. `signal` stops the child.
+ */
+
+/**
+ * Starts a program that goes on beside this process. See {@link own} for how it ends.
  * @param {string} command
  * @param {string[]} args
- * @param {import('node:child_process').SpawnOptions} [options]
+ * @param {StartOptions} [options]
  * @returns {Running}
  */
-export function start(command, args, options = {}) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options, detached: true });
-  children.add(child);
+export function start(command, args, { signal, log, stdio = ['ignore', 'pipe', 'pipe'], ...options } = {}) {
+  const file = log === undefined ? 'ignore' : openSync(log, 'w');
+  const streams = stdio.map((stream) => (stream === 'log' ? file : stream));
+  const child = spawn(command, args, { ...options, stdio: streams, detached: true });
+  if (typeof file === 'number') closeSync(file); // the child has it
   let tail = '';
   /** @param {string} text */
   const keep = (text) => {
@@ -36,19 +47,26 @@ export function start(command, args, options = {}) {
   };
   child.stdout?.setEncoding('utf8').on('data', keep);
   child.stderr?.setEncoding('utf8').on('data', keep);
-  child.stdin?.on('error', () => {}); // it may be gone already: 'close' tells
+  child.stdin?.on('error', () => {}); // it may have ended already: 'close' tells
+  child.once('error', (error) => keep(`${error.message}\n`));
+  const said = () => (log === undefined ? tail : tail + (readText(log) ?? '')).slice(-TAIL);
+  return { process: child, said, ...own(child, signal) };
+}
 
+/**
+ * Answers for a child that leads a process group of its own (`detached`), so that a Ctrl-C in the terminal reaches
+ * only this process, and `stop` reaches whatever the child started. The child is stopped when `signal` aborts, and
+ * killed when this process exits.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {AbortSignal} [signal]
+ * @returns {Pick<Running, 'ended' | 'stop'>}
+ */
+export function own(child, signal) {
+  children.add(child);
   /** @type {Running['ended']} */
   const ended = new Promise((resolve) => {
-    child.once('error', (error) => {
-      keep(`${error.message}\n`);
-      children.delete(child);
-      resolve({ code: null, signal: null });
-    });
-    child.once('close', (code, signal) => {
-      children.delete(child);
-      resolve({ code, signal });
-    });
+    child.once('error', () => resolve({ code: null, signal: null })); // it could not be started
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
   const stop = async () => {
     if (!children.has(child)) return;
@@ -56,7 +74,14 @@ export function start(command, args, options = {}) {
     const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), STOP_MS);
     await ended.finally(() => clearTimeout(timer));
   };
-  return { process: child, said: () => tail, ended, stop };
+  const aborted = () => void stop();
+  signal?.addEventListener('abort', aborted);
+  void ended.then(() => {
+    children.delete(child);
+    signal?.removeEventListener('abort', aborted);
+  });
+  if (signal?.aborted) aborted();
+  return { ended, stop };
 }
 
 /**
@@ -68,7 +93,7 @@ export function signalGroup(pid, signal) {
   try {
     if (pid) process.kill(-pid, signal);
   } catch {
-    // gone already
+    // it has ended already
   }
 }
 

@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAlive, start } from './child.mjs';
 import { readFlags, readPort } from './flags.mjs';
 import { unsupported } from './platform.mjs';
+import { run } from './run.js';
 
 describe('flags', () => {
   const options = { port: { type: 'string' }, loud: { type: 'boolean', default: false } } as const;
@@ -70,5 +73,37 @@ describe('a child', () => {
     const pid = Number(stdout);
     expect(pid).toBeGreaterThan(1);
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
+
+describe('a program that is run to its end', () => {
+  test('gets its arguments as they are, and its input', async () => {
+    expect((await run(['printf', '%s|', "a b'c", '$HOME', ''])).stdout).toBe("a b'c|$HOME||");
+    expect((await run(['cat'], { input: 'hello' })).stdout).toBe('hello');
+    expect((await run(['sh', '-c', 'echo $GREETING'], { env: { GREETING: 'hi' } })).stdout).toBe('hi\n');
+  });
+
+  test('is told with its exit code, and one that is not there with 127', async () => {
+    expect(await run(['sh', '-c', 'echo out; echo err >&2; exit 3'])).toMatchObject({ exitCode: 3, stderr: 'err\n' });
+    expect(await run(['no-such-program'])).toMatchObject({ exitCode: 127 });
+  });
+
+  test('is stopped with all that it started, for the reason that the signal has', async () => {
+    const stopping = new AbortController();
+    const folder = mkdtempSync(join(tmpdir(), 'polling-lab-run-'));
+    const file = join(folder, 'pid');
+    try {
+      const running = run(['sh', '-c', `sleep 600 & echo $! > '${file}.part'; mv '${file}.part' '${file}'; wait`], {
+        signal: stopping.signal,
+      });
+      while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 10));
+      stopping.abort(new Error('as it should'));
+      await expect(running).rejects.toThrow('as it should');
+      const grandchild = Number(readFileSync(file, 'utf8'));
+      while (isAlive(grandchild)) await new Promise((resolve) => setTimeout(resolve, 10));
+      await expect(run(['true'], { signal: stopping.signal })).rejects.toThrow('as it should');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

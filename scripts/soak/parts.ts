@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { notebooks, type Run, run, type TestStep, vitest } from '../test/steps.js';
+import { notebooks, type Run, runNode, type TestStep, vitest } from '../test/steps.js';
 import { sabotage } from './sabotage.js';
 
 const HOUR_MS = 60 * 60_000;
@@ -27,7 +27,7 @@ export function soakParts(seed: number): TestStep[] {
       about: 'ten minutes of requests made from the OpenAPI description',
       run: async (signal) => {
         const args = ['--import', 'tsx', join(import.meta.dirname, 'schemathesis.ts')];
-        const code = await run([...args, '--seconds', '600', '--seed', String(seed)], { limitMs: HOUR_MS }, signal);
+        const code = await runNode([...args, '--seconds', '600', '--seed', String(seed)], { limitMs: HOUR_MS }, signal);
         return { passed: Number(code === 0), failed: Number(code !== 0), skipped: [] };
       },
     },

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNotebook } from '../runner/notebook.js';
-import { checkout } from '../setup/paths.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { mutations } from './mutations.js';
 import { makeCopy, mutated, survives } from './sabotage.js';
 

@@ -2,13 +2,13 @@
 // the notebook that teaches the line's promise must go red, at the cell that claims it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { limiter } from '../runner/limiter.js';
 import { readNotebook } from '../runner/notebook.js';
 import type { Result } from '../runner/result.js';
-import { run } from '../runner/run.js';
+import { run as runNotebooks } from '../runner/run.js';
 import { findBrowser } from '../shared/browser.mjs';
-import { start } from '../shared/child.mjs';
+import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
+import { run } from '../shared/run.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import type { Count } from '../test/steps.js';
 import { type Mutation, mutations } from './mutations.js';
@@ -61,14 +61,14 @@ const told = ({ name, notebook, cells }: Mutation) => `${name} (${notebook}, ${c
 /** A copy that is ready to run notebooks. To be removed by the caller. */
 export async function makeCopy(signal: AbortSignal): Promise<{ root: string; remove: () => void }> {
   const copy = borrowedCheckout();
-  const setUp = start(process.execPath, [join(copy.root, 'scripts', 'setup.mjs')], { cwd: copy.root });
-  const stop = () => void setUp.stop();
-  signal.addEventListener('abort', stop);
-  const { code } = await setUp.ended;
-  signal.removeEventListener('abort', stop);
-  if (code === 0 || signal.aborted) return copy;
-  copy.remove();
-  throw new Problem('A copy of the checkout could not be set up.', { details: setUp.said() });
+  try {
+    const { exitCode, stdall } = await run([process.execPath, join(copy.root, 'scripts', 'setup.mjs')], { signal });
+    if (exitCode !== 0) throw new Problem('A copy of the checkout could not be set up.', { details: stdall });
+    return copy;
+  } catch (error) {
+    copy.remove();
+    throw error;
+  }
 }
 
 /** The text of a mutation's file, made wrong. Throws where it does not fit the file. */
@@ -102,7 +102,7 @@ async function untouched(root: string, notebook: string, signal: AbortSignal): P
 
 async function execute(root: string, name: string, signal: AbortSignal): Promise<Result> {
   const notebook = await readNotebook(join(root, 'notebooks', `${name}.ipynb`));
-  const [result] = await run(
+  const [result] = await runNotebooks(
     [notebook],
     {
       ...{ checkout: root, out: join(root, 'build', 'notebooks'), jobs: 1, repeat: 1 },

@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startServer } from '../runner/server.js';
-import { checkout } from '../setup/paths.mjs';
 import { findPython } from '../setup/python.mjs';
-import { start } from '../shared/child.mjs';
+import { runCommand } from '../shared/command.mjs';
 import { readFlags } from '../shared/flags.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { whole } from '../shared/whole.mjs';
+import { run } from '../shared/run.js';
 
 const HELP = `npx tsx scripts/soak/schemathesis.ts [flags]
 
@@ -32,7 +32,7 @@ const EXCLUDED = ['negative_data_rejection', 'positive_data_acceptance', 'use_af
 const folder = join(checkout, 'build', 'schemathesis');
 const requirements = join(import.meta.dirname, 'requirements-schemathesis.txt');
 
-await whole(async (signal) => {
+await runCommand(async (signal) => {
   const flags = readFlags(HELP, { seconds: { type: 'string', default: '120' }, seed: { type: 'string' } });
   const [seconds, seed] = [Number(flags.seconds), Number(flags.seed ?? randomInt(2 ** 31))];
   if (!(seconds >= 1)) throw new Problem(`--seconds expects a number from 1, got "${flags.seconds}".`);
@@ -48,13 +48,12 @@ await whole(async (signal) => {
     // Of what may be JSON or a stream, JSON: a stream has no end that a client could wait for.
     const json = ['--header', 'Accept: application/json, text/plain, text/html', '--request-timeout', '30'];
     // One worker: a seed then means the same requests, and Hypothesis parses Python in threads, at which CPython 3.11 fails.
-    const code = await run(program, [...args, ...checks, ...json, '--workers', '1', '--no-color'], signal, {
-      PYTHONPATH: import.meta.dirname,
-      SCHEMATHESIS_HOOKS: 'schemathesis_hooks',
-    });
+    const env = { PYTHONPATH: import.meta.dirname, SCHEMATHESIS_HOOKS: 'schemathesis_hooks' };
+    const command = [program, ...args, ...checks, ...json, '--workers', '1', '--no-color'];
+    const { exitCode } = await run(command, { cwd: folder, env, shown: true, signal });
     const gone = await Promise.race([server.ended, Promise.resolve(null)]);
     if (gone !== null) throw new Problem('The server ended.', { exitCode: 1, details: gone });
-    return code === 0 ? 0 : 1;
+    return exitCode === 0 ? 0 : 1;
   } finally {
     await server.stop();
   }
@@ -73,23 +72,9 @@ async function install(signal: AbortSignal): Promise<string> {
     [path, '-m', 'venv', folder],
     [join(folder, 'bin', 'pip'), 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements],
   ]) {
-    const code = await run(args[0]!, args.slice(1), signal);
-    if (code !== 0) throw new Problem('Schemathesis could not be installed; pip says why above.');
+    const { exitCode } = await run(args, { shown: true, signal });
+    if (exitCode !== 0) throw new Problem('Schemathesis could not be installed; pip says why above.');
   }
   await writeFile(stamp, wanted);
   return program;
-}
-
-async function run(command: string, args: string[], signal: AbortSignal, env: NodeJS.ProcessEnv = {}): Promise<number> {
-  const child = start(command, args, {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const stop = () => void child.stop();
-  signal.addEventListener('abort', stop);
-  const { code } = await child.ended;
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  return code ?? 1;
 }

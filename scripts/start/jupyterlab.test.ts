@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { need } from '../../server/conformance/server.js';
-import { checkout } from '../setup/paths.mjs';
-import { courseNotebooks } from '../setup/steps.mjs';
 import { findBrowser } from '../shared/browser.mjs';
 import { type Running, start } from '../shared/child.mjs';
+import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
 import { type Cell, LabPage, type Output, seen } from './lab-page.js';
 

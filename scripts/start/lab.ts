@@ -1,9 +1,9 @@
-import { mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Paths } from '../setup/paths.mjs';
-import { writeWhole } from '../setup/stamp.mjs';
 import { type Running, start } from '../shared/child.mjs';
+import { readJson, writeWhole } from '../shared/files.mjs';
+import type { Paths } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 const READY_MS = 120_000;
@@ -26,12 +26,8 @@ export interface LabOptions {
 
 /** The JupyterLab that already runs in this checkout; null when none does. */
 export async function runningLab(paths: Paths): Promise<Lab | null> {
-  try {
-    const lab = JSON.parse(readFileSync(paths.lab, 'utf8')) as Lab;
-    return (await answers(lab)) ? lab : null;
-  } catch {
-    return null;
-  }
+  const lab = readJson(paths.lab) as Lab | null;
+  return lab && (await answers(lab)) ? lab : null;
 }
 
 async function answers({ url, token }: Lab): Promise<boolean> {
@@ -49,12 +45,12 @@ async function answers({ url, token }: Lab): Promise<boolean> {
  */
 export function startLab(paths: Paths, options: LabOptions): Running & { tell(serverUrl: string): Promise<Lab> } {
   const runtime = join(paths.jupyter, 'runtime');
-  const log = openSync(paths.labLog, 'w');
   const script = join(import.meta.dirname, 'lab.py');
   const child = start(paths.python, [script, ...labFlags(paths, options)], {
     cwd: paths.root,
     env: labEnvironment(paths, runtime),
-    stdio: ['pipe', log, log],
+    log: paths.labLog,
+    stdio: ['pipe', 'log', 'log'],
   });
   const tell = async (serverUrl: string): Promise<Lab> => {
     child.process.stdin!.write(`${serverUrl}\n`);
@@ -63,14 +59,13 @@ export function startLab(paths: Paths, options: LabOptions): Running & { tell(se
     let over = false;
     const ended = child.ended.then(() => {
       over = true;
-      const details = readFileSync(paths.labLog, 'utf8');
-      throw new Problem('JupyterLab could not start.', { exitCode: 1, details });
+      throw new Problem('JupyterLab could not start.', { exitCode: 1, details: child.said() });
     });
     const listening = async () => {
       const began = performance.now();
       while (!over && performance.now() - began < READY_MS) {
-        const lab = readInfo(file);
-        if (lab && (await answers(lab))) return lab;
+        const lab = readJson(file) as Lab | null; // null: not there, or half written
+        if (lab && (await answers(lab))) return { url: lab.url, token: lab.token, port: lab.port, pid: lab.pid };
         await sleep(LOOK_MS);
       }
       throw new Problem(`JupyterLab was not ready after ${READY_MS / 1_000} s. ${paths.labLog} says more.`, {
@@ -78,20 +73,11 @@ export function startLab(paths: Paths, options: LabOptions): Running & { tell(se
       });
     };
     const lab = await Promise.race([ended, listening()]);
-    writeWhole(paths.lab, `${JSON.stringify(lab)}\n`);
+    writeWhole(paths.lab, `${JSON.stringify(lab)}\n`, 0o600); // whoever has the token may run code
     void child.ended.then(() => rmSync(paths.lab, { force: true }));
     return lab;
   };
   return { ...child, tell };
-}
-
-function readInfo(file: string): Lab | null {
-  try {
-    const { url, token, port, pid } = JSON.parse(readFileSync(file, 'utf8')) as Lab;
-    return { url, token, port, pid };
-  } catch {
-    return null; // not there, or half written
-  }
 }
 
 /** Where a notebook is in a running Lab; the token lets a browser in that was never there. */

@@ -1,4 +1,4 @@
-import { courseNotebooks } from '../setup/steps.mjs';
+import { courseNotebooks } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** Which notebook to open, from the checkout's root: the one asked for by number or name, else the first. */

@@ -2,13 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkout } from '../setup/paths.mjs';
 import { setUp } from '../setup/set-up.mjs';
 import { findBrowser } from '../shared/browser.mjs';
 import type { Running } from '../shared/child.mjs';
+import { checkout } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
+import { launchCourseServer } from './course-server.js';
 import { notebookUrl, startLab } from './lab.js';
-import { startServer } from './server.js';
 
 // In JupyterLab, by a real browser: the notebook on six connections shows its page in the reader's own tab, and plots what
 // that reports. Only the cells up to there: the others need no tab.
@@ -36,7 +36,7 @@ beforeAll(async () => {
   const last = notebook.cells.findIndex(({ id }) => id === LAST);
   writeFileSync(path(), JSON.stringify({ ...notebook, cells: notebook.cells.slice(0, last + 1) }));
   await setUp({ root: copy.root });
-  const server = startServer(copy, 0);
+  const server = launchCourseServer(copy, 0);
   const lab = startLab(copy, { port: 0, notebook: NOTEBOOK });
   children.push(server, lab);
   browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });

@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { checkout, type Paths, pathsOf } from '../setup/paths.mjs';
 import { stamp } from '../setup/stamp.mjs';
 import { environmentPrint } from '../setup/steps.mjs';
+import { checkout, type Paths, pathsOf } from '../shared/paths.mjs';
 
 /**
  * A copy of this checkout, as it is now, in a folder whose path has a space and an accent. It borrows what

@@ -1,6 +1,6 @@
-import { whenOrphaned } from '../runner/orphan.js';
-import { inSeconds } from '../setup/set-up.mjs';
+import { whenOrphaned } from '../shared/orphan.js';
 import { Problem } from '../shared/problem.mjs';
+import { inSeconds } from '../shared/progress.mjs';
 import type { Count, TestStep } from './steps.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { runChecks } from '../check/checks.js';
 import { checkExecuted } from '../check/executed.js';
-import { checkout } from '../setup/paths.mjs';
-import { start } from '../shared/child.mjs';
+import { checkout } from '../shared/paths.mjs';
+import { run } from '../shared/run.js';
 
 /** What a step came to, in tests. `skipped` names each that was not run. */
 export interface Count {
@@ -32,27 +32,26 @@ export interface Run {
 const reports = join(checkout, 'build', 'test');
 const require = createRequire(import.meta.url);
 
-/** Runs a program to its end, its output on ours. Resolves with its exit code. */
-export async function run(
+/** Runs Node with these arguments to its end, and shows its output. Resolves with the exit code; 1 past the limit. */
+export async function runNode(
   args: string[],
-  { env, limitMs = 20 * 60_000 }: Omit<Run, 'name'>,
+  { env = {}, limitMs = 20 * 60_000 }: Omit<Run, 'name'>,
   signal: AbortSignal,
 ): Promise<number> {
-  const child = start(process.execPath, args, {
+  const limit = AbortSignal.timeout(limitMs);
+  const running = run([process.execPath, ...args], {
     cwd: checkout,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    env,
+    shown: true,
+    signal: AbortSignal.any([signal, limit]),
   });
-  const stop = () => void child.stop();
-  signal.addEventListener('abort', stop);
-  const timer = setTimeout(() => {
+  const { exitCode } = await running.catch((error) => {
+    signal.throwIfAborted();
+    if (!limit.aborted) throw error;
     process.stderr.write(`Stopped after ${limitMs / 60_000} minutes.\n`);
-    stop();
-  }, limitMs);
-  const { code } = await child.ended;
-  clearTimeout(timer);
-  signal.removeEventListener('abort', stop);
-  return code ?? 1;
+    return { exitCode: 1 };
+  });
+  return exitCode ?? 1;
 }
 
 /** Runs a program that writes a JSON report, and reads that; an earlier run's report never counts. */
@@ -64,7 +63,7 @@ async function reported<T>(
   const file = join(reports, `${options.name}.json`);
   await mkdir(dirname(file), { recursive: true });
   await rm(file, { force: true });
-  const code = await run([...program(file), ...(options.args ?? [])], options, signal);
+  const code = await runNode([...program(file), ...(options.args ?? [])], options, signal);
   const text = await readFile(file, 'utf8').catch(() => null);
   return { code, report: text === null ? null : (JSON.parse(text) as T) };
 }
@@ -123,8 +122,8 @@ export const steps: TestStep[] = [
   {
     name: 'check',
     about: 'lint, format, types, the course as a whole',
-    run: async () => {
-      const results = await runChecks(false, (line) => process.stdout.write(`${line}\n`));
+    run: async (signal) => {
+      const results = await runChecks(false, signal);
       const passed = results.filter(({ ok }) => ok).length;
       return { passed, failed: results.length - passed, skipped: [] };
     },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { discover } from '../../runner/discover.js';
-import { checkout, pathsOf } from '../../setup/paths.mjs';
+import { checkout, pathsOf } from '../../shared/paths.mjs';
 import type { Chapter } from '../chapter.js';
 import { readNotes } from '../notes.js';
 

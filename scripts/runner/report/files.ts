@@ -1,15 +1,5 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { plain, type Result } from '../result.js';
 import { tracebackText } from './source.js';
-
-/** Writes a report whole or not at all. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const part = `${path}.${process.pid}.part`;
-  await writeFile(part, text);
-  await rename(part, path);
-}
 
 export function jsonReport(results: Result[], facts: { wallMs: number; exitCode: number }): string {
   const notebooks = results.map((result) => ({

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { isAlive } from '../shared/child.mjs';
+import { isAlive } from './child.mjs';
 
 const LOOK_MS = 500;
 

@@ -1,4 +1,5 @@
 // @ts-check
+import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,3 +36,10 @@ export function pathsOf(root) {
 }
 
 /** @typedef {ReturnType<typeof pathsOf>} Paths */
+
+/** The file names of the course's notebooks, in the order of their numbers. */
+export function courseNotebooks(/** @type {string} */ root) {
+  return readdirSync(join(root, 'notebooks'))
+    .filter((name) => /^\d\d-.*\.ipynb$/.test(name))
+    .sort();
+}

@@ -10,7 +10,7 @@ export const SIGNALS = /** @type {const} */ ({ SIGHUP: 129, SIGINT: 130, SIGTERM
  * @param {(signal: AbortSignal) => Promise<number | void>} main resolves with the exit code; with none, it is 0, or
  *   the signal's
  */
-export async function whole(main) {
+export async function runCommand(main) {
   const stopping = new AbortController();
   let code = 0;
   for (const [name, number] of Object.entries(SIGNALS)) {
@@ -26,12 +26,12 @@ export async function whole(main) {
     const result = await main(stopping.signal);
     process.exitCode = result ?? code;
   } catch (error) {
-    process.exitCode = code || tell(error);
+    process.exitCode = code || tellError(error);
   }
 }
 
 /** Says what went wrong; returns the exit code for it. */
-export function tell(/** @type {unknown} */ error) {
+export function tellError(/** @type {unknown} */ error) {
   if (!(error instanceof Problem)) {
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
     return 1;
