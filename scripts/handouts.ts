@@ -38,7 +38,7 @@ await runCommand(async (signal) => {
   });
   const began = performance.now();
   const editions = chooseEditions(flags.edition as string[]);
-  const notebooks = chooseChapters(await discover(['notebooks'], [checkout]), flags.only as string[]);
+  const notebooks = chooseChapters(await discover(['notebooks'], checkout), flags.only as string[]);
   const out = resolve(process.env.INIT_CWD ?? checkout, flags.out as string);
   const browser = findBrowser();
   const pdf = !flags['no-pdf'];

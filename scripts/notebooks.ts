@@ -90,10 +90,11 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
     process.stdout.write(HELP);
     return 0;
   }
-  const from = whereCalled();
-  const base = from[0]!;
-  let paths = positionals.length ? await discover(positionals, from) : await discover(['notebooks'], [checkout]);
+  const base = whereCalled();
+  let paths = await discover(...(positionals.length > 0 ? ([positionals, base] as const) : course(base)));
   if (values.shard) paths = shard(paths, values.shard);
+  if (paths.length === 0)
+    process.stdout.write(`Shard ${values.shard} is empty: there are fewer notebooks than shards.\n`);
   if (values.list) {
     process.stdout.write(paths.map((path) => `${shown(path, checkout)}\n`).join(''));
     return 0;
@@ -155,15 +156,22 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   return exitCode;
 }
 
-/** Where paths are looked for. npm runs scripts in the package's folder, and tells where its user was. */
-function whereCalled(): string[] {
+/** The folder that paths are relative to. npm runs a script in the package's folder, and tells in INIT_CWD where its user was. */
+function whereCalled(): string {
   const { npm_lifecycle_event: script, INIT_CWD: caller } = process.env;
-  return script === 'notebooks' && caller ? [caller, process.cwd()] : [process.cwd()];
+  return script === 'notebooks' && caller ? caller : process.cwd();
 }
 
+/** What runs without arguments. Elsewhere nothing does, lest an unset variable make the course stand for other notebooks. */
+function course(base: string): [args: string[], from: string] {
+  if (isOutside(base)) throw new Problem(`Expected the paths of notebooks in ${base}, got none.`);
+  return [['notebooks'], checkout];
+}
+
+const isOutside = (folder: string) => relative(checkout, folder).startsWith('..');
+
 function npmRun(base: string): string {
-  const outside = relative(checkout, base).startsWith('..');
-  return outside ? `npm --prefix ${quoted(relative(base, checkout))} run notebooks` : 'npm run notebooks';
+  return isOutside(base) ? `npm --prefix ${quoted(relative(base, checkout))} run notebooks` : 'npm run notebooks';
 }
 
 function quoted(text: string): string {

@@ -106,7 +106,7 @@ const hashes = () =>
 
 beforeAll(async () => {
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  notebooks = (await discover(['notebooks'], [checkout])).filter((name) => ALL || /\/02-/.test(name));
+  notebooks = (await discover(['notebooks'], checkout)).filter((name) => ALL || /\/02-/.test(name));
   chapters = await Promise.all(notebooks.map(readChapter));
   lesson = chapters.find(({ checkCells }) => checkCells.size > 0)!;
   executed = await execute(notebooks, executedCopies, new AbortController().signal);

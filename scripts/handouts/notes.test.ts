@@ -6,7 +6,7 @@ import { readChapter } from './chapter.js';
 import { readChecks } from './checks.js';
 import { parseNotes, readNotes } from './notes.js';
 
-const notebooks = await discover(['notebooks'], [checkout]);
+const notebooks = await discover(['notebooks'], checkout);
 
 it.each(notebooks.map((path) => [basename(path), path]))('finds every note and every check of %s', async (_, path) => {
   const chapter = await readChapter(path);

@@ -2,6 +2,7 @@
 // Jupyter was started from. It is given pipes instead, and what comes goes to the cell that started it.
 import childProcess, { ChildProcess, type StdioOptions } from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
+import { Socket } from 'node:net';
 
 const names = [undefined, 'stdout', 'stderr'] as const;
 
@@ -16,6 +17,21 @@ function redirect(stdio: StdioOptions | undefined): [stdio: StdioOptions & unkno
   return [list as StdioOptions & unknown[], inherited];
 }
 
+const { destroy } = Socket.prototype;
+/** Those that ran when the latest was started. */
+const children = new Set<ChildProcess>();
+const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+
+/**
+ * Closes the standard input of all that run, as the end of this process would. A helper process that a package keeps
+ * (esbuild does) ends with it, so that what then runs on was left behind.
+ */
+export function closeInputOfChildren(): void {
+  for (const child of children) {
+    if (isRunning(child) && child.stdin) Reflect.apply(destroy, child.stdin, []);
+  }
+}
+
 export function redirectChildren(): void {
   // What `spawn`, `exec`, `execFile` and `fork` all come down to.
   const prototype = ChildProcess.prototype as unknown as {
@@ -24,10 +40,13 @@ export function redirectChildren(): void {
   const { spawn } = prototype;
   prototype.spawn = function (this: ChildProcess, options) {
     const [stdio, inherited] = redirect(options.stdio);
-    const result = spawn.call(this, inherited.length > 0 ? { ...options, stdio } : options);
+    const result = Reflect.apply(spawn, this, [inherited.length > 0 ? { ...options, stdio } : options]);
+    for (const child of children) if (!isRunning(child)) children.delete(child);
+    children.add(this);
     for (const fd of inherited) {
-      const pipe = this.stdio?.[fd] as NodeJS.ReadableStream | undefined;
+      const pipe = this.stdio?.[fd] as Socket | undefined;
       pipe?.on('data', (chunk: Buffer) => process[names[fd]!].write(chunk));
+      pipe?.unref(); // as a stream that is inherited, it keeps no process alive
     }
     return result;
   };

@@ -15,14 +15,16 @@ import { makeScope } from './scope.js';
 import { Strays } from './strays.js';
 import { CellError, excerpt, registerSource, StrayError, toErrorContent } from './traceback.js';
 
+const { then } = globalThis.Promise.prototype; // of the cells' promises
+
 type CellFunction = (exports: object, require: object) => Promise<void>;
 
 export class Execution {
   private readonly scope = makeScope();
   private readonly require = makeRequire(process.cwd());
-  private readonly strays = new Strays(
+  readonly strays = new Strays(
     () => this.cell,
-    (error, cell) => this.output.publish('error', error, cell?.header),
+    (error, header) => this.output.publish('error', error, header),
   );
   private count = 0;
   /** The cell that runs now. */
@@ -55,14 +57,17 @@ export class Execution {
         if (!silent && result) this.show(result.value, execution_count, header);
         // A cell is only as good as what the ones before it left behind.
         const late = this.strays.take();
-        if (late) throw new StrayError(late);
+        if (late) throw new StrayError(late.error, late.from ?? null);
       })
       .then(
         () => reply({ status: 'ok', execution_count, user_expressions: {}, payload: [] }),
         (reason) => {
           const error = toErrorContent(reason);
           if (!silent) this.output.publish('error', error, header);
-          reply({ status: 'error', execution_count, ...error });
+          // Not of the Jupyter protocol: the request that caused the error, where that is not this one; null if unknown.
+          const from = StrayError.is(reason) ? reason.from : undefined;
+          const cause = from === undefined ? {} : { caused_by: from?.msg_id ?? null };
+          reply({ status: 'error', execution_count, ...error, ...cause });
         },
       )
       .finally(() => {
@@ -75,7 +80,7 @@ export class Execution {
   interrupt(): Error {
     const error = new Error('The cell was stopped.');
     error.name = 'KeyboardInterrupt'; // as clients of Jupyter know it
-    this.strays.ignore(error);
+    this.strays.ignore(error, this.cell);
     this.cell?.fail(error);
     return error;
   }
@@ -100,7 +105,8 @@ export class Execution {
     cell.run(async () => {
       const ended = run(this.scope, this.require);
       Atomics.store(this.shared, Shared.synchronous, 0);
-      await ended;
+      // Not `await ended`, which would call a `then` that a cell may have put in place of the language's.
+      await new Promise((resolve, reject) => Reflect.apply(then, ended, [resolve, reject]));
       if (resultName === undefined) return undefined;
       const value = this.scope[resultName];
       delete this.scope[resultName];

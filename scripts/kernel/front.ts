@@ -35,6 +35,8 @@ class Front {
   /** Requests on the shell channel are answered one by one, in order. */
   private readonly queue: Request[] = [];
   private current: Request | undefined;
+  /** Requests on the control channel that the main thread answers, by msg_id. */
+  private readonly finishing = new Map<string, Request>();
   private exiting = false;
 
   constructor(
@@ -139,6 +141,13 @@ class Front {
       this.publisher.publish(message.type, message.parent, message.content, message.size);
       return;
     }
+    if (message.kind === 'finished') {
+      const request = this.finishing.get(message.id)!;
+      this.finishing.delete(message.id);
+      this.reply(request, message.content);
+      this.status('idle', request);
+      return;
+    }
     const request = this.current!;
     const failed = request.header.msg_type === 'execute_request' && message.content.status === 'error';
     if (!failed || request.content.stop_on_error === false) {
@@ -173,6 +182,12 @@ class Front {
   private answerControl(request: Request): void {
     const { msg_type } = request.header;
     this.status('busy', request);
+    if (msg_type === 'finish_request') {
+      const { msg_id: id } = request.header;
+      this.finishing.set(id, request);
+      this.toMain({ kind: 'finish', id, ms: 1000 * Number(request.content.seconds ?? 0) });
+      return;
+    }
     if (msg_type === 'interrupt_request') {
       this.interrupt();
       this.reply(request, { status: 'ok' });

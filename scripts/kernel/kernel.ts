@@ -5,6 +5,7 @@ import { redirectChildren } from './children.js';
 import { Compiler } from './compiler.js';
 import { complete, inspectCode, isComplete } from './editor.js';
 import { Execution } from './execution.js';
+import { finish } from './finish.js';
 import { startGuardian } from './guardian.js';
 import { die, Shared, type ToFront, type ToMain } from './link.js';
 import { Output } from './output.js';
@@ -15,7 +16,8 @@ import { saveCodeCache } from './typescript.js';
 
 export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
   startGuardian();
-  const exit = process.exit.bind(process); // what the cells find there is another
+  const { exit, reallyExit } = process as typeof process & { reallyExit(code: number): never };
+  let finished = false; // then the handlers of `exit` have run
   const shared = new Int32Array(sharedBuffer);
   // Work of no cell, such as a module's own timer, shows in the cell that runs.
   const output = new Output(front, shared, () => (Cell.current() ?? execution?.cell)?.header);
@@ -27,9 +29,9 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
   output.capture();
   offerDisplay(output);
 
-  const reply = (content: Content) => {
-    front.postMessage({ kind: 'reply', content } satisfies ToFront);
-  };
+  // Bound before any cell runs, for a cell may put something else in its place.
+  const post: (message: ToFront) => void = front.postMessage.bind(front);
+  const reply = (content: Content) => post({ kind: 'reply', content });
   const editors: Record<string, (content: Content) => Content> = {
     is_complete_request: isComplete,
     inspect_request: (content) => inspectCode(compiler, content),
@@ -40,12 +42,21 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
   front.on('error', (error) => die("The kernel's front failed", error));
   front.on('message', (message: ToMain) => {
     Atomics.add(shared, Shared.heard, 1);
-    if (message.kind === 'exit') return exit(0);
+    // Not as `process.exit(0)`: a cell may have put another function there.
+    if (message.kind === 'exit') return Reflect.apply(finished ? reallyExit : exit, process, [0]);
     if (message.kind === 'interrupt') {
       if (execution.cell?.header.msg_id === message.target) execution.interrupt();
       return;
     }
+    if (message.kind === 'finish') {
+      finished = true;
+      void finish(front, execution.strays, message.ms).then((content) =>
+        post({ kind: 'finished', id: message.id, content }),
+      );
+      return;
+    }
     if (message.type === 'execute_request') {
+      finished = false;
       return execution.start(message.header, message.content, (content) => {
         reply(content);
         setImmediate(saveCodeCache);

@@ -11,6 +11,8 @@ export type ToMain =
   | { kind: 'request'; type: string; header: Header; content: Content }
   /** `target`: the msg_id of the request to end, so that a late interrupt hits no other cell. */
   | { kind: 'interrupt'; target: string }
+  /** `id`: the msg_id of the request that is answered when the cells' work has ended, or after `ms`. */
+  | { kind: 'finish'; id: string; ms: number }
   | { kind: 'exit' };
 
 /** Main to front. */
@@ -19,6 +21,7 @@ export type ToFront =
   | string
   | { kind: 'stream'; parent: Header | undefined; name: string }
   | { kind: 'reply'; content: Content }
+  | { kind: 'finished'; id: string; content: Content }
   | { kind: 'publish'; type: string; parent: Header | undefined; content: Content; size: number };
 
 /** Indices into the Int32Array that the threads share. */

@@ -8,15 +8,18 @@ import type { Content, Header } from './protocol.js';
 type StreamName = 'stdout' | 'stderr';
 
 export class Output {
+  private readonly post: (message: ToFront) => void;
   private name: StreamName | undefined;
   private owner: Header | undefined;
 
   /** `current` says whose output it is now. */
   constructor(
-    private readonly front: Worker,
+    front: Worker,
     private readonly shared: Int32Array,
     private readonly current: () => Header | undefined,
-  ) {}
+  ) {
+    this.post = front.postMessage.bind(front);
+  }
 
   /** Makes `process.stdout`, `process.stderr` (and so `console`) write to the cell. */
   capture(): void {
@@ -26,7 +29,8 @@ export class Output {
       // Where Jupyter was started from must not change what a cell shows.
       Object.defineProperty(stream, 'isTTY', { value: false });
       stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | (() => void), callback?: () => void) => {
-        this.write(name, typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk)));
+        const isText = typeof chunk === 'string' && (typeof encoding !== 'string' || /^utf-?8$/i.test(encoding));
+        this.write(name, isText ? chunk : decoder.write(Buffer.from(chunk as string, encoding as BufferEncoding)));
         const written = typeof encoding === 'function' ? encoding : callback;
         if (written) queueMicrotask(() => written());
         return true;
@@ -72,10 +76,6 @@ export class Output {
       if (pending <= MAX_PENDING) break;
       Atomics.wait(this.shared, Shared.pending, pending, 100);
     }
-  }
-
-  private post(message: ToFront): void {
-    this.front.postMessage(message);
   }
 }
 

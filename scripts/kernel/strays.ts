@@ -1,70 +1,96 @@
 // Errors that nobody awaits: an unhandled rejection, a throw in a timer. They fail a cell all the same.
 import { Cell } from './cell.js';
-import { type ErrorContent, StrayError, toErrorContent } from './traceback.js';
+import { listenToProcess } from './process-events.js';
+import type { Header } from './protocol.js';
+import { cellOf, type ErrorContent, StrayError, toErrorContent } from './traceback.js';
 
 export type StrayKind = 'UnhandledRejection' | 'UncaughtException';
 
+/** An error that belongs to no running cell. `from`: the cell that caused it, where that is known. */
+export interface Late {
+  error: ErrorContent;
+  from: Header | undefined;
+}
+
 export class Strays {
   /** The first that came while no cell ran: the next execution fails with it. A timer may bring them without end. */
-  private late: ErrorContent | undefined;
-  private readonly known = new WeakSet<object>();
+  private late: Late | undefined;
+  /** Errors that the kernel itself threw into a cell, and that cell: they may come back as errors that nobody awaits. */
+  private readonly thrownInto = new WeakMap<object, Cell | undefined>();
+  /** Set while handlers of `beforeExit` and `exit` run, which may end the process: it ends anyway. */
+  exitAllowed = false;
 
   /** `running`: the cell that runs now. `publish` shows an error under a cell that has ended. */
   constructor(
     private readonly running: () => Cell | undefined,
-    private readonly publish: (error: ErrorContent, cell: Cell | undefined) => void,
+    private readonly publish: (error: ErrorContent, cell: Header | undefined) => void,
   ) {
-    process.on('unhandledRejection', (reason) => this.add('UnhandledRejection', reason));
-    process.on('uncaughtException', (error) => this.add('UncaughtException', error));
+    listenToProcess({
+      unhandled: (reason) => this.add('UnhandledRejection', reason),
+      uncaught: (error) => this.add('UncaughtException', error),
+    });
     this.refuseExit();
   }
 
   /** Hands over the first that came since the last time. */
-  take(): ErrorContent | undefined {
+  take(): Late | undefined {
     const { late } = this;
     this.late = undefined;
     return late;
   }
 
-  /** Says that this error is dealt with, should it turn up here too. */
-  ignore(error: object): void {
-    this.known.add(error);
+  /** Says that the kernel throws this error into this cell: there it is no news when it turns up here too. */
+  ignore(error: object, cell: Cell | undefined): void {
+    this.thrownInto.set(error, cell);
   }
 
   private add(kind: StrayKind, reason: unknown): void {
-    if (typeof reason === 'object' && reason !== null) {
-      if (this.known.has(reason)) return;
-      this.known.add(reason);
-    }
-    const cause = Cell.current();
     const running = this.running();
+    // Some callbacks come without the context of a cell, such as those of a process that ends.
+    const cause = Cell.current() ?? (running ? undefined : Cell.named(cellOf(reason)));
+    if (this.isKnown(reason, cause ?? running)) return;
     const blamed = cause?.running ? cause : running;
     const error = describe(kind, reason, cause);
     // It fails the cell that caused it if that still runs, else the one that runs now.
-    const stray = new StrayError(error);
-    this.ignore(stray); // what the cell awaits is rejected with it, and some of that nobody catches
-    if (blamed?.fail(stray)) return;
-    this.publish(error, cause ?? running);
-    if (!blamed) this.late ??= error;
+    const from = cause === blamed ? undefined : cause?.header;
+    const stray = new StrayError(error, from);
+    this.ignore(stray, blamed); // what the cell awaits is rejected with it, and some of that nobody catches
+    if (blamed?.fail(stray, reason)) return;
+    // A further error of a cell that fails already: it stands under that cell.
+    if (cause !== undefined && cause === blamed) this.publish(error, cause.header);
+    else this.keep(error, cause ?? running);
+  }
+
+  private keep(error: ErrorContent, cell: Cell | undefined): void {
+    this.publish(error, cell?.header);
+    this.late ??= { error, from: cell?.header };
+  }
+
+  /** Whether this event is what its cell is failing with already. The same error in another cell is another event. */
+  private isKnown(reason: unknown, cell: Cell | undefined): boolean {
+    if (cell?.isEndingWith(reason)) return true;
+    const thrown = typeof reason === 'object' && reason !== null && this.thrownInto.has(reason);
+    return thrown && this.thrownInto.get(reason) === cell;
   }
 
   /** A cell that ended the kernel would take the reader's work, and the verdict, with it. */
   private refuseExit(): void {
     process.exit = (code) => {
+      if (this.exitAllowed) {
+        if (code !== undefined && code !== null) process.exitCode = code;
+        return undefined as never;
+      }
       const error = new Error(
         `process.exit(${code ?? ''}) was called. It would end the kernel and all its variables. ` +
           'To end the cell, throw an error or return from a function.',
       );
       error.name = 'ProcessExit';
-      this.ignore(error); // below it is thrown as well, and may end up with us again
-      const cell = Cell.current()?.running ? Cell.current() : this.running();
+      const cause = Cell.current();
+      const cell = cause?.running ? cause : this.running();
+      this.ignore(error, cause ?? cell); // below it is thrown as well, and may end up with us again
       // At once, lest a `catch` in the cell hide it. One that fails already stays as it is.
-      if (cell) cell.fail(error);
-      else {
-        const content = toErrorContent(error);
-        this.publish(content, Cell.current());
-        this.late ??= content;
-      }
+      if (cell) cell.fail(error, error);
+      else this.keep(toErrorContent(error), cause);
       throw error;
     };
   }

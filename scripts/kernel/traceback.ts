@@ -4,6 +4,7 @@ import { join, relative, sep } from 'node:path';
 import { inspect } from 'node:util';
 import { awaitsOf } from './awaits.js';
 import type { Mapper } from './compiler.js';
+import type { Header } from './protocol.js';
 
 /** A source that frames can point into: a cell, or a TypeScript file that a cell imported. */
 interface Source {
@@ -31,11 +32,21 @@ export class CellError extends Error {
   }
 }
 
-/** Carries an error that is described already to the end of its cell. */
+/** Carries an error that is described already to the end of a cell. */
 export class StrayError extends Error {
-  constructor(readonly content: ErrorContent) {
+  readonly #brand = true;
+  /** `from`: the cell that caused it, where that is not the cell that fails with it; null if it is unknown. */
+  constructor(
+    readonly content: ErrorContent,
+    readonly from?: Header | null,
+  ) {
     super(content.evalue);
     this.name = content.ename;
+  }
+
+  /** Not `instanceof`, which a proxy may answer with an error. */
+  static is(value: unknown): value is StrayError {
+    return typeof value === 'object' && value !== null && #brand in value;
   }
 }
 
@@ -112,7 +123,7 @@ const clip = (text: string) =>
 /** What `value`, thrown or rejected with, is in Jupyter's terms. Never throws itself: its caller could not reply. */
 export function toErrorContent(value: unknown): ErrorContent {
   try {
-    if (value instanceof StrayError) return value.content;
+    if (StrayError.is(value)) return value.content;
     if (!isError(value)) return nonError(clip(show(value)));
     const ename = String(read(value, 'name') || 'Error');
     const evalue = clip(String(read(value, 'message') ?? ''));
@@ -205,6 +216,18 @@ function renderFrames(stack: string, onlyCells: boolean): string[] {
 }
 
 const isCell = (name: string) => name.startsWith('cell [');
+
+/** The name of the cell whose code the error came from, the outermost if there are several; '' if there is none. */
+export function cellOf(error: unknown): string {
+  let name = '';
+  const stack = read(error, 'stack');
+  if (typeof stack !== 'string') return name;
+  for (const line of stack.split('\n')) {
+    const file = FRAME.exec(line)?.[3] ?? '';
+    if (isCell(file)) name = file;
+  }
+  return name;
+}
 
 function textOf(name: string): string | undefined {
   for (const source of sources.values()) if (source.name === name) return source.text();

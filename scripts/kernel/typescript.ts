@@ -1,5 +1,5 @@
 // Loads the compiler that tslab bundles, faster than `require` does and open to change.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
@@ -25,7 +25,17 @@ const script = new Script(wrapper(readFileSync(file, 'utf8')), {
 const loaded = new Module(file);
 loaded.filename = file;
 loaded.paths = [];
-script.runInThisContext()(loaded.exports, fromTslab, loaded, file, dirname(file));
+script.runInThisContext()(loaded.exports, requireForCompiler, loaded, file, dirname(file));
+
+/** The compiler watches files. That it does must not count as work that the cells left behind. */
+function requireForCompiler(id: string): unknown {
+  if (id !== 'fs') return fromTslab(id);
+  return {
+    ...fs,
+    watch: (...args: Parameters<typeof fs.watch>) => fs.watch(...args).unref(),
+    watchFile: (...args: Parameters<typeof fs.watchFile>) => fs.watchFile(...args).unref(),
+  };
+}
 
 /** The compiler, as an object whose members can be replaced before tslab is loaded. */
 export const ts: typeof TypeScript = { ...loaded.exports };

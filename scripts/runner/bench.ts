@@ -81,7 +81,7 @@ else await runCommand((signal) => measure(positionals, signal));
 
 async function measure(args: string[], signal: AbortSignal): Promise<void> {
   const course = [join(checkout, 'notebooks')];
-  const paths = await discover(args.length ? args : course, [process.cwd()]);
+  const paths = await discover(args.length ? args : course, process.cwd());
   await underRunner(paths, signal); // disk caches and the order of work are warm for all that is compared
   const all = await underRunner(paths, signal);
   const [slowest] = [...all.report.notebooks].sort((a, b) => b.durationMs - a.durationMs);

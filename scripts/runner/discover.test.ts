@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const found = async (...args: string[]) => (await discover(args, [folder])).map((path) => relative(folder, path));
+const found = async (...args: string[]) => (await discover(args, folder)).map((path) => relative(folder, path));
 
 describe('discover', () => {
   it('takes files, folders and globs, each notebook once', async () => {
@@ -26,13 +26,19 @@ describe('discover', () => {
     expect(await found(join(folder, 'a.ipynb'))).toEqual(['a.ipynb']);
   });
 
-  it('looks where npm was called, too', async () => {
-    const paths = await discover(['d.ipynb'], [folder, join(folder, 'b c')]);
-    expect(paths).toEqual([join(folder, 'b c', 'd.ipynb')]);
+  it.each(['none.ipynb', 'none/*.ipynb', '*.md', 'b c/node_modules/*.ipynb'])(
+    'says where it looked for %s',
+    async (arg) => {
+      await expect(found(arg)).rejects.toThrow(`No notebook at ${arg} (looked from ${folder})`);
+    },
+  );
+
+  it('refuses a pattern that matches nothing also beside one that matches', async () => {
+    await expect(found('a.ipynb', 'none/*.ipynb')).rejects.toThrow('No notebook at none/*.ipynb');
   });
 
-  it.each(['none.ipynb', 'none/*.ipynb', '*.md'])('says where it looked for %s', async (arg) => {
-    await expect(found(arg)).rejects.toThrow(`No notebook at ${arg} (looked from ${folder})`);
+  it.each(['', ' '])('refuses %j, which an unset variable leaves', async (arg) => {
+    await expect(found(arg)).rejects.toThrow('Is a variable unset?');
   });
 });
 

@@ -7,35 +7,28 @@ const IGNORED = ['**/node_modules/**', '**/.ipynb_checkpoints/**', '**/build/**'
 
 /**
  * The notebooks that the arguments name, as absolute paths, each once, in order of path.
- * An argument is a file, a folder (all notebooks below it) or a glob; it is looked for from each of
- * `from` in turn (npm runs a script in the package's folder, and tells in INIT_CWD where its user was).
+ * An argument is a file, a folder (all notebooks below it) or a glob, relative to the folder `from` and to no other: a
+ * mistyped path must not find other notebooks. Throws a Problem for each argument that names no notebook.
  */
-export async function discover(args: string[], from: string[]): Promise<string[]> {
+export async function discover(args: string[], from: string): Promise<string[]> {
   const found = new Set<string>();
   for (const arg of args) {
+    if (arg.trim() === '') throw new Problem('Expected the path of a notebook, got an empty one. Is a variable unset?');
     const paths = await named(arg, from);
-    if (paths.length === 0) {
-      throw new Problem(`No notebook at ${arg} (looked from ${[...new Set(from)].join(' and ')}).`);
-    }
+    if (paths.length === 0) throw new Problem(`No notebook at ${arg} (looked from ${from}).`);
     for (const path of paths) found.add(path);
   }
   return [...found].sort();
 }
 
-async function named(arg: string, from: string[]): Promise<string[]> {
-  for (const base of from) {
-    const path = resolve(base, arg);
-    if (existsSync(path)) {
-      if (!statSync(path).isDirectory()) return [path];
-      const inside = await glob('**/*.ipynb', { cwd: path, ignore: IGNORED, absolute: true });
-      if (inside.length > 0) return inside;
-      continue;
-    }
-    const paths = await glob(arg, { cwd: base, ignore: IGNORED, absolute: true });
-    const notebooks = paths.filter((one) => one.endsWith('.ipynb'));
-    if (notebooks.length > 0) return notebooks;
+async function named(arg: string, from: string): Promise<string[]> {
+  const path = resolve(from, arg);
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) return [path];
+    return glob('**/*.ipynb', { cwd: path, ignore: IGNORED, absolute: true });
   }
-  return [];
+  const paths = await glob(arg, { cwd: from, ignore: IGNORED, absolute: true });
+  return paths.filter((one) => one.endsWith('.ipynb'));
 }
 
 /** `--shard 2/3`: every third notebook, beginning with the second. All shards together are all. */

@@ -129,8 +129,9 @@ class Job:
             for index, cell in enumerate(nb.cells):
                 if cell.cell_type == "code":
                     await self._run_cell(client, cell, index)
-            left = await client.settle()
-            left += await leaks.left_by_cells(pid, mark, before, url)
+            left = await client.finish()
+            left += leaks.untold(left, await leaks.left_by_cells(pid, mark, before, url))
+            await client.hear_the_last()
         except Exception as failure:
             died = isinstance(failure, Failure) and failure.kind in ("kernel-died", "kernel-not-started")
             if died and self._pipe.text.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 import typing as t
 import urllib.request
@@ -12,7 +13,9 @@ from dataclasses import dataclass, field
 import psutil
 
 from processes import describe, kill, marked
-from strict_client import GRACE_SECONDS
+
+# What is left has this long to close.
+GRACE_SECONDS = 2.0
 
 # The server is on this machine: a proxy that the environment names for the network knows nothing of it.
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -69,6 +72,13 @@ async def _settled(look_again: t.Callable[[], list[t.Any]]) -> list[t.Any]:
         if not left or time.monotonic() > deadline:
             return left
         await asyncio.sleep(0.05)
+
+
+def untold(told: list[str], seen: list[str]) -> list[str]:
+    """What was seen from outside the kernel and not told from inside: the same port or process is one thing."""
+    name = re.compile(r"^(?:port|process) \d+ ")
+    known = {match.group() for text in told if (match := name.match(text))}
+    return [text for text in seen if not ((match := name.match(text)) and match.group() in known)]
 
 
 async def left_by_cells(pid: int, mark: str, before: Open, url: str | None) -> list[str]:

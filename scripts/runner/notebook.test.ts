@@ -46,6 +46,16 @@ describe('parseNotebook', () => {
       /"raises" takes "name" and "message"/,
     ],
     [
+      'a type of cell that does not exist',
+      notebook([{ ...code(''), cell_type: 'Code' }]),
+      /cell 1: "cell_type" is one of code, markdown, raw, got "Code"/,
+    ],
+    [
+      'tags that are no list',
+      notebook([code('', { tags: 'raises-exception' })]),
+      /cell 1, metadata: "tags" takes a list of strings, got "raises-exception"/,
+    ],
+    [
       'a limit that is none',
       notebook([code('', { 'polling-lab': { timeout: 0 } })]),
       /"timeout" takes seconds above 0, got 0/,

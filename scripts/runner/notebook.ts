@@ -59,18 +59,32 @@ export function parseNotebook(path: string, text: string): Notebook {
   }
   checkTimeout(`${path}, metadata`, raw.metadata?.['polling-lab']?.timeout);
   const cells = raw.cells.map((cell: RawCell, index): Cell => {
+    checkShape(`${path}, cell ${index + 1}`, cell);
     const tags = cell.metadata?.tags;
     const checked: Cell = {
       index,
       id: typeof cell.id === 'string' ? cell.id : null,
       isCode: cell.cell_type === 'code',
       source: Array.isArray(cell.source) ? cell.source.join('') : String(cell.source ?? ''),
-      tags: Array.isArray(tags) ? tags.map(String) : [],
+      tags: (tags as string[] | undefined) ?? [],
     };
     checkAnnotations(path, checked, cell.metadata?.['polling-lab']);
     return checked;
   });
   return { path, text, cells };
+}
+
+const CELL_TYPES = ['code', 'markdown', 'raw'];
+
+/** Refuses what a lenient reader would take for a cell that is not run, or for one without tags. */
+function checkShape(at: string, { cell_type, metadata }: RawCell): void {
+  if (!CELL_TYPES.includes(cell_type as string)) {
+    throw new Problem(`${at}: "cell_type" is one of ${CELL_TYPES.join(', ')}, got ${JSON.stringify(cell_type)}.`);
+  }
+  const tags = metadata?.tags;
+  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string'))) {
+    throw new Problem(`${at}, metadata: "tags" takes a list of strings, got ${JSON.stringify(tags)}.`);
+  }
 }
 
 /** Cell metadata `"polling-lab": { "raises": { "name", "message" }, "timeout": seconds }`. */

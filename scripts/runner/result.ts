@@ -8,6 +8,8 @@ export interface Failure {
     | 'not-run'
     | 'cell-timeout'
     | 'notebook-timeout'
+    | 'exit-code'
+    | 'nothing-ran'
     | 'kernel-died'
     | 'kernel-not-started'
     | 'server-ended'

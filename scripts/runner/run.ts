@@ -191,6 +191,10 @@ function verdict(
   if (missed) {
     return { ...without, kind: 'not-run', message: 'this cell was never run', cell: missed.index };
   }
+  if (![...cells.values()].some(({ status }) => status === 'ran' || status === 'raised')) {
+    const message = `nothing ran: ${cells.size === 0 ? 'it has no code cells' : 'every code cell is empty or skipped'}`;
+    return { ...without, kind: 'nothing-ran', message };
+  }
   if (leaksFail && done.leaks.length > 0) {
     return { ...without, kind: 'leak', message: done.leaks.join('\n') };
   }

@@ -25,9 +25,9 @@ INTERRUPT_SECONDS = 3
 # Stands for a cell's position where code is run that is no cell's.
 OF_NO_CELL = -1
 # How long it may take a kernel to answer when no cell runs.
-SETTLE_SECONDS = 30
+ANSWER_SECONDS = 30
 # What still goes on when the last cell has ended has this long to end.
-GRACE_SECONDS = 2.0
+FINISH_SECONDS = 5.0
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Failure(Exception):
     """Why a notebook failed.
 
     `kind`: error, late-error, not-raised, wrong-error, not-run, cell-timeout, notebook-timeout,
-    kernel-died, kernel-not-started, leak.
+    exit-code, kernel-died, kernel-not-started.
     """
 
     kind: str
@@ -92,7 +92,6 @@ class StrictClient(NotebookClient):
         self._interrupted: dict[str, t.Any] | None = None
         self._streamed: dict[int, int] = {}
         self.clear_before_next_output = False  # nbclient sets it with its first cell
-        self._own_timers = 0
 
     # -- time ---------------------------------------------------------------------------------
 
@@ -111,7 +110,7 @@ class StrictClient(NotebookClient):
         assert self.km is not None and self.kc is not None
         try:
             await ensure_async(self.km.interrupt_kernel())
-            self._interrupted = await asyncio.wait_for(self._reply_to(self._current), INTERRUPT_SECONDS)
+            self._interrupted = await asyncio.wait_for(self._reply_to(self._current, self.kc.shell_channel), INTERRUPT_SECONDS)
         except (asyncio.TimeoutError, RuntimeError):
             self._interrupted = None
         raise CellTimeoutError("out of time")
@@ -136,11 +135,15 @@ class StrictClient(NotebookClient):
             self.process_message(msg, owner, index)
 
     def _late_error(self, parent: str, content: dict[str, t.Any]) -> Failure:
-        _, index = self._owners.get(parent, (None, OF_NO_CELL))
-        known = index != OF_NO_CELL
-        error = failure_of("late-error", index if known else None, content)
-        error.message += f" ({f'after cell {index + 1} had ended' if known else 'outside any cell'})"
+        index = self._cell_of(parent)
+        error = failure_of("late-error", index, content)
+        error.message += f" ({'outside any cell' if index is None else f'after cell {index + 1} had ended'})"
         return error
+
+    def _cell_of(self, msg_id: str | None) -> int | None:
+        """The position of the cell that a request ran; None where it was no cell's."""
+        _, index = self._owners.get(msg_id or "", (None, OF_NO_CELL))
+        return None if index == OF_NO_CELL else index
 
     def output(self, outs, msg, display_id, cell_index):  # noqa: ANN001, ANN201 (nbclient's signature)
         if msg["msg_type"] == "stream":
@@ -180,24 +183,37 @@ class StrictClient(NotebookClient):
     async def _check_raise_for_error(self, cell, cell_index, exec_reply) -> None:  # noqa: ANN001
         reply = exec_reply["content"] if exec_reply else {}
         status = reply.get("status")
-        published = next((out for out in cell.outputs if out.output_type == "error"), None)
+        published = [out for out in cell.outputs if out.output_type == "error"]
         expected = "raises-exception" in cell.metadata.get("tags", [])
         if status not in ("ok", "error"):
             raise Failure("not-run", f"the kernel did not run this cell (status {status!r})", cell_index)
-        if status == "ok" and published is None:
+        if status == "ok" and not published:
             if expected:
                 raise Failure("not-raised", "an error was expected here, and none was raised", cell_index)
             return
-        error = reply if status == "error" and reply.get("ename") else (published or reply)
+        error = reply if status == "error" and reply.get("ename") else (published[0] if published else reply)
         if not expected:
             raise failure_of("error", cell_index, error)
         if status == "ok":
             raise failure_of("error", cell_index, error, "an error was published, yet the reply says ok")
-        self._check_expected(cell, cell_index, error)
-
-    def _check_expected(self, cell: NotebookNode, cell_index: int, error: dict[str, t.Any]) -> None:
         want = cell.metadata.get("polling-lab", {}).get("raises", {})
+        if "caused_by" in reply and "message" not in want:
+            cause = self._cell_of(reply["caused_by"])
+            whose = "no cell" if cause is None else f"cell {cause + 1}"
+            message = f"the error expected in cell {cell_index + 1} did not come, but one of {whose}: {reply['ename']}: {reply['evalue']}"
+            raise failure_of("late-error", cell_index if cause is None else cause, reply, message)
+        self._check_expected(want, cell_index, error)
+        further = [out for out in published if (out.evalue, out.traceback) != (error["evalue"], error["traceback"])]
+        for other in further:
+            if not want:
+                raise failure_of("error", cell_index, other, f"one error was expected, and there was another: {other.ename}: {other.evalue}")
+            self._check_expected(want, cell_index, other)
+
+    def _check_expected(self, want: dict[str, str], cell_index: int, error: dict[str, t.Any]) -> None:
         got = failure_of("wrong-error", cell_index, error)
+        if got.ename == "CompileError" and want.get("name") != "CompileError":
+            got.message = f"an error at run time was expected, got {got.message}"
+            raise got
         if "name" in want and want["name"] != got.ename:
             got.message = f"expected the error {want['name']}, got {got.message}"
             raise got
@@ -245,59 +261,60 @@ class StrictClient(NotebookClient):
     async def warm_up(self, seconds: float) -> None:
         """A kernel answers before its compiler is there; what a cell takes is then the cell's own."""
         await self._run_quietly("", "kernel-not-started", seconds)
-        self._own_timers = await self._pending_timers()
 
-    async def settle(self) -> list[str]:
-        """After the last cell: let pending timers come to their end, and hear of what fails in them.
+    async def finish(self) -> list[str]:
+        """After the last cell: let the work that the cells started come to its end, and hear of what fails in it.
 
-        Where none is pending, nothing is waited for. Returns what is left after `GRACE_SECONDS`.
+        The kernel waits as Node would before it ends, then runs the handlers of `beforeExit` and `exit`. That is asked on
+        the control channel, and nothing that a cell can change takes part in the answer. Where nothing is going on, nothing
+        is waited for. Returns what still is after `FINISH_SECONDS`.
         """
-        self._say("settling")
-        deadline = time.monotonic() + GRACE_SECONDS
-        while True:
-            left = await self._pending_timers() - self._own_timers
-            self._raise_late()
-            if left <= 0:
-                return []
-            if time.monotonic() > deadline:
-                return [f"{left} {'timer is' if left == 1 else 'timers are'} still pending"]
-            await asyncio.sleep(0.05)
-
-    async def _pending_timers(self) -> int:
-        """Timers that keep the kernel's event loop alive (those that were `unref`ed do not)."""
-        # No types: which there are depends on the notebook's folder.
-        active = "node.process.getActiveResourcesInfo().filter((kind: any) => kind === 'Timeout')"
-        ask = f"((node: any) => node.console.log(`timers ${{{active}.length}}`))(globalThis);"
-        said = await self._run_quietly(ask, "kernel-died", SETTLE_SECONDS)
-        found = re.findall(r"^timers (\d+)$", said, re.MULTILINE)
-        return int(found[-1]) if found else 0
-
-    async def _run_quietly(self, code: str, kind: str, seconds: float) -> str:
-        """Run code that is no cell's; what it printed. When it has run, all before it is done and told."""
         assert self.kc is not None
-        nothing = NotebookNode(cell_type="code", source=code, metadata=NotebookNode(), outputs=[])
+        self._say("settling")
+        msg = self.kc.session.msg("finish_request", {"seconds": FINISH_SECONDS})
+        self.kc.control_channel.send(msg)
+        seconds = FINISH_SECONDS + ANSWER_SECONDS
+        _, end = await self._answer(msg["header"]["msg_id"], self.kc.control_channel, "kernel-died", seconds)
+        self._raise_late()
+        if "error" in end:
+            raise failure_of("late-error", self._cell_of(end["caused_by"]), end["error"])
+        if end["exit_code"] != 0:
+            message = f"process.exitCode is {end['exit_code']}: a test in the notebook failed, or a cell has set it"
+            raise Failure("exit-code", message)
+        return list(end["open"])
+
+    async def hear_the_last(self) -> None:
+        """Raise what has failed since."""
+        await self._run_quietly("", "kernel-died", ANSWER_SECONDS)
+
+    async def _run_quietly(self, code: str, kind: str, seconds: float) -> None:
+        """Run code that is no cell's. When it has run, all before it is done and told."""
+        assert self.kc is not None
         msg_id = await ensure_async(self.kc.execute(code, silent=True, store_history=False))
+        _, reply = await self._answer(msg_id, self.kc.shell_channel, kind, seconds)
+        self._raise_late()
+        if reply.get("status") != "ok":
+            # Of no cell that could be told, or a kernel that has no other way to say so.
+            raise failure_of("late-error", self._cell_of(reply.get("caused_by")), reply)
+
+    async def _answer(self, msg_id: str, channel: t.Any, kind: str, seconds: float) -> tuple[None, dict[str, t.Any]]:
+        """The reply to a request, when all that was published before it is taken in."""
+        nothing = NotebookNode(cell_type="code", source="", metadata=NotebookNode(), outputs=[])
         polling = asyncio.ensure_future(self._async_poll_output_msg(msg_id, nothing, OF_NO_CELL))
-        answer = asyncio.ensure_future(asyncio.gather(polling, self._reply_to(msg_id)))
+        answer = asyncio.ensure_future(asyncio.gather(polling, self._reply_to(msg_id, channel)))
         alive = asyncio.ensure_future(self._cancel_when_dead(answer))
         try:
-            _, reply = await asyncio.wait_for(answer, seconds)
+            return await asyncio.wait_for(answer, seconds)
         except asyncio.CancelledError:
             raise Failure(kind, f"the kernel ended: {await self.how_it_ended()}") from None
         except asyncio.TimeoutError:
             raise Failure(kind, f"the kernel did not answer for {seconds:g} s") from None
         finally:
             alive.cancel()
-        self._raise_late()
-        if reply.get("status") != "ok":
-            # Of no cell that could be told, or a kernel that has no other way to say so.
-            raise failure_of("late-error", None, reply)
-        return "".join(out.text for out in nothing.outputs if out.output_type == "stream")
 
-    async def _reply_to(self, msg_id: str) -> dict[str, t.Any]:
-        assert self.kc is not None
+    async def _reply_to(self, msg_id: str, channel: t.Any) -> dict[str, t.Any]:
         while True:
-            msg = await ensure_async(self.kc.shell_channel.get_msg(timeout=None))
+            msg = await ensure_async(channel.get_msg(timeout=None))
             if msg["parent_header"].get("msg_id") == msg_id:
                 return msg["content"]
 

@@ -51,7 +51,7 @@ export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
 }
 
 async function lessonText(): Promise<string> {
-  const notebooks = await discover(['notebooks'], [checkout]);
+  const notebooks = await discover(['notebooks'], checkout);
   const cells = notebooks.flatMap((path) => JSON.parse(readFileSync(path, 'utf8')).cells as { source: string[] }[]);
   return squeezed(cells.flatMap(({ source }) => source).join('\n'));
 }

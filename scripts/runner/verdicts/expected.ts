@@ -17,6 +17,17 @@ const fails = (cell: number, line: number | undefined, message: string): Expecte
 });
 const exits =
   'ProcessExit: process.exit(0) was called. It would end the kernel and all its variables. To end the cell, throw an error or return from a function.';
+const late = (cell: number, line: number | undefined, message: string): Expected => ({
+  kind: 'late-error',
+  cell,
+  ...(line === undefined ? {} : { line }),
+  message: `${message} (after cell ${cell} had ended)`,
+});
+const exitCode = (code: number): Expected => ({
+  kind: 'exit-code',
+  cell: null,
+  message: `process.exitCode is ${code}: a test in the notebook failed, or a cell has set it`,
+});
 const hangs: Expected = { kind: 'cell-timeout', cell: 1, message: 'still running after 2 s' };
 const leaks = (message: string | RegExp): Expected => ({ kind: 'leak', cell: null, message });
 
@@ -50,14 +61,35 @@ export const failing: Record<string, Expected> = {
     "UncaughtException: Error: ENOENT: no such file or directory, open 'no-such-file'",
   ),
   'throws-after-last-cell.ipynb': fails(1, 2, 'UncaughtException: Error: after the last cell'),
-  'throws-some-time-after-last-cell.ipynb': {
-    kind: 'late-error',
-    cell: 2,
-    line: 2,
-    message: 'UncaughtException: Error: half a second later (after cell 2 had ended)',
-  },
+  'throws-some-time-after-last-cell.ipynb': late(2, 2, 'UncaughtException: Error: half a second later'),
+  'throws-after-fetch.ipynb': late(2, 3, 'UnhandledRejection: Error: after the response'),
+  'throws-after-file-read.ipynb': late(1, 8, 'UncaughtException: Error: read to its end'),
+  'rejects-after-file-operations.ipynb': late(1, 4, 'UnhandledRejection: Error: after 200 calls'),
+  'throws-after-child-process.ipynb': late(1, 3, 'UncaughtException: Error: exit code 3'),
+  'throws-after-thread-pool.ipynb': late(1, 5, 'UncaughtException: Error: compressed'),
+  'throws-on-socket-close.ipynb': late(1, 7, 'UncaughtException: Error: the socket has closed'),
+  'worker-throws-after-last-cell.ipynb': late(1, undefined, 'UncaughtException: Error: in a worker, later'),
+  'throws-in-before-exit-handler.ipynb': late(1, 3, 'UncaughtException: Error: before exit'),
+  'throws-in-exit-handler.ipynb': late(1, 2, 'UncaughtException: Error: at exit'),
+  'throws-while-leaks-are-looked-for.ipynb': late(1, 5, 'UncaughtException: Error: during the look for leaks'),
   'emits-unhandled-error.ipynb': fails(2, 2, 'UncaughtException: Error: connection lost'),
   'worker-throws.ipynb': fails(2, undefined, 'UncaughtException: Error: in a worker'),
+
+  // fails by an exit code
+  'fails-node-test.ipynb': exitCode(1),
+  'fails-node-test-unawaited.ipynb': exitCode(1),
+  'sets-exit-code.ipynb': exitCode(3),
+  'sets-exit-code-at-exit.ipynb': exitCode(4),
+
+  // replaces what Node tells errors and output by
+  'silences-console.ipynb': late(1, 3, 'UncaughtException: Error: half a second later'),
+  'silences-console-and-leaves-timer-pending.ipynb': leaks('1 timer is still pending'),
+  'replaces-console-and-write.ipynb': late(1, 6, 'UncaughtException: Error: not to be hidden'),
+  'replaces-globals.ipynb': late(1, 21, 'UncaughtException: TypeError: not to be hidden either'),
+  'removes-listeners.ipynb': fails(2, 1, 'UnhandledRejection: Error: hidden'),
+  'sets-capture-callback.ipynb': fails(1, 3, 'UncaughtException: Error: captured'),
+  'replaces-process-emit.ipynb': fails(2, 1, 'UnhandledRejection: Error: emitted nowhere'),
+  'throws-in-handler.ipynb': fails(1, 5, 'UncaughtException: Error: first'),
 
   // does not compile
   'does-not-compile.ipynb': fails(1, 2, "CompileError: Type 'number' is not assignable to type 'string'. (TS2322)"),
@@ -76,6 +108,31 @@ export const failing: Record<string, Expected> = {
     1,
     "CompileError: Type 'string' is not assignable to type 'number'. (TS2322)",
   ),
+  'expects-error-but-does-not-compile.ipynb': {
+    kind: 'wrong-error',
+    cell: 1,
+    line: 2,
+    message:
+      "an error at run time was expected, got CompileError: Cannot find name 'asert'. Did you mean 'Set'? (TS2552)",
+  },
+  'expects-error-but-earlier-cell-raises.ipynb': {
+    kind: 'late-error',
+    cell: 1,
+    line: 2,
+    message: 'the error expected in cell 2 did not come, but one of cell 1: UncaughtException: Error: a bug of cell 1',
+  },
+  'raises-second-error.ipynb': {
+    kind: 'wrong-error',
+    cell: 1,
+    line: 5,
+    message: 'expected a message like /expected/, got UncaughtException: RangeError: a bug',
+  },
+  'raises-two-errors-at-once.ipynb': fails(
+    1,
+    2,
+    'one error was expected, and there was another: UnhandledRejection: RangeError: a bug',
+  ),
+  'rejects-with-same-error-again.ipynb': fails(3, undefined, 'UnhandledRejection: Error: shared'),
   'fails-after-expected-error.ipynb': fails(3, 1, 'Error: not expected'),
   'does-not-raise-what-is-expected.ipynb': {
     kind: 'not-raised',
@@ -112,6 +169,20 @@ export const failing: Record<string, Expected> = {
   'leaves-process-running.ipynb': leaks(/^process \d+ \(sleep 600\) is still running$/),
   'leaves-detached-process.ipynb': leaks(/^process \d+ \(sleep 600\) is still running$/),
   'leaves-timer-pending.ipynb': leaks('1 timer is still pending'),
+  'leaves-worker-running.ipynb': leaks('a worker thread is still running'),
+  'leaves-udp-socket-open.ipynb': leaks(/^a UDP socket on port \d+ is still open$/),
+  'leaves-unix-socket-listening.ipynb': leaks(/^the socket \S+ is still listening \(the kernel\)$/),
+  'leaves-file-watched.ipynb': leaks('a file is still watched'),
+  'leaves-immediates-going.ipynb': leaks('setImmediate is called again and again'),
+  'leaves-connection-open.ipynb': leaks(/a connection to 127\.0\.0\.1 port \d+ is still open/),
+
+  // runs nothing
+  'has-no-code.ipynb': { kind: 'nothing-ran', cell: null, message: 'nothing ran: it has no code cells' },
+  'skips-every-cell.ipynb': {
+    kind: 'nothing-ran',
+    cell: null,
+    message: 'nothing ran: every code cell is empty or skipped',
+  },
 };
 
 /** The notebooks that must pass. */
@@ -125,15 +196,19 @@ export const passing: string[] = [
   'expects-what-does-not-compile.ipynb',
   'handles-its-errors.ipynb',
   'has-empty-cells.ipynb',
-  'has-no-code.ipynb',
   'has-parameters.ipynb',
   'imports-local-file.ipynb',
   'imports-packages.ipynb',
+  'leaves-only-what-node-does-not-wait-for.ipynb',
+  'passes-node-test.ipynb',
   'prints-100000-lines.ipynb',
   'prints-from-earlier-cell.ipynb',
   'prints.ipynb',
+  'raises-one-error-in-two-promises.ipynb',
   'raises-what-is-expected.ipynb',
   'rejects-as-expected.ipynb',
+  'replaces-globals-and-is-well.ipynb',
+  'rethrows-in-handlers.ipynb',
   'shows-rich-output.ipynb',
   'skips-tagged-cell.ipynb',
   'uses-types-across-cells.ipynb',
@@ -174,5 +249,5 @@ export const withServer = {
       message: /^the notebook's server ended before the notebook did/,
     },
   } satisfies Record<string, Expected> as Record<string, Expected>,
-  passing: ['uses-its-server.ipynb'],
+  passing: ['keeps-connections.ipynb', 'uses-its-server.ipynb'],
 };
