@@ -1,525 +1,277 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the strings are the text of source files.
 
-/** One line of the server made wrong, and what must notice. */
+/**
+ * How the server is made wrong: inside which function, method or class, what stands there, and what is put in its
+ * place (see `editAt` in anchors.ts). Then the cells, by their ids, of which the notebook must go red at one; more than
+ * one where chance decides which is first.
+ */
+type Change = [inside: string, pattern: string, make: string, cell: string, ...otherCells: string[]];
+
+/** For each notebook, what it must notice, by the name of what is wrong. */
+const changes: Record<string, Record<string, Change>> = {
+  '00-start-here': {
+    'the ledger does not learn the name of an experiment': [
+      'nameExperiment',
+      '$LEDGER.name($$$);',
+      '{}',
+      'lesson-compare',
+    ],
+  },
+
+  // The answer that waits, and the ledger.
+  '01-request-and-response': {
+    'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'run-one'],
+    'Preference-Applied is missing': ['readWait', "{ 'Preference-Applied': $WAIT }", '{}', 'wire-compare'],
+    'the ledger counts a byte too much': [
+      'measure',
+      '$ROW.bytesOut = $BYTES',
+      '$ROW.bytesOut = $BYTES + 1',
+      'wire-compare',
+    ],
+    'the ledger counts a request twice': ['add', '$TALLY.requests += 1', '$TALLY.requests += 2', 'compare-one'],
+    'every request is on the same connection': ['begin', 'this.nextConnection++', '1', 'crowd-compare'],
+  },
+
+  '02-a-job-and-its-id': {
+    'Location is missing': ['answer', "{ Location, 'Retry-After': $S }", "{ 'Retry-After': $S }", 'steps-compare'],
+    'Retry-After is missing where a job is accepted': [
+      'answer',
+      "{ Location, 'Retry-After': $S }",
+      '{ Location }',
+      'steps-compare',
+    ],
+    'a job of less than no time is accepted': ['simulated', '$N.min(0).max($MOST)', '$N.max($MOST)', 'bad-compare'],
+    'a job that failed has a result': [
+      'outcome',
+      'new Problem(409, $$$REST)',
+      'new Problem(200, $$$REST)',
+      'failed-compare',
+    ],
+    'cancel is ignored': ['cancel', 'await $JOBS.end($$$);', '{}', 'cancel-compare'],
+    'a job that has ended ends once more': ['Jobs.end', 'if (hasEnded($JOB)) return;', '{}', 'cancel-compare'],
+    'the Idempotency-Key is ignored': [
+      'submit',
+      'idempotencyKey($X)',
+      '(idempotencyKey($X) && undefined)',
+      'retry-compare',
+    ],
+    'the Idempotency-Key serves another request too': [
+      'submit',
+      '$OLD?.fingerprint !== $NEW?.fingerprint',
+      'false',
+      'reused',
+    ],
+  },
+
+  '03-short-polling': {
+    'Retry-After is missing at a poll': ['shortPoll', 'if (!hasEnded($JOB)) $SET;', '{}', 'wire-compare'],
+    '304 is never sent to a poll': ['shortPoll', '$X.hasVersion($V)', '$V < 0', 'etag-run'],
+    '304 hides a change': ['shortPoll', '$X.hasVersion($V)', "'if-none-match' in $X.req.headers", 'etag-moves'],
+    'the ETag does not change': ['shortPoll', '{ ETag: $TAG }', `{ ETag: '"2"' }`, 'etag-moves'],
+    'the ledger does not count a 304': [
+      'add',
+      '$T.requests += 1',
+      '$T.requests += row.status === 304 ? 0 : 1',
+      'etag-compare',
+    ],
+  },
+
+  // Long polling, and the consumer with a cursor.
+  '04-long-polling': {
+    'a long poll is answered at the first progress': [
+      'result',
+      'await $X.holdForEnd($JOB, $S);',
+      'await $X.hold($JOB.events, $JOB.events.head, 1, $S);',
+      'compare-one',
+    ],
+    'a long poll is booked as a short one': [
+      'result',
+      "$W ? 'long-poll' : 'other'",
+      "$W ? 'short-poll' : 'other'",
+      'compare-one',
+    ],
+    'what is held is not open in the ledger': ['totals', 'if ($ROW.endedAt === null) $COUNT;', '{}', 'wire-run'],
+    'a wait ends after half its time': ['hold', 'seconds * 1000', 'seconds * 500', 'time-out-compare'],
+    'the result is there before the end': [
+      'outcome',
+      "$STATE === 'succeeded'",
+      "['succeeded', 'running'].includes($STATE)",
+      'time-out-compare',
+    ],
+    'the next change is not waited for': ['longPollForChange', 'await $X.hold($$$);', '{}', 'time-out-compare'],
+    '304 is never sent to a long poll': [
+      'longPollForChange',
+      'if ($X.hasVersion($V)) $SAME; else $OTHER;',
+      '$OTHER',
+      'time-out-compare',
+    ],
+    'a wait has no cap': ['preferredWait', 'Math.min($N, MAX_WAIT_S)', '$N', 'capped'],
+    'a version is skipped': ['change', '$JOB.version + 1', '$JOB.version + 2', 'crowd-compare'],
+    'a client that left is not forgotten': [
+      'Exchange',
+      "$RES.on('close', () => this.endWaiting());",
+      '{}',
+      'leave-compare',
+    ],
+    'the cursor that is given to come back with is one early': [
+      'consume',
+      '$EVENTS.at(-1)',
+      '$EVENTS.at(-2)',
+      'cursor-compare',
+    ],
+    'an event is missing from the JSON': [
+      'eventsJson',
+      'events.map($F)',
+      "events.filter(({ event }) => event !== 'started').map($F)",
+      'cursor-compare',
+    ],
+    'the ledger counts no events of a consumer': ['consume', '$ROW.events += $N;', '{}', 'cursor-compare'],
+    'a consumer is answered with less than it asked for': [
+      'consume',
+      '$X.hold($TOPIC, $AFTER, $MIN, $S)',
+      '$X.hold($TOPIC, $AFTER, 1, $S)',
+      'kafka-two-compare',
+    ],
+    'a cursor goes on one late': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE + (header ? 0 : 1) : NOWHERE',
+      'cursor-compare',
+    ],
+  },
+
+  '05-server-sent-events': {
+    'an event is dropped': [
+      'frame',
+      'events.map($F)',
+      "events.filter(({ event }) => event !== 'started').map($F)",
+      'raw-compare',
+    ],
+    'an event is sent twice': [
+      'frame',
+      'events.map($F)',
+      "events.flatMap((e) => (e.event === 'started' ? [e, e] : [e])).map($F)",
+      'raw-compare',
+    ],
+    'events are sent out of order': [
+      'frame',
+      'events.map($F)',
+      "[...events].sort((a, b) => +(b.event === 'started') - +(a.event === 'started')).map($F)",
+      'raw-compare',
+    ],
+    'the final event is missing': [
+      'frame',
+      'events.map($F)',
+      "events.filter(({ event }) => event !== 'succeeded').map($F)",
+      'raw-stream',
+    ],
+    'the stream does not say when to come back': [
+      'EventStream',
+      '$STREAM.write(`retry: ${$MS}\\n\\n`);',
+      '{}',
+      'raw-compare',
+    ],
+    'the ledger counts an event too few': [
+      'serve',
+      '$ROW.events += $N',
+      '$ROW.events += $N > 1 ? $N - 1 : $N',
+      'raw-witnesses',
+    ],
+    'the stream ends with the job': [
+      'serve',
+      '$CURSOR.after = $LAST;',
+      '$CURSOR.after = $LAST; if (topic.ended) setImmediate(() => out.end());',
+      'watch-compare',
+    ],
+    'a stream that has nothing more to say is opened again': ['read', 'return $X.empty(204);', '{}', 'for-good-own'],
+    'Last-Event-ID is ignored': ['start', '$LAST || $AFTER', '$AFTER', 'for-good-own'],
+    'a stream goes on one late': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE + (header ? 1 : 0) : NOWHERE',
+      'cut-run',
+      'cut-compare',
+    ],
+    'a stream goes on one early': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE - (header ? 1 : 0) : NOWHERE',
+      'for-good-own',
+    ],
+    'a kill costs the events': ['flush', '{ events: $EVENTS, $$$REST }', '{ events: [], $$$REST }', 'kill-compare'],
+    'a job does not go on after a kill': ['goOn', 'this.run($JOB);', '{}', 'kill-live'],
+    'a gap is hidden': ['gap', '`event: gap\\ndata: ${$DATA}\\n\\n`', "''", 'gap-compare'],
+    'a gap moves the place of its reader': [
+      'gap',
+      '`event: gap\\ndata: ${$DATA}\\n\\n`',
+      '`id: ${ids.of(topic.trimmed)}\\nevent: gap\\ndata: ${$DATA}\\n\\n`',
+      'gap-compare',
+    ],
+    'a gap names the wrong event': ['gapData', '$IDS.of($OLDEST.seq)', '$IDS.of($OLDEST.seq + 1)', 'gap-compare'],
+    'there is no heartbeat': ['EventStream', "$STREAM.write(':\\n\\n')", "$STREAM.write('')", 'idle-run'],
+    'proxies are not told to let the stream through': [
+      'HEAD',
+      "{ $$$REST, 'X-Accel-Buffering': 'no' }",
+      '{ $$$REST }',
+      'buffer-mend',
+    ],
+  },
+
+  // These need a browser.
+  '06-six-connections': {
+    'a long poll of a browser is answered at once': ['result', 'await $X.holdForEnd($$$);', '{}', 'pool-table'],
+    'the port with TLS speaks HTTP/1.1 only': ['listen', "['h2', 'http/1.1']", "['http/1.1']", 'http2-compare'],
+    'HTTP/2 is not told how many streams there may be': [
+      'http2Server',
+      '{ maxConcurrentStreams: $MAX, $$$REST }',
+      '{ $$$REST }',
+      'stream-101-run',
+    ],
+    'the stream of all jobs tells nothing': [
+      'allEvents',
+      'read($X, $ALL, $FROM)',
+      'read($X, $ALL, Number.MAX_SAFE_INTEGER)',
+      'cures-compare',
+    ],
+  },
+
+  // All of them side by side.
+  '07-choosing': {
+    'a repeated submit waits for a job of its own': [
+      'submit',
+      'idempotencyKey($X)',
+      '(idempotencyKey($X) && undefined)',
+      'run-one',
+    ],
+    'a consumer is not held': ['consume', 'await $X.hold($$$);', '{}', 'compare-one'],
+    'a connection is closed after its answer': [
+      'head',
+      'this.res.writeHead($$$);',
+      'this.res.shouldKeepAlive = false; this.res.writeHead($$$);',
+      'crowd-server-side',
+    ],
+    'a stream has a buffer to itself': [
+      'EventStream',
+      'const { $$$NAMES } = x;',
+      'const { $$$NAMES } = x; Object.assign(this, { buffer: Buffer.alloc(250_000, 1) });',
+      'weigh-compare',
+    ],
+  },
+};
+
+/** A change of the server, and what must notice it. */
 export interface Mutation {
   /** What is wrong with the server. */
   name: string;
-  /** From the checkout's root. */
-  file: string;
-  /** Stands in the file exactly once, on one line. */
-  text: string;
-  replacement: string;
-  /** The notebook that must go red, and at which cell, by its id; more than one where chance decides which is first. */
+  inside: string;
+  pattern: string;
+  make: string;
   notebook: string;
   cells: string[];
 }
 
-const [start, first, second, third, fourth, fifth, sixth, seventh] = [
-  '00-start-here',
-  '01-request-and-response',
-  '02-a-job-and-its-id',
-  '03-short-polling',
-  '04-long-polling',
-  '05-server-sent-events',
-  '06-six-connections',
-  '07-choosing',
-] as const;
-
-export const mutations: Mutation[] = [
-  // How a lesson works.
-  {
-    name: 'the ledger does not learn the name of an experiment',
-    file: 'server/http/exchange.ts',
-    text: 'this.app.ledger.name(this.row, name);',
-    replacement: '',
-    notebook: start,
-    cells: ['lesson-compare'],
-  },
-
-  // The answer that waits, and the ledger.
-  {
-    name: 'a submit that waits is answered at once',
-    file: 'server/routes/submit.ts',
-    text: '  await x.holdForEnd(record, wait.seconds);',
-    replacement: '',
-    notebook: first,
-    cells: ['run-one'],
-  },
-  {
-    name: 'Preference-Applied is missing',
-    file: 'server/http/wait.ts',
-    text: "{ seconds, applied: { 'Preference-Applied': `wait=${seconds}` } }",
-    replacement: '{ seconds, applied: {} }',
-    notebook: first,
-    cells: ['wire-compare'],
-  },
-  {
-    name: 'the ledger counts a byte too much',
-    file: 'server/ledger.ts',
-    text: 'row.bytesOut = socket.bytesWritten - connection.bytesOut;',
-    replacement: 'row.bytesOut = socket.bytesWritten - connection.bytesOut + 1;',
-    notebook: first,
-    cells: ['wire-compare'],
-  },
-  {
-    name: 'the ledger counts a request twice',
-    file: 'server/ledger.ts',
-    text: '  tally.requests += 1;',
-    replacement: '  tally.requests += 2;',
-    notebook: first,
-    cells: ['compare-one'],
-  },
-  {
-    name: 'every request is on the same connection',
-    file: 'server/ledger.ts',
-    text: 'id: this.nextConnection++,',
-    replacement: 'id: 1,',
-    notebook: first,
-    cells: ['crowd-compare'],
-  },
-
-  // A job and its id.
-  {
-    name: 'Location is missing',
-    file: 'server/routes/submit.ts',
-    text: "{ Location, 'Retry-After': x.app.retryAfter }",
-    replacement: "{ 'Retry-After': x.app.retryAfter }",
-    notebook: second,
-    cells: ['steps-compare'],
-  },
-  {
-    name: 'Retry-After is missing where a job is accepted',
-    file: 'server/routes/submit.ts',
-    text: "{ Location, 'Retry-After': x.app.retryAfter }",
-    replacement: '{ Location }',
-    notebook: second,
-    cells: ['steps-compare'],
-  },
-  {
-    name: 'a job of less than no time is accepted',
-    file: 'server/routes/submit.ts',
-    text: 'z.number().min(0).max(MAX_DURATION_MS)',
-    replacement: 'z.number().max(MAX_DURATION_MS)',
-    notebook: second,
-    cells: ['bad-compare'],
-  },
-  {
-    name: 'a job that failed has a result',
-    file: 'server/routes/result.ts',
-    text: 'new Problem(409, detail',
-    replacement: 'new Problem(200, detail',
-    notebook: second,
-    cells: ['failed-compare'],
-  },
-  {
-    name: 'cancel is ignored',
-    file: 'server/routes/cancel.ts',
-    text: "  await x.app.jobs.end(record, { event: 'cancelled' });",
-    replacement: '',
-    notebook: second,
-    cells: ['cancel-compare'],
-  },
-  {
-    name: 'a job that has ended ends once more',
-    file: 'server/jobs/jobs.ts',
-    text: '    if (hasEnded(record.job)) return;',
-    replacement: '',
-    notebook: second,
-    cells: ['cancel-compare'],
-  },
-  {
-    name: 'the Idempotency-Key is ignored',
-    file: 'server/routes/submit.ts',
-    text: 'const name = idempotencyKey(x);',
-    replacement: 'const name = idempotencyKey(x) && undefined;',
-    notebook: second,
-    cells: ['retry-compare'],
-  },
-  {
-    name: 'the Idempotency-Key serves another request too',
-    file: 'server/routes/submit.ts',
-    text: 'if (record && record.job.key?.fingerprint !== key?.fingerprint) {',
-    replacement: 'if (false) {',
-    notebook: second,
-    cells: ['reused'],
-  },
-
-  // Short polling.
-  {
-    name: 'Retry-After is missing at a poll',
-    file: 'server/routes/status.ts',
-    text: "if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;",
-    replacement: '',
-    notebook: third,
-    cells: ['wire-compare'],
-  },
-  {
-    name: '304 is never sent to a poll',
-    file: 'server/routes/status.ts',
-    text: 'if (x.hasVersion(job.version)) x.empty(304, headers);',
-    replacement: 'if (job.version < 0) x.empty(304, headers);',
-    notebook: third,
-    cells: ['etag-run'],
-  },
-  {
-    name: '304 hides a change',
-    file: 'server/routes/status.ts',
-    text: 'if (x.hasVersion(job.version)) x.empty(304, headers);',
-    replacement: "if ('if-none-match' in x.req.headers) x.empty(304, headers);",
-    notebook: third,
-    cells: ['etag-moves'],
-  },
-  {
-    name: 'the ETag does not change',
-    file: 'server/routes/status.ts',
-    text: 'const headers: Record<string, string> = { ETag: `"${job.version}"` };',
-    replacement: 'const headers: Record<string, string> = { ETag: `"2"` };',
-    notebook: third,
-    cells: ['etag-moves'],
-  },
-  {
-    name: 'the ledger does not count a 304',
-    file: 'server/ledger.ts',
-    text: '  tally.requests += 1;',
-    replacement: '  tally.requests += row.status === 304 ? 0 : 1;',
-    notebook: third,
-    cells: ['etag-compare'],
-  },
-
-  // Long polling, and the consumer with a cursor.
-  {
-    name: 'a long poll is answered at the first progress',
-    file: 'server/routes/result.ts',
-    text: 'if (wait) await x.holdForEnd(record, wait.seconds);',
-    replacement: 'if (wait) await x.hold(record.events, record.events.head, 1, wait.seconds);',
-    notebook: fourth,
-    cells: ['compare-one'],
-  },
-  {
-    name: 'a long poll is booked as a short one',
-    file: 'server/routes/result.ts',
-    text: "x.is(wait ? 'long-poll' : 'other');",
-    replacement: "x.is(wait ? 'short-poll' : 'other');",
-    notebook: fourth,
-    cells: ['compare-one'],
-  },
-  {
-    name: 'what is held is not open in the ledger',
-    file: 'server/ledger.ts',
-    text: 'if (row.endedAt === null) totals[row.technique].open += 1;',
-    replacement: '',
-    notebook: fourth,
-    cells: ['wire-run'],
-  },
-  {
-    name: 'a wait ends after half its time',
-    file: 'server/http/exchange.ts',
-    text: 'this.app.log.delivery.wait(topic, after, min, seconds * 1000,',
-    replacement: 'this.app.log.delivery.wait(topic, after, min, seconds * 500,',
-    notebook: fourth,
-    cells: ['time-out-compare'],
-  },
-  {
-    name: 'the result is there before the end',
-    file: 'server/routes/result.ts',
-    text: "if (job.state === 'succeeded')",
-    replacement: "if (job.state === 'succeeded' || job.state === 'running')",
-    notebook: fourth,
-    cells: ['time-out-compare'],
-  },
-  {
-    name: 'the next change is not waited for',
-    file: 'server/routes/long-poll-change.ts',
-    text: '  if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);',
-    replacement: '',
-    notebook: fourth,
-    cells: ['time-out-compare'],
-  },
-  {
-    name: '304 is never sent to a long poll',
-    file: 'server/routes/long-poll-change.ts',
-    text: 'if (x.hasVersion(job.version)) x.empty(304, headers);',
-    replacement: 'if (job.version < 0) x.empty(304, headers);',
-    notebook: fourth,
-    cells: ['time-out-compare'],
-  },
-  {
-    name: 'a wait has no cap',
-    file: 'server/http/wait.ts',
-    text: 'return number === undefined ? null : Math.min(Number(number), MAX_WAIT_S);',
-    replacement: 'return number === undefined ? null : Number(number);',
-    notebook: fourth,
-    cells: ['capped'],
-  },
-  {
-    name: 'a version is skipped',
-    file: 'server/jobs/jobs.ts',
-    text: 'version: record.job.version + 1 };',
-    replacement: 'version: record.job.version + 2 };',
-    notebook: fourth,
-    cells: ['crowd-compare'],
-  },
-  {
-    name: 'a client that left is not forgotten',
-    file: 'server/http/exchange.ts',
-    text: "    res.on('close', () => this.endWaiting());",
-    replacement: '',
-    notebook: fourth,
-    cells: ['leave-compare'],
-  },
-  {
-    name: 'the cursor that is given to come back with is one early',
-    file: 'server/routes/consume.ts',
-    text: 'ids.of(events.at(-1)?.seq ?? ',
-    replacement: 'ids.of(events.at(-2)?.seq ?? ',
-    notebook: fourth,
-    cells: ['cursor-compare'],
-  },
-  {
-    name: 'an event is missing from the JSON',
-    file: 'server/log/event.ts',
-    text: '`[${events.map(',
-    replacement: "`[${events.filter(({ event }) => event !== 'started').map(",
-    notebook: fourth,
-    cells: ['cursor-compare'],
-  },
-  {
-    name: 'the ledger counts no events of a consumer',
-    file: 'server/routes/consume.ts',
-    text: '  x.row.events += events.length;',
-    replacement: '',
-    notebook: fourth,
-    cells: ['cursor-compare'],
-  },
-  {
-    name: 'a consumer is answered with less than it asked for',
-    file: 'server/routes/consume.ts',
-    text: 'await x.hold(topic, start.after, min, wait.seconds);',
-    replacement: 'await x.hold(topic, start.after, 1, wait.seconds);',
-    notebook: fourth,
-    cells: ['kafka-two-compare'],
-  },
-  {
-    name: 'a cursor goes on one late',
-    file: 'server/routes/events.ts',
-    text: 'return { after: given ? place : NOWHERE, resumed: true };',
-    replacement: 'return { after: given ? place + (header ? 0 : 1) : NOWHERE, resumed: true };',
-    notebook: fourth,
-    cells: ['cursor-compare'],
-  },
-
-  // Server-sent events.
-  {
-    name: 'an event is dropped',
-    file: 'server/log/event.ts',
-    text: 'events.map(({ seq, event, data }) =>',
-    replacement: "events.filter(({ event }) => event !== 'started').map(({ seq, event, data }) =>",
-    notebook: fifth,
-    cells: ['raw-compare'],
-  },
-  {
-    name: 'an event is sent twice',
-    file: 'server/log/event.ts',
-    text: 'events.map(({ seq, event, data }) =>',
-    replacement: "events.flatMap((e) => (e.event === 'started' ? [e, e] : [e])).map(({ seq, event, data }) =>",
-    notebook: fifth,
-    cells: ['raw-compare'],
-  },
-  {
-    name: 'events are sent out of order',
-    file: 'server/log/event.ts',
-    text: 'events.map(({ seq, event, data }) =>',
-    replacement:
-      "[...events].sort((a, b) => +(b.event === 'started') - +(a.event === 'started')).map(({ seq, event, data }) =>",
-    notebook: fifth,
-    cells: ['raw-compare'],
-  },
-  {
-    name: 'the final event is missing',
-    file: 'server/log/event.ts',
-    text: 'events.map(({ seq, event, data }) =>',
-    replacement: "events.filter(({ event }) => event !== 'succeeded').map(({ seq, event, data }) =>",
-    notebook: fifth,
-    cells: ['raw-stream'],
-  },
-  {
-    name: 'the stream does not say when to come back',
-    file: 'server/http/event-stream.ts',
-    text: 'this.write(`retry: ${app.settings.retryMs}\\n\\n`);',
-    replacement: 'this.write("");',
-    notebook: fifth,
-    cells: ['raw-compare'],
-  },
-  {
-    name: 'the ledger counts an event too few',
-    file: 'server/routes/stream.ts',
-    text: 'x.row.events += piece.events;',
-    replacement: 'x.row.events += piece.events > 1 ? piece.events - 1 : piece.events;',
-    notebook: fifth,
-    cells: ['raw-witnesses'],
-  },
-  {
-    name: 'the stream ends with the job',
-    file: 'server/routes/stream.ts',
-    text: '    cursor.after = piece.last;',
-    replacement: '    cursor.after = piece.last; if (topic.ended) setImmediate(() => out.end());',
-    notebook: fifth,
-    cells: ['watch-compare'],
-  },
-  {
-    name: 'a stream that has nothing more to say is opened again',
-    file: 'server/routes/events.ts',
-    text: '  if (begin.resumed && topic.ended && begin.after >= topic.head) return x.empty(204);',
-    replacement: '',
-    notebook: fifth,
-    cells: ['for-good-own'],
-  },
-  {
-    name: 'Last-Event-ID is ignored',
-    file: 'server/routes/events.ts',
-    text: "const id = last || x.query.get('after');",
-    replacement: "const id = x.query.get('after');",
-    notebook: fifth,
-    cells: ['for-good-own'],
-  },
-  {
-    name: 'a stream goes on one late',
-    file: 'server/routes/events.ts',
-    text: 'return { after: given ? place : NOWHERE, resumed: true };',
-    replacement: 'return { after: given ? place + (header ? 1 : 0) : NOWHERE, resumed: true };',
-    notebook: fifth,
-    cells: ['cut-run', 'cut-compare'],
-  },
-  {
-    name: 'a stream goes on one early',
-    file: 'server/routes/events.ts',
-    text: 'return { after: given ? place : NOWHERE, resumed: true };',
-    replacement: 'return { after: given ? place - (header ? 1 : 0) : NOWHERE, resumed: true };',
-    notebook: fifth,
-    cells: ['for-good-own'],
-  },
-  {
-    name: 'a kill costs the events',
-    file: 'server/log/log.ts',
-    text: 'this.store.save({ events: staged.map(({ event }) => event), jobs, forgotten, trimmed });',
-    replacement: 'this.store.save({ events: [], jobs, forgotten, trimmed });',
-    notebook: fifth,
-    cells: ['kill-compare'],
-  },
-  {
-    name: 'a job does not go on after a kill',
-    file: 'server/app.ts',
-    text: '      if (!this.stopping) this.run(record);',
-    replacement: '',
-    notebook: fifth,
-    cells: ['kill-live'],
-  },
-  {
-    name: 'a gap is hidden',
-    file: 'server/routes/stream.ts',
-    text: '    return `event: gap\\ndata: ${gapData(x, topic)}\\n\\n`;',
-    replacement: "    return '';",
-    notebook: fifth,
-    cells: ['gap-compare'],
-  },
-  {
-    name: 'a gap moves the place of its reader',
-    file: 'server/routes/stream.ts',
-    text: '    return `event: gap\\ndata: ${gapData(x, topic)}\\n\\n`;',
-    replacement: '    return `id: ${ids.of(topic.trimmed)}\\nevent: gap\\ndata: ${gapData(x, topic)}\\n\\n`;',
-    notebook: fifth,
-    cells: ['gap-compare'],
-  },
-  {
-    name: 'a gap names the wrong event',
-    file: 'server/routes/events.ts',
-    text: 'oldest ? x.app.log.ids.of(oldest.seq) : null',
-    replacement: 'oldest ? x.app.log.ids.of(oldest.seq + 1) : null',
-    notebook: fifth,
-    cells: ['gap-compare'],
-  },
-  {
-    name: 'there is no heartbeat',
-    file: 'server/http/event-stream.ts',
-    text: "this.heart = setTimeout(() => this.write(':\\n\\n'), app.settings.heartbeatMs);",
-    replacement: "this.heart = setTimeout(() => this.write(''), app.settings.heartbeatMs);",
-    notebook: fifth,
-    cells: ['idle-run'],
-  },
-  {
-    name: 'proxies are not told to let the stream through',
-    file: 'server/http/event-stream.ts',
-    text: ", 'X-Accel-Buffering': 'no' }",
-    replacement: ' }',
-    notebook: fifth,
-    cells: ['buffer-mend'],
-  },
-
-  // Six connections. These need a browser.
-  {
-    name: 'a long poll of a browser is answered at once',
-    file: 'server/routes/result.ts',
-    text: 'if (wait) await x.holdForEnd(record, wait.seconds);',
-    replacement: '',
-    notebook: sixth,
-    cells: ['pool-table'],
-  },
-  {
-    name: 'the port with TLS speaks HTTP/1.1 only',
-    file: 'server/listen.ts',
-    text: "ALPNProtocols: ['h2', 'http/1.1']",
-    replacement: "ALPNProtocols: ['http/1.1']",
-    notebook: sixth,
-    cells: ['http2-compare'],
-  },
-  {
-    name: 'HTTP/2 is not told how many streams there may be',
-    file: 'server/http/http2.ts',
-    text: 'maxConcurrentStreams: app.settings.maxStreams, ',
-    replacement: '',
-    notebook: sixth,
-    cells: ['stream-101-run'],
-  },
-  {
-    name: 'the stream of all jobs tells nothing',
-    file: 'server/routes/events.ts',
-    text: 'return read(x, all, all.head);',
-    replacement: 'return read(x, all, Number.MAX_SAFE_INTEGER);',
-    notebook: sixth,
-    cells: ['cures-compare'],
-  },
-
-  // All of them side by side.
-  {
-    name: 'a repeated submit waits for a job of its own',
-    file: 'server/routes/submit.ts',
-    text: 'const name = idempotencyKey(x);',
-    replacement: 'const name = idempotencyKey(x) && undefined;',
-    notebook: seventh,
-    cells: ['run-one'],
-  },
-  {
-    name: 'a consumer is not held',
-    file: 'server/routes/consume.ts',
-    text: 'await x.hold(topic, start.after, min, wait.seconds);',
-    replacement: '{}',
-    notebook: seventh,
-    cells: ['compare-one'],
-  },
-  {
-    name: 'a connection is closed after its answer',
-    file: 'server/http/exchange.ts',
-    text: 'this.res.writeHead(status, headers);',
-    replacement: 'this.res.shouldKeepAlive = false; this.res.writeHead(status, headers);',
-    notebook: seventh,
-    cells: ['crowd-server-side'],
-  },
-  {
-    name: 'a stream has a buffer to itself',
-    file: 'server/http/event-stream.ts',
-    text: 'const { app, req, res } = x;',
-    replacement: 'const { app, req, res } = x; Object.assign(this, { buffer: Buffer.alloc(250_000, 1) });',
-    notebook: seventh,
-    cells: ['weigh-compare'],
-  },
-];
+export const mutations: Mutation[] = Object.entries(changes).flatMap(([notebook, named]) =>
+  Object.entries(named).map(([name, [inside, pattern, make, ...cells]]) => {
+    return { name, inside, pattern, make, notebook, cells };
+  }),
+);

@@ -64,7 +64,7 @@ export function soakParts(seed: number): TestStep[] {
     },
     {
       name: 'sabotage',
-      about: 'the server made wrong, one line at a time: the right notebook goes red',
+      about: 'the server made wrong in one place at a time: the right notebook goes red',
       run: sabotage,
     },
   ];

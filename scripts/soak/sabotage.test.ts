@@ -1,24 +1,65 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNotebook } from '../runner/notebook.js';
 import { checkout } from '../shared/paths.mjs';
+import { editAt, parseSource, readSources } from './anchors.js';
 import { mutations } from './mutations.js';
-import { makeCopy, mutated, survives } from './sabotage.js';
+import { makeCopy, survives } from './sabotage.js';
 
 const { signal } = new AbortController();
 
 describe('every mutation', () => {
-  test.each(mutations)('fits: $name', async (mutation) => {
-    const source = readFileSync(join(checkout, mutation.file), 'utf8');
-    expect(mutation.text).not.toContain('\n');
-    expect(mutated(source, mutation)).not.toBe(source);
-    const { cells } = await readNotebook(join(checkout, 'notebooks', `${mutation.notebook}.ipynb`));
-    expect(cells.map(({ id }) => id)).toEqual(expect.arrayContaining(mutation.cells));
+  const sources = readSources(join(checkout, 'server'), ['conformance']);
+
+  test.each(mutations)('fits: $name', async ({ inside, pattern, make, notebook, cells }) => {
+    const { file, start, end, text } = editAt(sources, inside, pattern, make);
+    const source = sources.find(({ fileName }) => fileName === file)!.text;
+    const changed = source.slice(0, start) + text + source.slice(end);
+    expect(changed).not.toBe(source);
+    expect(syntaxErrors(changed)).toEqual([]);
+    const { cells: have } = await readNotebook(join(checkout, 'notebooks', `${notebook}.ipynb`));
+    expect(have.map(({ id }) => id)).toEqual(expect.arrayContaining(cells));
   });
 
   test('has a name of its own', () => {
     expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
+  });
+});
+
+const syntaxErrors = (text: string) =>
+  ts.transpileModule(text, { reportDiagnostics: true }).diagnostics?.map(({ messageText }) => messageText);
+
+describe('an anchor', () => {
+  const text = `class Log { add(a, b) { if (a) return b; this.send(a, { b, c: 1 }); this.send(b, {}); } }`;
+  const sources = [parseSource('log.ts', text)];
+  const edited = (inside: string, pattern: string, make: string) => {
+    const { start, end, text: put } = editAt(sources, inside, pattern, make);
+    return text.slice(0, start) + put + text.slice(end);
+  };
+
+  test.each([
+    ['an expression', 'Log', 'this.send(b, $MORE)', '$MORE', 'this.send(b, {})', '{}'],
+    ['a statement', 'Log.add', 'if (a) $THEN;', '$THEN', 'if (a) return b;', 'return b;'],
+    ['what is left of a list', 'add', '{ $$$REST, c: 1 }', '{ $$$REST }', '{ b, c: 1 }', '{ b }'],
+    ['spaces and breaks that are others', 'add', 'this . send( b,\n{} );', '', 'this.send(b, {});', ''],
+  ])('fits %s', (_, inside, pattern, make, before, after) => {
+    expect(edited(inside, pattern, make)).toBe(text.replace(before, () => after));
+  });
+
+  test.each([
+    [
+      'more than one place',
+      'Log',
+      'this.send($$$)',
+      /^expected once inside Log, found 2 times \(log.ts, log.ts\): this.send/,
+    ],
+    ['no place', 'Log', 'this.send(c, {})', /found 0 times \(nowhere\)/],
+    ['one name for two texts', 'Log', '$A.send($A, {})', /found 0 times/],
+    ['a name that is not around it', 'Jobs', 'this.send(b, {})', /expected once inside Jobs, found 0/],
+  ])('with %s is an error that names it', (_, inside, pattern, message) => {
+    expect(() => editAt(sources, inside, pattern, '')).toThrow(message);
   });
 });
 

@@ -1,5 +1,5 @@
-// Whether the notebooks' assertions bite: in a copy of the checkout the server is made wrong, one line at a time, and
-// the notebook that teaches the line's promise must go red, at the cell that claims it.
+// Whether the notebooks' assertions bite: in a copy of the checkout the server is made wrong in one place at a time,
+// and the notebook that teaches the promise must go red, at the cell that claims it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readNotebook } from '../runner/notebook.js';
@@ -11,6 +11,7 @@ import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import type { Count } from '../test/steps.js';
+import { editAt, readSources } from './anchors.js';
 import { type Mutation, mutations } from './mutations.js';
 
 /** Copies at work at once: most of a notebook is waiting. */
@@ -71,18 +72,15 @@ export async function makeCopy(signal: AbortSignal): Promise<{ root: string; rem
   }
 }
 
-/** The text of a mutation's file, made wrong. Throws where it does not fit the file. */
-export function mutated(source: string, { file, text, replacement }: Mutation): string {
-  const found = source.split(text).length - 1;
-  if (found !== 1) throw new Error(`expected once in ${file}, got ${found} times: ${text}`);
-  return source.replace(text, () => replacement);
-}
+/** Where a mutation changes the server of a checkout. Throws unless it fits in one place. */
+export const editOf = (root: string, { inside, pattern, make }: Mutation) =>
+  editAt(readSources(join(root, 'server'), ['conformance']), inside, pattern, make);
 
 /** What is wrong with a notebook's verdict on a server that is made wrong; null if it noticed where it should. */
 export async function survives(root: string, mutation: Mutation, signal: AbortSignal): Promise<string | null> {
-  const path = join(root, mutation.file);
-  const source = readFileSync(path, 'utf8');
-  writeFileSync(path, mutated(source, mutation));
+  const { file, start, end, text } = editOf(root, mutation);
+  const source = readFileSync(file, 'utf8');
+  writeFileSync(file, source.slice(0, start) + text + source.slice(end));
   try {
     const { failure, cells } = await execute(root, mutation.notebook, signal);
     if (!failure) return 'survived: the notebook stays green';
@@ -91,7 +89,7 @@ export async function survives(root: string, mutation: Mutation, signal: AbortSi
     const atItsCell = ran && mutation.cells.includes(cell);
     return atItsCell ? null : `red for another reason, ${failure.kind} at cell ${cell}: ${failure.message}`;
   } finally {
-    writeFileSync(path, source);
+    writeFileSync(file, source);
   }
 }
 
