@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { visible } from '../scripts/shared/visible.mjs';
 import { Exchange } from './http/exchange.js';
 import { guard } from './http/guard.js';
 import { Problem } from './http/problem.js';
@@ -112,7 +113,10 @@ export class App {
   private fail(x: Exchange, error: Error): void {
     if (x.gone) return;
     const problem = problemOf(error);
-    if (problem.status === 500) console.error(`${x.req.method} ${x.req.url}: ${error.stack}`);
+    if (problem.status === 500) {
+      const [asked, failed] = [`${x.req.method} ${x.req.url}`, error.stack];
+      console.error(`${visible(asked)}: ${visible(failed, { most: 10_000, lines: true })}`);
+    }
     if (x.res.headersSent) x.res.destroy();
     else x.problem(problem);
   }

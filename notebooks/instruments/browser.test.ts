@@ -154,7 +154,8 @@ it.skipIf(browsers.length === 0)(
     // The server on which the page is, and the notebook's port to which the page reports.
     const page = new URL(/https?:\/\/127\S+\/connections\?\S+/.exec(seen.join('\n'))![0]);
     expect(await profiles(temporary)).not.toEqual([]);
-    const ports = [page.origin, new URL(page.searchParams.get('report')!).origin];
+    const report = new URLSearchParams(page.hash.slice(1)).get('report');
+    const ports = [page.origin, `http://127.0.0.1:${report}`];
     // With six streams open; or later, where this test was too slow to see that.
     const open = async () => {
       const { totals } = (await (await fetch(`${page.origin}/traffic`)).json()) as Ledger;

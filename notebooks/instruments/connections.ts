@@ -4,6 +4,7 @@ import type { SentRequest } from './experiment.js';
 import { type Ledger, readLedger } from './ledger.js';
 import { Listener, type Told } from './listener.js';
 import { type OwnServer, type ServerFlags, startServer } from './own-server.js';
+import { escaped } from './table.js';
 import type { Technique } from './technique.js';
 
 /** What is tried on the page of `GET /connections`. */
@@ -106,11 +107,15 @@ export class Visitor {
   async visit(own: OwnServer, trial: Trial, { scheme = 'http', meanwhile }: TrialOptions = {}): Promise<Tried> {
     const server = scheme === 'https' ? own.httpsUrl : own.url;
     const name = nameOf(trial);
-    const page = pageUrl(server, trial, name, this.listener.url);
+    const settings = settingsOf(trial, name);
+    const page = pageUrl(server, settings, this.listener);
     try {
       // Firefox trusts a certificate at one port only, and is told so when it starts.
       if (scheme === 'https' && this.browser.family === 'Firefox') await this.end();
-      if (this.waiting) this.waiting.answer({ next: page });
+      // The page goes to no address that it is told: it knows the way to another port of this machine.
+      const { protocol, port } = new URL(server);
+      if (this.waiting)
+        this.waiting.answer({ next: { ...settings, scheme: protocol.slice(0, -1), port: Number(port) } });
       else this.running = await launch(this.browser, page, { ...this.options, trust: own.httpsUrl });
       this.waiting = null;
       const here = await Promise.race([this.listener.next(STEP_MS), (this.running as RunningBrowser).failed]);
@@ -180,9 +185,9 @@ export async function inYourTab(trial: Trial): Promise<Tried | null> {
   }
   const [own, listener, display] = [await startServer(), await Listener.open<Report>(), newDisplay()];
   const name = nameOf(trial);
-  const page = pageUrl(own.url, trial, name, listener.url);
+  const page = pageUrl(own.url, settingsOf(trial, name), listener);
   try {
-    const frame = `<iframe src="${page}" title="Six connections" style="width:100%;height:520px;border:1px solid #bbb"></iframe>`;
+    const frame = `<iframe src="${escaped(page)}" title="Six connections" style="width:100%;height:520px;border:1px solid #bbb"></iframe>`;
     display.show({ 'text/html': frame, 'text/plain': 'A page, for whoever looks at this notebook in a browser.' });
     const here = await listener.next(HERE_MS);
     if (!here) {
@@ -236,10 +241,14 @@ let trials = 0;
 const nameOf = ({ technique, cure, tabs = 1 }: Trial) =>
   `${cure ?? technique ?? 'event-stream'}${tabs > 1 ? `, ${tabs} tabs` : ''} #${process.pid}-${++trials}`;
 
-function pageUrl(server: string, trial: Trial, experiment: string, report: string): string {
-  const query = new URLSearchParams({ streams: '8', pace: '1', experiment, report });
-  for (const [name, value] of Object.entries(trial)) query.set(name, String(value));
-  return `${server}/connections?${query}`;
+/** A trial in the words of the page: numbers and known words, and of a server to probe the port on this machine. */
+function settingsOf({ probe, ...trial }: Trial, experiment: string): Record<string, string | number> {
+  return { streams: 8, pace: 1, experiment, ...trial, ...(probe ? { probe: Number(new URL(probe).port) } : {}) };
+}
+
+function pageUrl(server: string, settings: Record<string, string | number>, listener: Listener<Report>): string {
+  const query = new URLSearchParams(Object.entries(settings) as [string, string][]);
+  return `${server}/connections?${query}${listener.fragment}`;
 }
 
 /** "Chromium 156" or "Firefox 153": a browser's own string names it last, or the browser whose kin it is. */

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Listener } from './listener.js';
 
@@ -23,6 +24,16 @@ it('lets the page of another origin read the answer', async () => {
   const answer = tell('{"said":"here"}');
   (await listener.next(10_000))?.answer({});
   expect((await answer).headers.get('access-control-allow-origin')).toBe('*');
+});
+
+it('proves that it knows the secret which its pages are given, and shows it to nobody', async () => {
+  const [, port, secret = ''] = /^#report=(\d+)&secret=([0-9a-f]{64})$/.exec(listener.fragment) ?? [];
+  expect(new URL(listener.url).port).toBe(port);
+  const ask = async (nonce: string) => (await fetch(`http://127.0.0.1:${port}/?nonce=${nonce}`)).text();
+  const proofs = [await ask('1'), await ask('2')];
+  expect(proofs).toEqual(['1', '2'].map((nonce) => createHmac('sha256', secret).update(nonce).digest('hex')));
+  expect(await ask('')).toBe('');
+  expect(await ask('x'.repeat(100))).toBe('');
 });
 
 it('does not wait for ever', async () => {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,10 +14,11 @@ export interface Told<T> {
 
 /**
  * Hears what pages have to tell. It is on a port of its own, since a page that has used up its connections to one host can
- * still reach another; and under a path that cannot be guessed, since any page may try.
+ * still reach another. It and the pages that it was opened for share a secret. The listener proves with an HMAC
+ * (RFC 2104) that it knows the secret; only then does a page show that it knows it, too, by the path of its reports.
  */
 export class Listener<T> {
-  private readonly path = `/${randomBytes(16).toString('hex')}`;
+  private readonly secret = randomBytes(32).toString('hex');
   private readonly server = createServer((request, response) => void this.hear(request, response));
   private told: Told<T>[] = [];
   private came = () => {};
@@ -28,9 +29,18 @@ export class Listener<T> {
     return listener;
   }
 
+  private get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
   /** Where pages tell what they see, by POST. */
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}${this.path}`;
+    return `http://127.0.0.1:${this.port}/${this.secret}`;
+  }
+
+  /** What ends the URL of a page, and tells it of this listener: `#report=PORT&secret=SECRET`. No server ever sees it. */
+  get fragment(): string {
+    return `#report=${this.port}&secret=${this.secret}`;
   }
 
   /** The next thing that is told; null when nothing is for so long. */
@@ -53,7 +63,12 @@ export class Listener<T> {
 
   private async hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      if (request.method !== 'POST' || request.url !== this.path) return void response.writeHead(404).end();
+      // The page is another server's: without this it could send, but not read the answer (Fetch standard, "CORS protocol").
+      response.setHeader('Access-Control-Allow-Origin', '*');
+      const [, nonce] = /^\/\?nonce=([0-9a-f-]{1,64})$/.exec(request.url ?? '') ?? [];
+      if (request.method === 'GET' && nonce)
+        return void response.end(createHmac('sha256', this.secret).update(nonce).digest('hex'));
+      if (request.method !== 'POST' || request.url !== `/${this.secret}`) return void response.writeHead(404).end();
       const chunks: Buffer[] = [];
       let bytes = 0;
       for await (const chunk of request) {
@@ -63,9 +78,7 @@ export class Listener<T> {
       }
       const message = JSON.parse(Buffer.concat(chunks).toString()) as T;
       const answer = (reply: object) => {
-        // The page is another server's: without this it could send, but not read the answer (Fetch standard, "CORS protocol").
-        const headers = { 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
-        response.writeHead(200, headers).end(JSON.stringify(reply));
+        response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(reply));
       };
       this.told.push({ message, answer });
       this.came();

@@ -1,8 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Exchange } from './exchange.js';
+import { AS_IT_IS } from './problem.js';
 
-/** The head of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
-const HEAD = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+/** The headers of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
+const HEAD = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+  ...AS_IT_IS,
+};
 
 /** Whether a proxy hands this request on: it says so as in RFC 9110, section 7.6.3, as in RFC 7239, or as is the custom. */
 const isForwarded = ({ headers }: IncomingMessage): boolean =>

@@ -7,7 +7,7 @@ import { THE_END } from '../log/cursor.js';
 import type { JobRecord } from '../log/log.js';
 import type { Topic } from '../log/topic.js';
 import { streamOf } from './http2.js';
-import { badRequest, Problem, unavailable } from './problem.js';
+import { AS_IT_IS, badRequest, Problem, unavailable } from './problem.js';
 import { readWait, type Wait } from './wait.js';
 
 /** One request and its response, with what every route needs of them. */
@@ -109,6 +109,7 @@ export class Exchange {
       'Content-Type': type,
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
+      ...AS_IT_IS,
       ...headers,
     });
     this.end(body);

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from '../app.js';
-import { Problem, rawProblem } from './problem.js';
+import { AS_IT_IS, Problem, rawProblem } from './problem.js';
 
 /** A connection on which nothing passes for so long is closed, in milliseconds. */
 export const KEEP_ALIVE_MS = 60_000;
@@ -41,7 +41,7 @@ export function handOn(server: Server, app: App): void {
   server.on('checkExpectation', (req, res) => {
     const detail = `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`;
     const problem = JSON.stringify(new Problem(417, detail));
-    res.writeHead(417, { 'Content-Type': 'application/problem+json' }).end(problem);
+    res.writeHead(417, { 'Content-Type': 'application/problem+json', ...AS_IT_IS }).end(problem);
   });
 }
 

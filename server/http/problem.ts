@@ -23,6 +23,9 @@ export class Problem extends Error {
   }
 }
 
+/** A browser takes content for the type that it bears, also where it looks like another one (Fetch standard, section 3.6). */
+export const AS_IT_IS = { 'X-Content-Type-Options': 'nosniff' };
+
 export const badRequest = (detail: string) => new Problem(400, detail);
 
 /** 503, with the time after which to try again, in seconds. */
@@ -36,7 +39,7 @@ export function rawProblem(problem: Problem): string {
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    ...Object.entries(problem.headers).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries({ ...AS_IT_IS, ...problem.headers }).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     body,

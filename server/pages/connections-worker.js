@@ -1,6 +1,9 @@
 // The SharedWorker of connections.html: one stream for all the tabs. It ends when the last of them is gone.
+// Its URL names a job of this server, never an address to connect to.
+const query = new URLSearchParams(location.search);
+const experiment = new URLSearchParams({ experiment: query.get('experiment') });
 const ports = [];
-const source = new EventSource(new URLSearchParams(location.search).get('stream'));
+const source = new EventSource(`/jobs/${encodeURIComponent(query.get('job'))}/events?${experiment}`);
 for (const event of ['queued', 'started', 'progress', 'succeeded', 'failed', 'cancelled']) {
   source.addEventListener(event, ({ data }) => {
     for (const port of ports) port.postMessage(data);

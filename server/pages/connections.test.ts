@@ -1,43 +1,13 @@
-import { rm } from 'node:fs/promises';
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { findChromium } from '../conformance/machine.js';
-import { type LocalServer, need, startServer, temporaryFolder } from '../conformance/server.js';
+import type { Locator, Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { TIMEOUT, withBrowser } from './visit.js';
 
-const TIMEOUT = { timeout: 60_000 };
-const executablePath = findChromium();
-let browser: Browser | undefined;
-let context: BrowserContext;
-let data: string;
-let server: LocalServer;
-/** What the page complained of. */
-let complaints: string[];
+const visit = withBrowser();
 
-beforeAll(async () => {
-  if (!executablePath) return;
-  const args = ['--disable-background-networking', '--disable-component-update', '--no-first-run'];
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', ...args] });
-});
-afterAll(() => browser?.close());
-
-beforeEach(async (test) => {
-  need(test, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
-  data = await temporaryFolder();
-  server = await startServer([], { data });
-  context = await browser!.newContext();
-});
-afterEach(async () => {
-  await context?.close();
-  await server?.stop();
-  if (data) await rm(data, { recursive: true, force: true });
-});
-
-async function open(path: string): Promise<Page> {
-  const page = await context.newPage();
-  complaints = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  await page.goto(server.url + path);
+/** Opens the page and presses Run. */
+async function run(path: string): Promise<Page> {
+  const page = await visit.open(path);
+  await page.getByRole('button', { name: 'Run' }).click();
   return page;
 }
 
@@ -46,23 +16,26 @@ const lanes = (page: Page, text: string) => page.locator('#lanes li').filter({ h
 /** The lanes are drawn some times a second, and the state at once: they follow it. */
 const shows = (lanes: Locator, count: number) => expect.poll(() => lanes.count(), TIMEOUT).toBe(count);
 
-test('asks for nothing until it is told to, and then shows who waits', async () => {
-  const page = await open('/connections');
+test('asks for nothing until it is told to, and then shows which requests wait', async () => {
+  const page = await visit.open('/connections?streams=8');
   await says(page, /Press Run/);
-  await page.getByRole('button', { name: 'Run' }).click();
-  await says(page, /6 are open, 3 wait/);
-  await shows(lanes(page, 'waits'), 3);
-  await says(page, /Done: the short poll was answered after \d+ ms/);
-  await shows(lanes(page, 'event-stream'), 8);
-  await shows(lanes(page, 'never'), 0);
+  expect((await visit.lab.traffic()).requests.map(({ route }) => route)).toEqual(['/connections']);
+  for (let round = 0; round < 2; round += 1) {
+    await page.getByRole('button', { name: 'Run' }).click();
+    await says(page, /6 are open, 3 wait/);
+    await shows(lanes(page, 'waits'), 3);
+    await says(page, /Done: the short poll was answered after \d+ ms/);
+    await shows(lanes(page, 'event-stream'), 8);
+    await shows(lanes(page, 'never'), 0);
+  }
   expect(await page.locator('[name=streams]').inputValue()).toBe('8');
-  expect(complaints).toEqual([]);
+  expect(visit.complaints).toEqual([]);
 });
 
 test('can be left with six streams open: the request for the next page is not stuck behind them', async () => {
-  const page = await open('/connections?streams=8');
+  const page = await run('/connections?streams=8');
   await lanes(page, 'open after').nth(5).waitFor(TIMEOUT);
-  await page.goto(server.url);
+  await page.goto(visit.server.url);
   await page.getByRole('heading', { name: 'traffic' }).waitFor(TIMEOUT);
 });
 
@@ -70,14 +43,32 @@ test.each([
   ['by one stream of all jobs', 'streams=20&cure=one-stream', 1],
   ['over four host names', 'streams=20&hosts=4', 20],
 ])('has room for the poll %s', async (_name, query, streams) => {
-  const page = await open(`/connections?${query}`);
+  const page = await run(`/connections?${query}`);
   await says(page, /^Done/);
   await shows(lanes(page, ''), streams + 1);
-  expect(complaints).toEqual([]);
+  expect(visit.complaints).toEqual([]);
+});
+
+test.each(['none', 'shared-worker', 'leader'])('follows one job in three tabs, with the cure %s', async (cure) => {
+  const page = await run(`/connections?tabs=3&pace=1&cure=${cure}`);
+  await says(page, /^Done/);
+  expect(await page.locator('#lanes li').allInnerTexts()).toEqual(
+    expect.arrayContaining([1, 2, 3].map((tab) => expect.stringMatching(new RegExp(`^tab ${tab}\\s+after \\d+ ms`)))),
+  );
+  expect(visit.complaints).toEqual([]);
+});
+
+test('asks in other ways, too, where it is given a port', async () => {
+  const page = await run(`/connections?streams=6&pace=1&probe=${new URL(visit.server.url).port}`);
+  await says(page, /^Done/);
+  for (const name of ['another host name', 'another port', 'WebSocket']) await shows(lanes(page, name), 1);
+  await shows(lanes(page, 'refused'), 0);
+  // The server speaks no WebSocket and says so: the one complaint, and none of the policy.
+  expect(visit.complaints).toEqual([expect.stringMatching(/^WebSocket connection to .* failed/)]);
 });
 
 test('says what it expects where it does not know a word', async () => {
-  const page = await open('/connections?cure=wishful');
-  await says(page, /cure expects none, one-stream, shared-worker, leader or when-visible, got "wishful"/);
-  expect(complaints).toEqual([]);
+  const page = await visit.open('/connections?cure=wish%E2%80%AEful');
+  await says(page, /cure expects none, one-stream, shared-worker, leader or when-visible, got "wish\\u{202e}ful"/);
+  expect(visit.complaints).toEqual([]);
 });

@@ -1,48 +1,15 @@
-import { rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Client } from '../conformance/client.js';
-import { findChromium } from '../conformance/machine.js';
-import { type LocalServer, need, startServer, temporaryFolder } from '../conformance/server.js';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { startServer } from '../conformance/server.js';
+import { TIMEOUT, withBrowser } from './visit.js';
 
-const TIMEOUT = { timeout: 30_000 };
-const executablePath = findChromium();
-let browser: Browser | undefined;
-let context: BrowserContext;
-let data: string;
-let server: LocalServer;
-let lab: Client;
-/** What the page complained of. */
-let complaints: string[];
+const visit = withBrowser();
 
-beforeAll(async () => {
-  if (!executablePath) return;
-  const quiet = ['--disable-background-networking', '--disable-component-update', '--no-first-run'];
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', ...quiet] });
-});
-afterAll(() => browser?.close());
-
-beforeEach(async (test) => {
-  need(test, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
-  data = await temporaryFolder();
-  server = await startServer([], { data });
-  lab = new Client(server.url);
-  context = await browser!.newContext();
-});
-afterEach(async () => {
-  await context?.close();
-  await server?.stop();
-  if (data) await rm(data, { recursive: true, force: true });
-});
-
-async function open(url: string): Promise<Page> {
-  const page = await context.newPage();
-  complaints = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  await page.goto(url);
+/** Opens the page, and waits until it hears the server. */
+async function open(url = visit.server.url): Promise<Page> {
+  const page = await visit.open(url);
   await page.selectOption('#span', '300'); // on a slow machine 30 s are soon over
   await state(page, 'live');
   return page;
@@ -62,12 +29,12 @@ const progress = (page: Page, jobId: string) =>
     .evaluate((bar) => (bar as HTMLProgressElement).value);
 
 test('draws each request in the lane of its technique, from its arrival to its end', async () => {
-  const page = await open(server.url);
+  const page = await open();
   const Experiment = 'one <b>bold</b> try';
-  const { jobId } = await lab.manual({ Experiment });
-  await lab.get(`/jobs/${jobId}`, { Experiment });
-  const poll = lab.get(`/jobs/${jobId}/result`, { Experiment, Prefer: 'wait=60' });
-  const stream = await lab.stream(`/jobs/${jobId}/events`, { Experiment });
+  const { jobId } = await visit.lab.manual({ Experiment });
+  await visit.lab.get(`/jobs/${jobId}`, { Experiment });
+  const poll = visit.lab.get(`/jobs/${jobId}/result`, { Experiment, Prefer: 'wait=60' });
+  const stream = await visit.lab.stream(`/jobs/${jobId}/events`, { Experiment });
   for (const name of ['submit', 'short poll', 'long poll', 'event stream']) {
     await count(page, name, 1);
   }
@@ -76,16 +43,16 @@ test('draws each request in the lane of its technique, from its arrival to its e
   // What is held, is held; what has ended, ends.
   const longPoll = bars(page, 'long poll');
   expect(await longPoll.getAttribute('title')).toContain('held');
-  await lab.progress(jobId, 0.5);
+  await visit.lab.progress(jobId, 0.5);
   await bars(page, 'event stream').locator('i').first().waitFor(TIMEOUT); // an event's mark
   await expect.poll(() => progress(page, jobId), TIMEOUT).toBe(0.5);
-  await lab.finish(jobId, { result: 1 });
+  await visit.lab.finish(jobId, { result: 1 });
   await poll;
   await page.locator('.lane .bar.ended[title*="long poll"]').waitFor(TIMEOUT);
   await job(page, jobId).getByText('succeeded').waitFor(TIMEOUT);
 
   // A bar is as long as the ledger says the request took, on the scale of the axis.
-  const row = (await lab.traffic(Experiment)).requests.find((r) => r.technique === 'long-poll')!;
+  const row = (await visit.lab.traffic(Experiment)).requests.find((r) => r.technique === 'long-poll')!;
   const took = Date.parse(row.endedAt!) - Date.parse(row.arrivedAt);
   await page.selectOption('#span', '30');
   const pane = (await lane(page, 'long poll').locator('.pane').boundingBox())!;
@@ -97,17 +64,17 @@ test('draws each request in the lane of its technique, from its arrival to its e
   await line.getByText(Experiment, { exact: true }).waitFor(TIMEOUT);
   await page.selectOption('#experiment', Experiment);
   stream.close();
-  const { requests } = await lab.quiet(Experiment).then(() => lab.traffic(Experiment));
+  const { requests } = await visit.lab.quiet(Experiment).then(() => visit.lab.traffic(Experiment));
   const figure = page.locator('#figures div').filter({ hasText: 'bytes out' }).locator('dd');
   const sum = requests.reduce((total, { bytesOut }) => total + bytesOut, 0);
   await expect.poll(() => figure.innerText(), TIMEOUT).toBe(`${(sum / 1000).toFixed(1)} kB`);
-  expect(complaints).toEqual([]);
+  expect(visit.complaints).toEqual([]);
 });
 
 test('shows all, one experiment, or its own requests; can be paused and cleared', async () => {
-  const page = await open(server.url);
-  const one = await lab.manual({ Experiment: 'one' });
-  await lab.manual({ Experiment: 'two' });
+  const page = await open();
+  const one = await visit.lab.manual({ Experiment: 'one' });
+  await visit.lab.manual({ Experiment: 'two' });
   await count(page, 'submit', 2);
   await count(page, 'event stream', 0); // its own is left out
   await page.selectOption('#experiment', 'two');
@@ -118,8 +85,8 @@ test('shows all, one experiment, or its own requests; can be paused and cleared'
   await page.selectOption('#experiment', { label: 'all' });
 
   await page.getByRole('button', { name: 'Pause' }).click();
-  const paused = await lab.manual();
-  await lab.manual({ Experiment: 'three' });
+  const paused = await visit.lab.manual();
+  await visit.lab.manual({ Experiment: 'three' });
   await page.selectOption('#experiment', { label: 'one' }); // draws, but nothing that came later
   await count(page, 'submit', 1);
   await page.selectOption('#experiment', { label: 'all' });
@@ -127,59 +94,59 @@ test('shows all, one experiment, or its own requests; can be paused and cleared'
   await page.getByRole('button', { name: 'Pause', pressed: true }).click();
   await count(page, 'submit', 4);
 
-  await lab.finish(one.jobId);
+  await visit.lab.finish(one.jobId);
   await job(page, one.jobId).getByText('succeeded').waitFor(TIMEOUT);
   await page.getByRole('button', { name: 'Clear' }).click();
   await count(page, 'submit', 0);
   await expect.poll(() => job(page, one.jobId).count(), TIMEOUT).toBe(0);
   await expect.poll(() => job(page, paused.jobId).count(), TIMEOUT).toBe(1); // it runs
-  expect(complaints).toEqual([]);
+  expect(visit.complaints).toEqual([]);
 });
 
 test('a hidden page gives its connections back, and takes up again when it is seen', async () => {
-  const page = await open(server.url);
+  const page = await open();
   const show = (hidden: boolean) =>
     page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { value, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));
     }, hidden);
-  const streams = async () => (await lab.traffic('monitor')).totals['event-stream']?.open;
+  const streams = async () => (await visit.lab.traffic('monitor')).totals['event-stream']?.open;
   await expect.poll(streams, TIMEOUT).toBe(1);
   await show(true);
   await state(page, 'asleep');
-  await lab.quiet('monitor');
-  const { jobId } = await lab.manual();
-  await lab.progress(jobId, 0.25);
+  await visit.lab.quiet('monitor');
+  const { jobId } = await visit.lab.manual();
+  await visit.lab.progress(jobId, 0.25);
   await show(false);
   await state(page, 'live');
   await expect.poll(streams, TIMEOUT).toBe(1);
   await count(page, 'submit', 1);
   await expect.poll(() => progress(page, jobId), TIMEOUT).toBe(0.25);
-  expect(complaints).toEqual([]);
+  expect(visit.complaints).toEqual([]);
 });
 
 describe.each([
-  ['directly', async () => ({ url: server.url, close: () => {} })],
+  ['directly', async () => ({ url: visit.server.url, close: () => {} })],
   ['behind a proxy that says 502 meanwhile, under a path prefix', () => proxy('/user/proxy/4321/')],
 ])('read %s', (_, route) => {
   test('goes on when the server comes back, and knows what was cut off', async () => {
     const { url, close } = await route();
     try {
       const page = await open(url);
-      const { jobId } = await lab.manual();
-      const stream = await lab.stream(`/jobs/${jobId}/events`);
+      const { jobId } = await visit.lab.manual();
+      const stream = await visit.lab.stream(`/jobs/${jobId}/events`);
       stream.ended.catch(() => {}); // it will be cut off: that is the point
       await count(page, 'event stream', 1);
       await expect.poll(() => job(page, jobId).count(), TIMEOUT).toBe(1);
-      await server.crash();
+      await visit.server.crash();
       await state(page, 'reconnecting');
-      server = await startServer(['--port', new URL(server.url).port], { data });
+      visit.server = await startServer(['--port', new URL(visit.server.url).port], { data: visit.data });
       await state(page, 'live');
       await page.locator('.lane .bar.ended[title*="event stream"]').waitFor(TIMEOUT);
       await count(page, 'submit', 1); // what was drawn stays
-      await lab.progress(jobId, 0.75);
+      await visit.lab.progress(jobId, 0.75);
       await expect.poll(() => progress(page, jobId), TIMEOUT).toBe(0.75);
-      await lab.manual();
+      await visit.lab.manual();
       await count(page, 'submit', 2);
       await expect.poll(() => page.locator('#jobs li').count(), TIMEOUT).toBe(2);
     } finally {
@@ -190,7 +157,7 @@ describe.each([
 
 /** A reverse proxy, as JupyterHub's and many another: it strips a prefix, and answers for a server that is away. */
 async function proxy(prefix: string): Promise<{ url: string; close: () => void }> {
-  const { port: upstream } = new URL(server.url);
+  const { port: upstream } = new URL(visit.server.url);
   const front = http.createServer((req, res) => {
     if (!req.url?.startsWith(prefix)) return void res.writeHead(404).end();
     const path = `/${req.url.slice(prefix.length)}`;

@@ -1,11 +1,35 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { INVISIBLE } from '../../scripts/shared/visible.mjs';
 import type { Exchange } from '../http/exchange.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
 const openapi = read('openapi.json');
-const monitor = read('monitor.html');
-const connections = read('connections.html');
 const worker = read('connections-worker.js');
+
+/** Any port of this machine. In a policy, `http:` and `ws:` stand for `https:` and `wss:`, too (CSP 3, section 6.7.2.8). */
+const LOOPBACK = ['http://127.0.0.1:*', 'http://localhost:*', 'http://*.localhost:*'];
+
+/** `GET /`: the server's own page. It speaks to its own server only, and cannot make markup of text (Trusted Types). */
+export const page = htmlPage('monitor.html', {
+  'connect-src': ["'self'"],
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ["'none'"],
+});
+
+/** `GET /connections`: the page that tries how many streams a browser opens to one host, under several of its names. */
+export const connectionsPage = htmlPage('connections.html', {
+  'connect-src': ["'self'", ...LOOPBACK, ...LOOPBACK.map((source) => source.replace('http', 'ws'))],
+  'worker-src': ["'self'"],
+});
+
+/** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
+export function connectionsWorker(x: Exchange): void {
+  x.accepts('text/javascript');
+  // A worker has a policy of its own: that of its script's answer.
+  const policy = "default-src 'none'; connect-src 'self'";
+  x.send(200, 'text/javascript; charset=utf-8', worker, { ...ISOLATED, 'Content-Security-Policy': policy });
+}
 
 /** `GET /openapi.json`: the interface, described. */
 export function description(x: Exchange): void {
@@ -13,20 +37,50 @@ export function description(x: Exchange): void {
   x.json(200, openapi);
 }
 
-/** `GET /`: the server's own page. */
-export function page(x: Exchange): void {
-  x.accepts('text/html');
-  x.send(200, 'text/html; charset=utf-8', monitor);
+/** What a page of another site gets of these pages: no window, no frame, no script, and no address that they came from. */
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+};
+
+/**
+ * Answers with a page of `server/pages`, under a content security policy: it runs its own scripts and styles, known by
+ * their hashes, and nothing else. JupyterLab may frame it, from any port of this machine or, behind a JupyterHub, from the
+ * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
+ * with a request of their own, and has no button that changes anything but a new trial.
+ */
+function htmlPage(name: string, policy: Record<string, string[]>): (x: Exchange) => void {
+  const shared = JSON.stringify({ invisible: INVISIBLE.source });
+  const html = read(name).replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
+  const directives = {
+    'default-src': ["'none'"],
+    'script-src': hashes(html, /<script type="module">(.*?)<\/script>/gs),
+    'style-src': hashes(html, /<style>(.*?)<\/style>/gs),
+    'img-src': ['data:'],
+    'base-uri': ["'none'"],
+    'form-action': ["'none'"],
+    ...policy,
+  };
+  return (x) => {
+    x.accepts('text/html');
+    const ancestors = ["'self'", ...LOOPBACK, ...origins(x.app.settings.allowOrigin)];
+    const all = Object.entries({ ...directives, 'frame-ancestors': ancestors });
+    const value = all.map(([directive, sources]) => [directive, ...sources].join(' ')).join('; ');
+    x.send(200, 'text/html; charset=utf-8', html, { ...ISOLATED, 'Content-Security-Policy': value });
+  };
 }
 
-/** `GET /connections`: the page that tries how many streams a browser opens to one host. */
-export function connectionsPage(x: Exchange): void {
-  x.accepts('text/html');
-  x.send(200, 'text/html; charset=utf-8', connections);
+/** What the policy knows inline scripts and styles by (CSP 3, section 2.3.1). */
+function hashes(html: string, element: RegExp): string[] {
+  return [...html.matchAll(element)].map(([, text = '']) => {
+    return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  });
 }
 
-/** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
-export function connectionsWorker(x: Exchange): void {
-  x.accepts('text/javascript');
-  x.send(200, 'text/javascript; charset=utf-8', worker);
+/** The origins of a list with commas. What is none could end the directive, and is left out. */
+function origins(list: string): string[] {
+  const items = list.match(/[^\s,]+/g) ?? [];
+  const found = items.map((item) => (URL.canParse(item) ? new URL(item).origin : 'null'));
+  return found.filter((origin) => /^https?:\/\/[^;']+$/.test(origin));
 }
