@@ -12,7 +12,7 @@ type Client = typeof fetch;
 type Outcome = { result: unknown } | { location: string };
 type Ask = (client: Client, jobsUrl: string, task: object, patienceMs: number) => Promise<Outcome>;
 
-/** 1. A client that never waits longer than it can. */
+/** 1. A client that leaves the server time to answer: it asks for a second less than its own patience, or more. */
 export const withinPatience = exercise<Ask>({
   id: '01-request-and-response/1-within-patience',
   async check(ask) {
@@ -24,8 +24,8 @@ export const withinPatience = exercise<Ask>({
         const waitS = waitOf(String(to), init?.headers as Record<string, string>);
         waits.push(waitS);
         assert.ok(
-          waitS * 1_000 < patienceMs,
-          `With a patience of ${number(patienceMs)} ms it asked to be held for ${waitS} s: it would hang up first.`,
+          (waitS + 1) * 1_000 <= patienceMs,
+          `With a patience of ${number(patienceMs)} ms it asked to be held for ${waitS} s: the answer would have less than a second for its way, and come too late.`,
         );
         return run.fetch(to, init);
       }) as Client;
@@ -37,11 +37,11 @@ export const withinPatience = exercise<Ask>({
     const outcome = await soon.done;
     assert.equal(soon.waits.length, 1, `Expected one request through the client, got ${soon.waits.length}.`);
     assert.ok(soon.waits[0] !== 0, 'It never asked the server to wait: send "Prefer: wait=…".');
-    assert.equal(soon.waits[0], 20, `With a patience of 20.5 s it asked for ${soon.waits[0]} s: 20 would do as well.`);
+    assert.equal(soon.waits[0], 19, `With a patience of 20.5 s it asked for ${soon.waits[0]} s: 19 would do as well.`);
     const expected = { result: { steps: 2, durationMs: 50 } };
     assert.deepEqual(outcome, expected, `For a quick job: expected ${told(expected)}, got ${told(outcome)}.`);
 
-    const slow = asking({ kind: 'manual' }, 1_900);
+    const slow = asking({ kind: 'manual' }, 2_001);
     const late = await slow.done;
     assert.ok(late && 'location' in late, `For a slow job: expected { location }, got ${told(late)}.`);
     const found = await fetch(new URL(late.location, url), { method: 'DELETE' });
@@ -54,7 +54,7 @@ export const withinPatience = exercise<Ask>({
     assert.ok(refused.message.includes(words), `Refused, it threw "${refused.message}", not the server's own words.`);
     return 'Every answer heard, whatever the job took.';
   },
-  hint: 'Math.ceil(patienceMs / 1000) - 1 is the largest number of whole seconds below it. 200 brings the result, 202 the header Location; the text of anything else goes into an Error.',
+  hint: 'Math.floor(patienceMs / 1000) - 1 is the largest number of whole seconds that leaves a second or more. 200 brings the result, 202 the header Location; the text of anything else goes into an Error.',
   solution: { file: FILE, region: 'within-patience' },
 });
 
@@ -70,7 +70,7 @@ function waitOf(to: string, headers: Record<string, string> = {}): number {
 /** The solution that is shown, and that a test runs. */
 // #region within-patience
 export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
-  const waitS = Math.ceil(patienceMs / 1_000) - 1;
+  const waitS = Math.max(0, Math.floor(patienceMs / 1_000) - 1);
   const headers = { 'Content-Type': 'application/json', Prefer: `wait=${waitS}` };
   const signal = AbortSignal.timeout(patienceMs);
   const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task), signal });

@@ -29,18 +29,21 @@ describe('1, the whole way', () => {
   type Way = typeof myWay;
   /** Four steps, with something left out. */
   const going =
-    ({ pauseMs = 1_000, looksAtState = true, looksAtStatus = true }): Way =>
+    ({ pauseMs = 1_000, asTold = false, looksAtState = true, looksAtStatus = true, looksAtResult = true }): Way =>
     async (client, server, task) => {
       const submitted = await client(`${server}/jobs`, post(task));
       if (looksAtStatus && !submitted.ok) throw new Error(await submitted.text());
       let job = (await submitted.json()) as Job;
       if (!job.links) return null;
       while (!job.finishedAt) {
-        job = (await (await client(server + job.links.self)).json()) as Job;
-        if (!job.finishedAt) await sleep(pauseMs);
+        const response = await client(server + job.links.self);
+        job = (await response.json()) as Job;
+        if (!job.finishedAt) await sleep(asTold ? 1_000 * Number(response.headers.get('retry-after')) : pauseMs);
       }
       if (looksAtState && job.state !== 'succeeded') throw new Error(job.error?.detail);
-      return (await client(server + job.links.result)).json();
+      const result = await client(server + job.links.result);
+      if (looksAtResult && !result.ok) throw new Error(await result.text());
+      return result.json();
     };
 
   it('takes the solution that it shows', async () => {
@@ -48,7 +51,13 @@ describe('1, the whole way', () => {
   });
   it.each([
     ['comes back too early', going({ pauseMs: 20 }), /was told to wait a second/],
-    ['takes a failed job for a good one', going({ looksAtState: false }), /The job failed, and it returned/],
+    ['takes no Retry-After for 0', going({ asTold: true }), /a header that is missing is not 0/],
+    ['does not look at the status of the result', going({ looksAtResult: false }), /returned that as if it were the/],
+    [
+      'takes a failed job for a good one',
+      going({ looksAtState: false, looksAtResult: false }),
+      /The job failed, and it returned/,
+    ],
     ['takes a refusal for a job', going({ looksAtStatus: false }), /The task was refused/],
     [
       'returns the job',
@@ -94,16 +103,16 @@ describe('3, once and only once', () => {
   type Once = typeof myOnce;
   /** Tries so often, with a key of one's own choice, whatever the answer. */
   const trying =
-    (keyOf: () => string | null, most = 5): Once =>
+    (keyOf: () => string | null, most = 5, again = (_refused: Error) => true): Once =>
     async (client, jobsUrl, task) => {
       for (let tries = 1; ; tries++) {
         const key = keyOf();
         try {
           const response = await client(jobsUrl, post(task, key ? { 'Idempotency-Key': key } : {}));
-          if (!response.ok) throw new Error(await response.text());
+          if (!response.ok) throw Object.assign(new Error(await response.text()), { refused: true });
           return (await response.json()) as Job;
         } catch (error) {
-          if (tries === most) throw error;
+          if (tries === most || !again(error as Error)) throw error;
         }
       }
     };
@@ -124,6 +133,18 @@ describe('3, once and only once', () => {
         return trying(() => key)(client, jobsUrl, task);
       },
       /A refusal is an answer, but it tried 5 times/,
+    ],
+    [
+      'tries again at once',
+      async (client, jobsUrl, task) => {
+        const key = randomUUID();
+        return trying(
+          () => key,
+          5,
+          (error) => !('refused' in error),
+        )(client, jobsUrl, task);
+      },
+      /It tried again after \d+ ms: give the line time/,
     ],
     [
       'never gives up',

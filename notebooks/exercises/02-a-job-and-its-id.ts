@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fetch from 'node-fetch';
+import fetch, { Response } from 'node-fetch';
 import { server } from '../instruments/connect.js';
 import { exercise } from '../instruments/exercise.js';
 import { experiment } from '../instruments/experiment.js';
 import type { Job } from '../instruments/job.js';
+import { jsonOf, Refusal, retryAfterMs, sendOnce, sendWithRetries } from '../lessons/a-job-and-its-id.js';
 
 const FILE = 'notebooks/exercises/02-a-job-and-its-id.ts';
 
@@ -21,9 +22,9 @@ export const wholeWay = exercise<Way>({
   id: '02-a-job-and-its-id/1-whole-way',
   async check(way) {
     const { url } = server();
-    const going = async (task: object) => {
+    const going = async (task: object, line = (client: Client) => client) => {
       const run = experiment('exercise: the whole way', fetch);
-      const outcome = await way(run.fetch, url, task).then(
+      const outcome = await way(line(run.fetch), url, task).then(
         (result) => ({ result }),
         (error: Error) => error,
       );
@@ -63,9 +64,17 @@ export const wholeWay = exercise<Way>({
     );
     const words = 'expected kind';
     assert.ok(refused.outcome.message.includes(words), `Refused, it threw "${refused.outcome.message}": not why.`);
+    const untold = await going({ kind: 'simulated', durationMs: 300, steps: 2 }, withoutRetryAfter);
+    if (untold.outcome instanceof Error) assert.fail(`Without Retry-After it threw: ${untold.outcome.message}`);
+    const asked = untold.rows.length;
+    assert.ok(asked < 10, `Without Retry-After it sent ${asked} requests in 0.3 s: a header that is missing is not 0.`);
+
+    const broken = await going({ kind: 'simulated', durationMs: 50, steps: 2 }, withoutResult);
+    const none = 'The result was answered by a 404, and it returned that as if it were the result: expected a throw.';
+    assert.ok(broken.outcome instanceof Error, none);
     return 'There and back, whatever happened on the way.';
   },
-  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (sleep for Retry-After seconds each time), then GET links.result. Look at each status before you take the body for what you hope it is; a problem and job.error both have a detail.',
+  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (sleep for Retry-After seconds each time), then GET links.result. Look at each status before you take the body for what you hope it is; a problem and job.error both have a detail. `retryAfterMs` knows what to do where there is no Retry-After.',
   solution: { file: FILE, region: 'whole-way' },
 });
 
@@ -73,21 +82,38 @@ export const wholeWay = exercise<Way>({
 // #region whole-way
 export const myWay: Way = async (client, server, task) => {
   const headers = { 'Content-Type': 'application/json' };
-  const submitted = await client(`${server}/jobs`, { method: 'POST', headers, body: JSON.stringify(task) });
-  if (submitted.status !== 202) throw new Error(await submitted.text());
-  let job = (await submitted.json()) as Job;
-  for (;;) {
-    const response = await client(server + job.links.self);
-    if (!response.ok) throw new Error(await response.text());
-    job = (await response.json()) as Job;
-    if (job.finishedAt) break;
-    await sleep(1_000 * Number(response.headers.get('Retry-After')));
+  const submitted = await sendOnce(client, `${server}/jobs`, { method: 'POST', headers, body: JSON.stringify(task) });
+  if (submitted.status !== 202) throw new Refusal(submitted);
+  let job = jsonOf<Job>(submitted);
+  while (!job.finishedAt) {
+    const polled = await sendWithRetries(client, server + job.links.self);
+    job = jsonOf<Job>(polled);
+    if (!job.finishedAt) await sleep(retryAfterMs(polled.headers));
   }
   if (job.state !== 'succeeded') throw new Error(job.error?.detail ?? `The job was ${job.state}.`);
-  const result = await client(server + job.links.result);
-  return result.json();
+  const result = await sendWithRetries(client, server + job.links.result);
+  if (result.status !== 200) throw new Refusal(result);
+  return jsonOf(result);
 };
 // #endregion
+
+/** A line on which Retry-After is lost. */
+const withoutRetryAfter = (client: Client): Client =>
+  (async (to, init) => {
+    const response = await client(to, init);
+    const headers = [...response.headers].filter(([name]) => name !== 'retry-after');
+    return new Response(await response.text(), { status: response.status, headers });
+  }) as Client;
+
+/** A line on which the result cannot be had. */
+const withoutResult = (client: Client): Client =>
+  (async (to, init) => {
+    const response = await client(to, init);
+    if (!String(to).endsWith('/result')) return response;
+    await response.text();
+    const headers = { 'Content-Type': 'application/problem+json' };
+    return new Response('{"detail":"There is no such job."}', { status: 404, headers });
+  }) as Client;
 
 /** 2. A job, for people. */
 export const inWords = exercise<Words>({
@@ -169,6 +195,8 @@ export const submitOnce = exercise<Once>({
       );
       assert.ok(refused, 'The task was refused (400), and it returned as if all were well: expected it to throw.');
       assert.equal(refusing.made.length, 1, `A refusal is an answer, but it tried ${refusing.made.length} times.`);
+      const soonest = Math.min(...dead.pauses());
+      assert.ok(soonest >= 50, `It tried again after ${soonest.toFixed(0)} ms: give the line time, more each time.`);
       return '4 answers lost, 1 job made.';
     } finally {
       // Manual jobs wait to be told: nobody will.
@@ -176,39 +204,35 @@ export const submitOnce = exercise<Once>({
       await Promise.all(there.map((path) => fetch(server().url + path, { method: 'DELETE' }).then((r) => r.text())));
     }
   },
-  hint: 'Make the key before the loop, with randomUUID(). Put only the request itself into try … catch: what the server has answered, good or bad, ends the loop.',
+  hint: 'Make the key with randomUUID(), once, before the first try. `sendWithRetries` does the rest; or write the loop yourself, with a pause that grows between two tries, and with nothing but the request in try … catch.',
   solution: { file: FILE, region: 'submit-once' },
 });
 
 /** A client whose first answers are lost: the server has done what was asked, and nobody hears of it. */
 function losing(lost: number) {
-  const made: string[] = [];
+  const [made, triedAt]: [string[], number[]] = [[], []];
+  const pauses = () => triedAt.slice(1).map((at, i) => at - triedAt[i]!);
   const run = experiment('exercise: once, and only once', fetch);
   const client = (async (to, init) => {
     // A loop that never ends must not keep everything else from running, nor fill the server.
     if (made.length >= 20) throw new Error('20 tries: that is enough.');
+    triedAt.push(performance.now());
     const response = await run.fetch(to, init);
     made.push(response.headers.get('location') ?? `refused: ${response.status}`);
     if (made.length > lost) return response;
     await response.text();
     throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
   }) as Client;
-  return { client, made };
+  return { client, made, pauses };
 }
 
 // #region submit-once
 export const myOnce: Once = async (client, jobsUrl, task) => {
-  const key = `"${randomUUID()}"`;
+  const key = `"${randomUUID()}"`; // one for the wish, sent with every try
   const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': key };
-  for (let tries = 1; ; tries++) {
-    const request = { method: 'POST', headers, body: JSON.stringify(task) };
-    const response = await client(jobsUrl, request).catch((error: Error) => {
-      if (tries === 5) throw error;
-      return null;
-    });
-    if (!response) continue;
-    if (response.status !== 202) throw new Error(await response.text());
-    return (await response.json()) as Job;
-  }
+  const request = { method: 'POST', headers, body: JSON.stringify(task), tries: 5 };
+  const answer = await sendWithRetries(client, jobsUrl, request);
+  if (answer.status !== 202) throw new Refusal(answer);
+  return jsonOf<Job>(answer);
 };
 // #endregion

@@ -20,7 +20,15 @@ describe('1, persistent', () => {
   type Wait = typeof myWait;
   /** As the solution, but for one thing. */
   const variant =
-    ({ most = 3, inARow = true, prefer = true, retriesAnswers = false, quiet = false }): Wait =>
+    ({
+      most = 3,
+      inARow = true,
+      prefer = true,
+      retriesAnswers = false,
+      quiet = false,
+      pauseMs = 60,
+      fallsBack = true,
+    }): Wait =>
     async (client, resultUrl, waitS) => {
       const headers: Record<string, string> = prefer ? { Prefer: `wait=${waitS}` } : {};
       for (let cuts = 0; ; ) {
@@ -30,12 +38,13 @@ describe('1, persistent', () => {
           if (response.status !== 202) throw Object.assign(new Error('refused'), { refused: true });
           await response.text();
           if (inARow) cuts = 0;
-          if (!prefer) await sleep(50);
+          if (!prefer || (fallsBack && !response.headers.has('preference-applied'))) await sleep(300);
         } catch (error) {
           if ((error as { refused?: boolean }).refused && !retriesAnswers) throw error;
           cuts += 1;
           if (cuts === most && quiet) return undefined;
           if (cuts === most) throw error;
+          await sleep(pauseMs);
         }
       }
     };
@@ -53,6 +62,8 @@ describe('1, persistent', () => {
     ['polls', { prefer: false }, /no "Prefer: wait"/],
     ['asks again after a 404', { retriesAnswers: true }, /A 404 is an answer/],
     ['gives up without a word', { quiet: true }, /as if all were well/],
+    ['asks again at once', { pauseMs: 0 }, /After a cut it asked again within \d+ ms/],
+    ['takes every 202 for a wait', { fallsBack: false }, /Its Prefer was dropped on the way, and it asked \d+ times/],
   ])('sees one that %s', async (_name, how, reason) => {
     expect((await persistent.verdict(variant(how))).text).toMatch(reason);
   });
@@ -81,7 +92,7 @@ describe('3, resumable', () => {
   const ENDS = ['succeeded', 'failed', 'cancelled'];
   /** As the solution, but that the cursor moves at another moment. */
   const moving =
-    (when: 'before' | 'batch' | 'never', reversed = false): Consumer =>
+    (when: 'before' | 'each' | 'batch' | 'never', reversed = false): Consumer =>
     async (client, eventsUrl, place, handle) => {
       const headers = { Accept: 'application/json', Prefer: 'wait=30' };
       for (;;) {
@@ -94,6 +105,7 @@ describe('3, resumable', () => {
         for (const event of reversed ? events.reverse() : events) {
           if (when === 'before') place.cursor = event.id;
           await handle(event);
+          if (when === 'each') place.cursor = event.id;
         }
         if (when === 'batch') place.cursor = next;
         if (events.some(({ event }) => ENDS.includes(event))) return;
@@ -106,6 +118,7 @@ describe('3, resumable', () => {
   it.each([
     ['moves the cursor too early', moving('before'), /past an event that was not handled/],
     ['moves it a batch at a time', moving('batch'), /came again/],
+    ['takes every answer for a wait', moving('each'), /Its Prefer was dropped on the way, and it asked \d+ times/],
     ['keeps no place', moving('never'), /came again|does it keep its place/],
     ['has an error of its own', (async () => Promise.reject(new Error('a slip'))) as Consumer, /a slip/],
     ['does nothing', (async () => {}) as Consumer, /0 of 15 events/],

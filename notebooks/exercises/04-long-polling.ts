@@ -6,6 +6,7 @@ import { exercise } from '../instruments/exercise.js';
 import { experiment } from '../instruments/experiment.js';
 import type { Job } from '../instruments/job.js';
 import { number } from '../instruments/table.js';
+import { jsonOf, Refusal, retryAfterMs, sendOnce } from '../lessons/a-job-and-its-id.js';
 
 const FILE = 'notebooks/exercises/04-long-polling.ts';
 
@@ -39,7 +40,7 @@ export const persistent = exercise<Wait>({
   id: '04-long-polling/1-persistent',
   async check(wait) {
     const { url } = server();
-    const task = { kind: 'simulated', durationMs: 1_600, steps: 2 };
+    const task = { kind: 'simulated', durationMs: 3_500, steps: 2 };
     const job = await submit(task);
     // Two cuts, an answer, two cuts, an answer: never three in a row.
     const bumpy = cutting([1, 2, 4, 5]);
@@ -51,7 +52,7 @@ export const persistent = exercise<Wait>({
     });
     assert.deepEqual(
       result,
-      { steps: 2, durationMs: 1_600 },
+      { steps: 2, durationMs: 3_500 },
       `Expected the result, got ${JSON.stringify(result) ?? 'nothing'}.`,
     );
     assert.ok(bumpy.waited(), 'Your requests had no "Prefer: wait": that is a short poll.');
@@ -71,45 +72,62 @@ export const persistent = exercise<Wait>({
     );
     assert.ok(!accepted, 'There is no such job (404), and it returned as if all were well: expected it to throw.');
     assert.equal(missing.asked(), 1, `A 404 is an answer, not a cut, but it asked ${missing.asked()} times.`);
+    const soonest = Math.min(...dead.pauses());
+    assert.ok(soonest >= 50, `After a cut it asked again within ${soonest.toFixed(0)} ms: back off, more each time.`);
+
+    const blink = await submit({ kind: 'simulated', durationMs: 500, steps: 2 });
+    const deaf = cutting([], droppingPrefer);
+    await inTime(wait(deaf.client, url + blink.links.result, 1), 'Without its Prefer it did not come to an end.');
+    const storm = `Its Prefer was dropped on the way, and it asked ${deaf.asked()} times in half a second: a storm.`;
+    assert.ok(deaf.asked() < 10, `${storm} Look for Preference-Applied.`);
     return `${bumpy.cuts()} cuts survived, and a dead line given up after ${dead.cuts()}.`;
   },
-  hint: 'Put only the request itself into try … catch, so that your own throw for a bad status is not caught. Count the cuts in a variable outside the loop, and set it to 0 whenever an answer comes.',
+  hint: 'Let only the request itself be caught, not your own throw for a bad status: `await sendOnce(…).catch((error: Error) => error)`. Count the cuts in a variable outside the loop, and set it to 0 whenever an answer comes. After a 202 without Preference-Applied, sleep for `retryAfterMs(headers)`.',
   solution: { file: FILE, region: 'persistent' },
 });
 
 const [yes, no] = [() => true, () => false];
 
+/** A proxy in between that drops the headers of a request. */
+const droppingPrefer = (client: Client): Client =>
+  ((to, init) => client(to, { ...init, headers: { Accept: 'application/json' } })) as Client;
+
 /** A client whose requests of these numbers, from 1, are cut: they fail as a connection does. */
-function cutting(which: number[] | 'all') {
+function cutting(which: number[] | 'all', line = (client: Client) => client) {
   let [asked, cuts, waited] = [0, 0, true];
+  const askedAt: number[] = [];
+  const pauses = () => askedAt.slice(1).map((at, i) => at - askedAt[i]!);
   const run = experiment('exercise: survive a cut', fetch);
   const client = (async (to, init) => {
     asked += 1;
+    askedAt.push(performance.now());
     waited &&= /wait=/.test(new Headers((init?.headers ?? {}) as Record<string, string>).get('prefer') ?? '');
-    if (which !== 'all' && !which.includes(asked)) return run.fetch(to, init);
+    if (which !== 'all' && !which.includes(asked)) return line(run.fetch)(to, init);
     cuts += 1;
     // A loop that never ends must not keep everything else from running.
     await sleep(1);
     throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
   }) as Client;
-  return { client, asked: () => asked, cuts: () => cuts, waited: () => waited };
+  return { client, asked: () => asked, cuts: () => cuts, waited: () => waited, pauses };
 }
 
 /** The solution that is shown, and that a test runs. */
 // #region persistent
 export const myWait: Wait = async (client, resultUrl, waitS) => {
-  const headers = { Prefer: `wait=${waitS}` };
+  const request = { headers: { Prefer: `wait=${waitS}` }, timeoutMs: 1_000 * (waitS + 10) };
   for (let cuts = 0; ; ) {
-    const response = await client(resultUrl, { headers }).catch((error: Error) => {
+    const answer = await sendOnce(client, resultUrl, request).catch((error: Error) => error);
+    if (answer instanceof Error) {
       cuts += 1;
-      if (cuts === 3) throw error;
-      return null;
-    });
-    if (!response) continue;
+      if (cuts === 3) throw answer;
+      await sleep(100 * 2 ** cuts * (1 + Math.random() / 2));
+      continue;
+    }
     cuts = 0;
-    if (response.status === 200) return response.json();
-    if (response.status !== 202) throw new Error(await response.text());
-    await response.text();
+    if (answer.status === 200) return jsonOf(answer);
+    if (answer.status !== 202) throw new Refusal(answer);
+    const waited = answer.headers.has('Preference-Applied');
+    if (!waited) await sleep(retryAfterMs(answer.headers));
   }
 };
 // #endregion
@@ -185,9 +203,16 @@ export const resumable = exercise<Consumer>({
     );
     const order = JSON.stringify(await allIds(eventsUrl)) === JSON.stringify(ids);
     assert.ok(order, 'All events were handled, but not in their order.');
+
+    const dull = await submit({ kind: 'simulated', durationMs: 500, steps });
+    const deaf = cutting([], droppingPrefer);
+    const ended = consumer(deaf.client, server().url + dull.links.events, { cursor: '' }, async () => {});
+    await inTime(ended, 'Without its Prefer it did not come to an end.');
+    const storm = `Its Prefer was dropped on the way, and it asked ${deaf.asked()} times in half a second: a storm.`;
+    assert.ok(deaf.asked() < 10, `${storm} Look for Preference-Applied.`);
     return `Stopped ${stopped.size} times while it handled an event, and nothing was lost or came twice.`;
   },
-  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty).',
+  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty). After an answer without Preference-Applied, sleep for `retryAfterMs(headers)`.',
   solution: { file: FILE, region: 'resumable' },
 });
 
@@ -207,17 +232,19 @@ async function allIds(eventsUrl: string): Promise<string[]> {
 
 // #region resumable
 export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => {
-  const headers = { Accept: 'application/json', Prefer: 'wait=30' };
+  const request = { headers: { Accept: 'application/json', Prefer: 'wait=30' }, timeoutMs: 40_000 };
   for (;;) {
     const after = place.cursor ? `?after=${place.cursor}` : '';
-    const response = await client(eventsUrl + after, { headers });
-    if (!response.ok) throw new Error(await response.text());
-    const { events } = (await response.json()) as { events: LoggedEvent[] };
+    const answer = await sendOnce(client, eventsUrl + after, request);
+    if (answer.status !== 200) throw new Refusal(answer);
+    const { events } = jsonOf<{ events: LoggedEvent[] }>(answer);
     for (const event of events) {
       await handle(event);
-      place.cursor = event.id;
+      place.cursor = event.id; // only now: it has been handled
       if (['succeeded', 'failed', 'cancelled'].includes(event.event)) return;
     }
+    const waited = answer.headers.has('Preference-Applied');
+    if (!waited) await sleep(retryAfterMs(answer.headers));
   }
 };
 // #endregion

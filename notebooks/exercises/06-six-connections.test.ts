@@ -77,7 +77,7 @@ describe('2, opens', () => {
 describe('3, shared', () => {
   it('takes the solution that it shows', async () => {
     expect((await shared.verdict(myShare)).text).toBe(
-      '✓ Solved. Eight followers, one stream; and none when nobody listens.',
+      '✓ Solved. Eight jobs, one stream; and none when nobody listens.',
     );
   });
   const each: Share = (open) => (jobId, listener) => {
@@ -107,6 +107,22 @@ describe('3, shared', () => {
     open();
     return () => () => {};
   };
+  const single: Share = (open) => {
+    const listeners = new Map<string, (event: string) => void>();
+    let source: ReturnType<typeof open> | null = null;
+    return (jobId, listener) => {
+      if (!source) {
+        source = open();
+        for (const event of ['progress', 'succeeded'])
+          source.addEventListener(event, ({ data }) => listeners.get(JSON.parse(data).jobId)?.(event));
+      }
+      listeners.set(jobId, listener);
+      return () => {
+        listeners.delete(jobId);
+        if (listeners.size === 0) source?.close();
+      };
+    };
+  };
   const closing: Share = (open) => {
     let source: ReturnType<typeof open> | null = null;
     return () => {
@@ -115,10 +131,11 @@ describe('3, shared', () => {
     };
   };
   it.each([
-    ['opens a stream for each', each, /Eight followers, and 8 streams/],
+    ['opens a stream for each', each, /Eight jobs, and \d+ streams/],
     ['opens one for nobody', eager, /before anybody/],
     ['tells everybody everything', broadcast, /Whose was it/],
     ['closes with the first that leaves', closing, /seven stay/],
+    ['keeps one follower a job', single, /One of the seven heard|A job had two followers/],
   ])(
     'sees one that %s',
     async (_name, share, reason) => {

@@ -167,11 +167,15 @@ export const shared = exercise<Share>({
       jobs = await Promise.all(Array.from({ length: 8 }, () => submit(fetch, `${url}/jobs`, { kind: 'manual' })));
       const heard = jobs.map((): string[] => []);
       const leave = jobs.map(({ jobId }, i) => follow(jobId, (event) => heard[i]?.push(event)));
-      assert.equal(sources.length, 1, `Eight followers, and ${sources.length} streams.`);
+      assert.equal(sources.length, 1, `Eight jobs, and ${sources.length} streams.`);
       const [source] = sources as [EventSource];
       await once(source, 'position', patience()).catch(() => assert.fail('The stream did not begin.'));
       leave[0]?.();
       assert.notEqual(source.readyState, EventSource.CLOSED, 'One has left, seven stay, and the stream was closed.');
+      const again: string[] = [];
+      const { jobId } = jobs[1] as Job;
+      follow(jobId, () => {})(); // a second follower of one job comes, and leaves
+      leave.push(follow(jobId, (event) => again.push(event)));
       for (const job of jobs) await tell(job);
       const last = () => heard.slice(1).every((events) => events.includes('succeeded'));
       await settle(
@@ -185,36 +189,48 @@ export const shared = exercise<Share>({
         undefined,
         `Each job tells ${EVENTS.join(' and ')}; one heard ${other?.join(', ')}. Whose was it?`,
       );
+      assert.deepEqual(
+        again,
+        EVENTS,
+        `A job had two followers, and the second heard ${again.join(', ') || 'nothing'}.`,
+      );
       for (const end of leave) end();
       assert.equal(source.readyState, EventSource.CLOSED, 'All have left, and the stream is still open.');
       follow((jobs[0] as Job).jobId, () => {})();
       assert.equal(sources.length, 2, 'Somebody came after all had left: for them, a stream is opened anew.');
       const { requests } = (await readLedger(client.name, url)).totals['event-stream'];
       assert.ok(requests <= 2, `The ledger saw ${requests} streams.`);
-      return 'Eight followers, one stream; and none when nobody listens.';
+      return 'Eight jobs, one stream; and none when nobody listens.';
     } finally {
       for (const source of sources) source.close();
       await Promise.all(jobs.map(({ links }) => fetch(url + links.self, { method: 'DELETE' })));
     }
   },
-  hint: 'A Map from a job\'s id to its listeners, and a source that is null while the Map is empty. Each event\'s data are JSON, and have the jobId. Listen for "progress" and "succeeded" by name.',
+  hint: 'A Map from a job\'s id to the Set of its listeners, and a source that is null while the Map is empty. Each event\'s data are JSON, and have the jobId. Listen for "progress" and "succeeded" by name.',
   solution: { file: FILE, region: 'shared' },
 });
 
 // #region shared
 export const myShare: Share = (open) => {
-  const listeners = new Map<string, Listener>();
+  const followers = new Map<string, Set<Listener>>();
   let source: EventSource | null = null;
+  const begin = (mine = open()) => {
+    source = mine;
+    for (const event of ['progress', 'succeeded'])
+      mine.addEventListener(event, ({ data }) => {
+        for (const tell of followers.get(JSON.parse(data).jobId) ?? []) tell(event);
+      });
+    mine.addEventListener('error', () => {
+      if (mine.readyState === mine.CLOSED && source === mine) setTimeout(() => source === mine && begin(), 1_000);
+    });
+  };
   return (jobId, listener) => {
-    if (!source) {
-      source = open();
-      for (const event of ['progress', 'succeeded'])
-        source.addEventListener(event, ({ data }) => listeners.get(JSON.parse(data).jobId)?.(event));
-    }
-    listeners.set(jobId, listener);
+    const listeners = followers.get(jobId) ?? new Set();
+    followers.set(jobId, listeners.add(listener));
+    if (!source) begin();
     return () => {
-      listeners.delete(jobId);
-      if (listeners.size > 0) return;
+      if (listeners.delete(listener) && listeners.size === 0) followers.delete(jobId);
+      if (followers.size > 0) return;
       source?.close();
       source = null;
     };

@@ -69,7 +69,7 @@ describe('3, fallback', () => {
           if (event === 'succeeded') return JSON.parse(data).result;
         return longPoll(client, base + links.result, 30);
       },
-      /is refused with 503, it threw: busy/,
+      /is refused with 503, it threw: 503: busy/,
     ],
     [
       'takes the end of a stream for the end of the job',

@@ -7,7 +7,7 @@ import type { Job } from '../instruments/job.js';
 import { ledger } from '../instruments/ledger.js';
 import { number } from '../instruments/table.js';
 import { longPoll } from '../lessons/long-polling.js';
-import { isFinal, readEvents } from '../lessons/server-sent-events.js';
+import { isFinal, readStream } from '../lessons/server-sent-events.js';
 import type { Client } from '../lessons/short-polling.js';
 
 const FILE = 'notebooks/exercises/07-choosing.ts';
@@ -126,23 +126,19 @@ export const fallback = exercise<Follow>({
     }
     return `One request where the stream gets through, and the result all the same when it does not.`;
   },
-  hint: 'Ask for links.events, and look at the status and at Content-Type. If they are right, read the events until the final one, and return the result in the data of succeeded. After all that comes the long poll, for whoever is still there.',
+  hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and where the line is cut: catch that. After all that comes the long poll, wherever the stream did not tell.',
   solution: { file: FILE, region: 'fallback' },
 });
 
 // #region fallback
 export const myFollow: Follow = async (client, base, job) => {
   try {
-    const response = await client(base + job.links.events, { headers: { Accept: 'text/event-stream' } });
-    const type = response.headers.get('content-type') ?? '';
-    if (response.status === 200 && type.startsWith('text/event-stream')) {
-      for await (const { event, data } of readEvents(response.body as AsyncIterable<Uint8Array>)) {
-        if (event === 'succeeded') return JSON.parse(data).result;
-        if (isFinal(event)) break;
-      }
+    for await (const { event, data } of readStream(client, base + job.links.events)) {
+      if (event === 'succeeded') return JSON.parse(data).result;
+      if (isFinal(event)) break;
     }
   } catch {
-    // The line was cut: the long poll will tell how the job stands.
+    // No stream, or one that was cut: the long poll tells how the job stands.
   }
   return longPoll(client, base + job.links.result, 30);
 };

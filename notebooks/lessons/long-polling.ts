@@ -4,26 +4,20 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job } from '../instruments/job.js';
+import { jsonOf, Refusal, retryAfterMs, sendWithRetries } from './a-job-and-its-id.js';
 import type { Client } from './short-polling.js';
 
 // The notebook: 04-long-polling.ipynb
 
 // #region long-poll
-export async function longPoll<T>(
-  client: Client,
-  resultUrl: string,
-  waitS: number,
-  signal = AbortSignal.timeout(60_000),
-): Promise<T> {
-  const headers = { Prefer: `wait=${waitS}` };
+export async function longPoll<T>(client: Client, resultUrl: string, waitS: number, signal?: AbortSignal): Promise<T> {
+  const request = { headers: { Prefer: `wait=${waitS}` }, timeoutMs: 1_000 * (waitS + 10), signal };
   for (;;) {
-    const response = await client(resultUrl, { headers, signal });
-    if (response.status === 200) return (await response.json()) as T;
-    if (response.status !== 202) throw new Error(await response.text());
-    await response.text(); // read to its end, so that the next request may use the connection
-    if (response.headers.has('Preference-Applied')) continue; // the server has waited
-    const seconds = Number(response.headers.get('Retry-After')) || 1;
-    await sleep(1_000 * seconds, undefined, { signal });
+    const answer = await sendWithRetries(client, resultUrl, request);
+    if (answer.status === 200) return jsonOf<T>(answer);
+    if (answer.status !== 202) throw new Refusal(answer);
+    const waited = answer.headers.has('Preference-Applied');
+    if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
 // #endregion
@@ -34,17 +28,22 @@ export async function* changes(
   jobUrl: string,
   waitS: number,
   etag = '', // of the version that the client has already
-  signal = AbortSignal.timeout(60_000),
+  signal?: AbortSignal,
 ): AsyncGenerator<Job, void> {
   for (;;) {
     const known: Record<string, string> = etag ? { 'If-None-Match': etag } : {};
-    const response = await client(jobUrl, { headers: { Prefer: `wait=${waitS}`, ...known }, signal });
-    if (response.status === 304) continue; // no change in all that time
-    if (!response.ok) throw new Error(await response.text());
-    etag = response.headers.get('ETag') ?? '';
-    const job = (await response.json()) as Job;
-    yield job;
-    if (job.finishedAt) return;
+    const request = { headers: { Prefer: `wait=${waitS}`, ...known }, timeoutMs: 1_000 * (waitS + 10), signal };
+    const answer = await sendWithRetries(client, jobUrl, request);
+    const newest = answer.headers.get('ETag') ?? '';
+    const hasMoved = newest !== '' && newest !== etag;
+    etag = newest;
+    if (answer.status === 200) {
+      const job = jsonOf<Job>(answer);
+      yield job;
+      if (job.finishedAt) return;
+    } else if (answer.status !== 304) throw new Refusal(answer);
+    const waited = answer.headers.has('Preference-Applied');
+    if (!hasMoved && !waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
 // #endregion
@@ -56,21 +55,26 @@ export interface LoggedEvent {
   data: { jobId: string; progress: number; version: number };
   at: string;
 }
+export type Batch = { events: LoggedEvent[]; next: string };
+export type Consuming = { min?: number; waitS?: number; after?: string; signal?: AbortSignal };
 
 export async function* consume(
   client: Client,
   eventsUrl: string,
-  { min = 1, waitS = 30, after = '', signal = AbortSignal.timeout(60_000) } = {},
+  how: Consuming = {},
 ): AsyncGenerator<LoggedEvent[], void> {
+  const { min = 1, waitS = 30, after = '', signal } = how;
   const headers = { Accept: 'application/json', Prefer: `wait=${waitS}` };
   for (let cursor = after; ; ) {
     const query = new URLSearchParams({ min: String(min), ...(cursor && { after: cursor }) });
-    const response = await client(`${eventsUrl}?${query}`, { headers, signal });
-    if (!response.ok) throw new Error(await response.text());
-    const { events, next } = (await response.json()) as { events: LoggedEvent[]; next: string };
+    const request = { headers, timeoutMs: 1_000 * (waitS + 10), signal };
+    const answer = await sendWithRetries(client, `${eventsUrl}?${query}`, request);
+    const { events, next } = jsonOf<Batch>(answer);
     yield events;
     cursor = next;
     if (events.some(({ event }) => ['succeeded', 'failed', 'cancelled'].includes(event))) return;
+    const waited = answer.headers.has('Preference-Applied');
+    if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
 // #endregion

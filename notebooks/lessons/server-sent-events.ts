@@ -4,8 +4,9 @@
  */
 import { ReadableStream } from 'node:stream/web';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FetchLike } from 'eventsource';
+import { EventSource, type FetchLike } from 'eventsource';
 import type { Job } from '../instruments/job.js';
+import { jsonOf, NOT_NOW, Refusal, retryAfterMs, sendOnce } from './a-job-and-its-id.js';
 import type { Client } from './short-polling.js';
 
 // The notebook: 05-server-sent-events.ipynb
@@ -13,9 +14,9 @@ import type { Client } from './short-polling.js';
 // #region submit
 export async function submit(client: Client, jobsUrl: string, task: object): Promise<Job> {
   const headers = { 'Content-Type': 'application/json' };
-  const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task) });
-  if (response.status !== 202) throw new Error(await response.text());
-  return (await response.json()) as Job;
+  const answer = await sendOnce(client, jobsUrl, { method: 'POST', headers, body: JSON.stringify(task) });
+  if (answer.status !== 202) throw new Refusal(answer);
+  return jsonOf<Job>(answer);
 }
 
 export const simulated = (durationMs: number, steps: number) => ({ kind: 'simulated', durationMs, steps });
@@ -66,14 +67,40 @@ export async function* readEvents(body: Bytes, place: Place = { id: '', retryMs:
 // #endregion
 
 // #region read-stream
-export async function* readStream(
-  client: Client,
-  streamUrl: string,
-  signal = AbortSignal.timeout(60_000),
-): AsyncGenerator<StreamEvent> {
-  const response = await client(streamUrl, { headers: { Accept: 'text/event-stream' }, signal });
-  if (response.status !== 200) throw new Error(await response.text());
-  yield* readEvents(response.body as AsyncIterable<Uint8Array>);
+export interface Listening {
+  place?: Place;
+  silenceMs?: number; // without a byte for so long, the connection counts as dead
+  signal?: AbortSignal | undefined; // the caller's
+}
+
+export async function* readStream(client: Client, streamUrl: string, how: Listening = {}): AsyncGenerator<StreamEvent> {
+  const { place = { id: '', retryMs: 3_000 }, silenceMs = 45_000, signal } = how;
+  signal?.throwIfAborted();
+  const either = new AbortController(); // too much silence, or the caller
+  const stop = () => either.abort();
+  let timer = setTimeout(stop, silenceMs);
+  signal?.addEventListener('abort', stop);
+  const timed = async function* (body: AsyncIterable<Uint8Array>) {
+    for await (const bytes of body) {
+      clearTimeout(timer); // while an event is being handled, nobody listens
+      yield bytes;
+      timer = setTimeout(stop, silenceMs);
+    }
+  };
+  try {
+    const headers = { Accept: 'text/event-stream', ...(place.id && { 'Last-Event-ID': place.id }) };
+    const response = await client(streamUrl, { headers, signal: either.signal });
+    const type = response.headers.get('Content-Type') ?? '';
+    if (response.status !== 200 || !type.startsWith('text/event-stream'))
+      throw new Refusal({ status: response.status, headers: response.headers, text: await response.text() });
+    yield* readEvents(timed(response.body as AsyncIterable<Uint8Array>), place);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw either.signal.aborted ? new Error(`Not a byte for ${silenceMs} ms.`, { cause: error }) : error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
+  }
 }
 
 export const isFinal = (event: string) => ['succeeded', 'failed', 'cancelled'].includes(event);
@@ -91,22 +118,77 @@ export const over =
 // #endregion
 
 // #region read-resumed
-export async function* readResumed(
-  client: Client,
-  streamUrl: string,
-  signal = AbortSignal.timeout(60_000),
-  place: Place = { id: '', retryMs: 3_000 },
-): AsyncGenerator<StreamEvent> {
-  for (; ; await sleep(place.retryMs, undefined, { signal })) {
+export type Resuming = Listening & { tries?: number };
+
+export async function* readResumed(client: Client, streamUrl: string, how: Resuming = {}): AsyncGenerator<StreamEvent> {
+  const { tries = 6, place = { id: '', retryMs: 3_000 }, signal } = how;
+  for (let failures = 0; ; ) {
+    let pauseMs = Math.max(place.retryMs, 100);
     try {
-      const headers = { Accept: 'text/event-stream', ...(place.id && { 'Last-Event-ID': place.id }) };
-      const response = await client(streamUrl, { headers, signal });
-      const type = response.headers.get('content-type') ?? '';
-      if (response.status !== 200 || !type.startsWith('text/event-stream')) return;
-      yield* readEvents(response.body as AsyncIterable<Uint8Array>, place);
-    } catch {
-      signal.throwIfAborted(); // we gave up; anything else was the connection
+      for await (const event of readStream(client, streamUrl, { ...how, place })) {
+        failures = 0;
+        yield event;
+      }
+    } catch (error) {
+      signal?.throwIfAborted(); // the caller stopped it: that is no failure
+      const answer = error instanceof Refusal ? error.answer : null;
+      if (answer?.status === 204) return;
+      failures += 1;
+      if ((answer && !NOT_NOW.includes(answer.status)) || failures === tries) throw error;
+      pauseMs = Math.min(pauseMs * 2 ** (failures - 1), 30_000);
+      if (answer) pauseMs = retryAfterMs(answer.headers, pauseMs);
     }
+    await sleep(pauseMs * (1 + Math.random() / 2), undefined, { signal });
   }
+}
+// #endregion
+
+// #region keep
+export interface Kept {
+  load(): Promise<string>;
+  save(cursor: string): Promise<void>;
+}
+export type Handle = (event: StreamEvent) => Promise<void>;
+
+export async function keepReading(client: Client, streamUrl: string, kept: Kept, handle: Handle, signal?: AbortSignal) {
+  const place: Place = { id: await kept.load(), retryMs: 3_000 };
+  for await (const event of readResumed(client, streamUrl, { place, signal })) {
+    await handle(event);
+    await kept.save(event.id); // only now: it has been handled
+    if (isFinal(event.event)) return;
+  }
+}
+// #endregion
+
+// #region stay-open
+export type Open = (cursor: string) => EventSource;
+
+export function stayOpen(open: Open, names: string[], onEvent: (event: MessageEvent) => void, cursor = ''): () => void {
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let source: EventSource;
+  const begin = () => {
+    source = open(cursor);
+    source.addEventListener('open', () => {
+      failures = 0;
+    });
+    for (const name of names) {
+      source.addEventListener(name, (event) => {
+        onEvent(event);
+        cursor = event.lastEventId; // only now: it has been handled
+      });
+    }
+    source.addEventListener('error', () => {
+      if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
+      const pauseMs = Math.min(500 * 2 ** failures, 30_000);
+      failures += 1;
+      timer = setTimeout(begin, pauseMs * (1 + Math.random() / 2));
+    });
+  };
+  begin();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 // #endregion

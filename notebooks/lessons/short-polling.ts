@@ -6,17 +6,18 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type fetch from 'node-fetch';
 import type { Job } from '../instruments/job.js';
+import { jsonOf, Refusal, sendOnce, sendWithRetries } from './a-job-and-its-id.js';
 
 // The notebook: 03-short-polling.ipynb
 
 // #region upload
 export type Client = typeof fetch;
 
-export async function upload(client: Client, jobsUrl: string, path: string): Promise<Job> {
-  const headers = { 'Content-Type': 'video/mp4' };
-  const response = await client(jobsUrl, { method: 'POST', headers, body: createReadStream(path) });
-  if (response.status !== 202) throw new Error(await response.text());
-  return (await response.json()) as Job;
+export async function upload(client: Client, jobsUrl: string, path: string, signal?: AbortSignal): Promise<Job> {
+  const file = { method: 'POST', headers: { 'Content-Type': 'video/mp4' }, body: createReadStream(path) };
+  const answer = await sendOnce(client, jobsUrl, { ...file, timeoutMs: 600_000, signal });
+  if (answer.status !== 202) throw new Refusal(answer);
+  return jsonOf<Job>(answer);
 }
 // #endregion
 
@@ -25,23 +26,12 @@ export async function pollUntilDone(
   client: Client,
   jobUrl: string,
   intervalMs: number,
-  signal = AbortSignal.timeout(60_000),
+  signal?: AbortSignal,
 ): Promise<Job> {
   for (;;) {
-    const response = await client(jobUrl, { signal });
-    if (!response.ok) throw new Error(await response.text());
-    const job = (await response.json()) as Job;
+    const job = jsonOf<Job>(await sendWithRetries(client, jobUrl, { signal }));
     if (job.finishedAt) return job;
     await sleep(intervalMs, undefined, { signal });
   }
-}
-// #endregion
-
-// #region simulate
-export async function simulate(client: Client, jobsUrl: string, durationMs: number): Promise<Job> {
-  const headers = { 'Content-Type': 'application/json' };
-  const body = JSON.stringify({ kind: 'simulated', durationMs, steps: 4 });
-  const response = await client(jobsUrl, { method: 'POST', headers, body });
-  return (await response.json()) as Job;
 }
 // #endregion
