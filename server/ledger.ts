@@ -22,6 +22,7 @@ export class Row {
   technique: Technique = 'other';
   status: number | null = null;
   readonly arrivedAt = Date.now();
+  readonly #arrived = performance.now();
   answeredAt: number | null = null;
   endedAt: number | null = null;
   bytesIn = 0;
@@ -36,6 +37,11 @@ export class Row {
     readonly protocol: string,
     readonly connection: number,
   ) {}
+
+  /** The time to tell now: after the arrival by what the monotonic clock measured, also when the wall clock was set. */
+  now(): number {
+    return this.arrivedAt + Math.round(performance.now() - this.#arrived);
+  }
 
   toJSON() {
     const { revision, id, method, ...row } = this;
@@ -196,7 +202,7 @@ export class Ledger {
       row.bytesOut = Math.max(row.bytesOut, socket.bytesWritten - entry.connection.bytesOut); // cut off
       this.settleOut(entry);
     }
-    row.endedAt = Date.now();
+    row.endedAt = row.now();
     if (this.open.has(row)) this.touch(row);
     if (req.complete || socket.destroyed) this.settle(entry);
     else req.once('close', () => this.settle(entry));

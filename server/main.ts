@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { App } from './app.js';
 import { listen } from './listen.js';
@@ -9,15 +9,24 @@ import { help, readSettings, SettingError } from './settings.js';
 async function main(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);
   if (!settings) return void process.stdout.write(help());
+  const { state } = settings;
+  if (state && existsSync(state) && pidIn(state) === null)
+    throw new SettingError(`${state} exists and is no state file of a server. Choose another one with --state.`);
   const token = randomBytes(16).toString('hex');
   const app = new App(settings, token);
   const { url, close } = await listen(app);
 
-  if (settings.state) {
-    mkdirSync(dirname(settings.state), { recursive: true });
-    writeFileSync(settings.state, `${JSON.stringify({ url, httpsUrl: app.httpsUrl, pid: process.pid, token })}\n`, {
-      mode: 0o600,
-    });
+  if (state) {
+    mkdirSync(dirname(state), { recursive: true });
+    // Renamed when it is whole: a kill leaves no half of it.
+    writeFileSync(
+      `${state}.${process.pid}`,
+      `${JSON.stringify({ url, httpsUrl: app.httpsUrl, pid: process.pid, token })}\n`,
+      {
+        mode: 0o600,
+      },
+    );
+    renameSync(`${state}.${process.pid}`, state);
   }
 
   let stopping = false;
@@ -27,7 +36,8 @@ async function main(): Promise<void> {
     app.stop();
     await close(settings.graceMs);
     app.close();
-    if (settings.state && ours(settings.state)) rmSync(settings.state, { force: true });
+    // Unless another server has taken its place meanwhile.
+    if (state && pidIn(state) === process.pid) rmSync(state, { force: true });
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop());
@@ -36,12 +46,13 @@ async function main(): Promise<void> {
   process.stdout.write(`ready ${url}\n`);
 }
 
-/** Whether the state file still tells of this server: another one may have taken its place. */
-function ours(file: string): boolean {
+/** The server that a state file tells of; null for any other file. An empty one is left by a kill. */
+function pidIn(file: string): number | null {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')).pid === process.pid;
+    const text = readFileSync(file, 'utf8');
+    return text === '' ? 0 : (JSON.parse(text).pid ?? null);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 // Loaded into a server under test (`node --expose-gc --import`): asked over the IPC channel, it says what is in use,
 // of memory after a full collection, which no number read from outside can tell.
 process.on('message', (what) => {
+  if (typeof what !== 'string') return;
   if (what === 'memory') {
     globalThis.gc();
     globalThis.gc();

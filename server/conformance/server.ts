@@ -12,6 +12,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const probe = new URL('./memory-probe.mjs', import.meta.url).href;
+const clock = new URL('./shifted-clock.mjs', import.meta.url).href;
 
 /** Where the tests are aimed (`CONFORMANCE_URL=http://…`); undefined: at this checkout's server, started for the tests. */
 export const aimedAt = process.env.CONFORMANCE_URL?.replace(/\/$/, '');
@@ -24,6 +25,8 @@ export interface StartOptions {
   wrapper?: string[];
   /** Lets `memory()` be asked. */
   memoryProbe?: boolean;
+  /** Lets its wall clock be set: `shiftClock()`. */
+  clock?: boolean;
   /** Does without the flags `--port 0` and `--data`. */
   bare?: boolean;
 }
@@ -58,6 +61,7 @@ export class LocalServer {
       ...(options.wrapper ?? []),
       process.execPath,
       ...(options.memoryProbe ? ['--expose-gc', '--import', probe] : []),
+      ...(options.clock ? ['--import', clock] : []),
       '--import',
       'tsx',
       main,
@@ -68,7 +72,7 @@ export class LocalServer {
     this.#child = spawn(program, args, {
       cwd: checkout,
       env: { ...cleanEnvironment(), ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe', options.memoryProbe ? 'ipc' : 'ignore'],
+      stdio: ['ignore', 'pipe', 'pipe', options.memoryProbe || options.clock ? 'ipc' : 'ignore'],
     });
     const child = this.#child;
     const orphaned = () => child.kill('SIGKILL');
@@ -144,6 +148,13 @@ export class LocalServer {
   /** Processor time since it started, in milliseconds (needs `memoryProbe`). */
   async cpuMs(): Promise<number> {
     return (await this.#ask('cpu')).cpuMs;
+  }
+
+  /** Sets the server's wall clock forward, or back (needs `clock`). */
+  async shiftClock(shiftMs: number): Promise<void> {
+    const shifted = new Promise<void>((resolve) => this.#child.once('message', () => resolve()));
+    this.#child.send({ shiftMs });
+    await within(shifted, "the server's clock to be set");
   }
 
   #ask(what: string): Promise<Usage> {

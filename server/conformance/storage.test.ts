@@ -6,28 +6,9 @@ import { afterEach, expect, test } from 'vitest';
 import { Client } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { filesOf, folderHolds } from './files.js';
-import {
-  LocalServer,
-  need,
-  ownServers,
-  type StartOptions,
-  startServer,
-  temporaryFolder,
-  withServer,
-} from './server.js';
-import { eventually, within } from './within.js';
-
-/** Starts a server that is expected to refuse, and tells what it said. */
-async function refused(data: string, options: StartOptions = {}) {
-  const server = new LocalServer([], data, options);
-  try {
-    const exit = await within(server.exited, () => `the server to give up; ${server.stderr}`);
-    return { ...exit, stdout: server.stdout, stderr: server.stderr };
-  } finally {
-    server.kill('SIGKILL');
-    await server.exited;
-  }
-}
+import { refused } from './refused.js';
+import { need, ownServers, startServer, temporaryFolder, withServer } from './server.js';
+import { eventually } from './within.js';
 
 ownServers('the data folder', () => {
   const folders: string[] = [];
@@ -47,10 +28,7 @@ ownServers('the data folder', () => {
       async (first, client) => {
         const job = await client.manual();
         const second = await refused(data);
-        expect(second.code).toBeGreaterThan(0);
-        expect(second.stdout).toBe('');
         expect(second.stderr).toContain(String(first.pid));
-        expect(second.stderr).not.toMatch(/\n\s+at /);
         await client.finish(job.jobId);
         expect((await client.job(job.jobId)).state).toBe('succeeded');
       },
@@ -85,10 +63,7 @@ ownServers('the data folder', () => {
     await writeFile(largest, randomBytes(64 * 1024));
     const damaged = await readFile(largest);
     const next = await refused(data);
-    expect(next.code).toBeGreaterThan(0);
-    expect(next.stdout).toBe('');
     expect(next.stderr).toContain(data);
-    expect(next.stderr).not.toMatch(/\n\s+at /);
     expect(await readFile(largest)).toEqual(damaged);
   });
 
@@ -106,18 +81,14 @@ ownServers('the data folder', () => {
     await handle.write(randomBytes(8192), 0, 8192, Math.floor(size / 2 / 4096) * 4096);
     await handle.close();
     const next = await refused(data);
-    expect(next.code).toBeGreaterThan(0);
     expect(next.stderr).toContain(data);
-    expect(next.stderr).not.toMatch(/\n\s+at /);
   });
 
   test('that is no folder is told in a plain sentence', async () => {
     const data = join(await folder(), 'file');
     await writeFile(data, 'a file');
     const end = await refused(data);
-    expect(end.code).toBeGreaterThan(0);
     expect(end.stderr).toContain(data);
-    expect(end.stderr).not.toMatch(/\n\s+at /);
     expect(await readFile(data, 'utf8')).toBe('a file');
   });
 
@@ -132,9 +103,7 @@ ownServers('the data folder', () => {
     const wrapper = root ? ['unshare', '-m', 'sh', '-c', readOnly, data] : [];
     const end = await refused(data, { wrapper });
     if (!root) await chmod(data, 0o700);
-    expect(end.code).toBeGreaterThan(0);
     expect(end.stderr).toContain(data);
-    expect(end.stderr).not.toMatch(/\n\s+at /);
     // Nothing was lost by the attempt.
     await withServer(
       [],

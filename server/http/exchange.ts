@@ -95,7 +95,7 @@ export class Exchange {
   /** Sends the head. */
   head(status: number, headers: Record<string, string | number>): void {
     this.row.status = status;
-    this.row.answeredAt = Date.now();
+    this.row.answeredAt = this.row.now();
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.app.stopping) this.res.shouldKeepAlive = false;
     this.res.writeHead(status, headers);

@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Client } from './client.js';
+import { expectProblem, expectRetryAfter } from './expectations.js';
+import { ownServers, startServer, target, temporaryFolder, withServer, withSettings } from './server.js';
+import type { Job } from './types.js';
+import { eventually } from './within.js';
+
+const MiB = 1024 ** 2;
+/** A result of 60 KB, unlike every other one. */
+const large = (n: number) => ({ result: `${n} ${'x'.repeat(60_000)}` });
+
+/** Finishes jobs with large results, some at a time; returns their ids, the oldest first. */
+async function finishMany(client: Client, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let n = 0; n < count; n += 10) {
+    const some = Array.from({ length: 10 }, async (_, i) => {
+      const { jobId } = await client.manual();
+      await client.finish(jobId, large(n + i));
+      return jobId;
+    });
+    ids.push(...(await Promise.all(some)));
+  }
+  return ids;
+}
+
+const idsHeld = async (client: Client) => {
+  const ids: string[] = [];
+  for (let after = ''; ; ) {
+    const page = (await client.get(`/jobs?limit=1000${after}`)).json<{ jobs: Job[]; next: string | null }>();
+    ids.push(...page.jobs.map(({ jobId }) => jobId));
+    if (page.next === null) return ids;
+    after = `&after=${page.next}`;
+  }
+};
+
+withSettings(
+  'events and finished jobs are bounded in bytes',
+  ['--max-event-bytes', '1000000', '--keep-job-bytes', '2000000'],
+  (lab) => {
+    test('the oldest events go with a gap, the oldest jobs with 404, and the newest stay whole', async () => {
+      const ids = await finishMany(lab, 60);
+      const held = await idsHeld(lab);
+      expect(held.length).toBeGreaterThan(25);
+      expect(held.length).toBeLessThan(34); // 2,000,000 bytes of 60,000 each
+      const [oldest, newest] = [ids[0], held[0]];
+      expectProblem(await lab.get(`/jobs/${oldest}/result`), 404);
+      expect((await lab.get(`/jobs/${newest}/result`)).text.length).toBeGreaterThan(60_000);
+      expect((await lab.consume(`/jobs/${newest}/events`)).events.map(({ event }) => event)).toEqual([
+        'queued',
+        'started',
+        'succeeded',
+      ]);
+      // Its events went long before the job did.
+      expect(await lab.consume(`/jobs/${held.at(-1)}/events`)).toMatchObject({ gap: { oldest: null }, events: [] });
+      const { events } = await lab.consume(`/events?after=${(await lab.consume('/events')).next}`);
+      expect(events).toEqual([]);
+    });
+
+    test('a progress body of 1 KiB is bounded with them', async () => {
+      const { jobId, links } = await lab.manual();
+      for (let n = 0; n < 1_200; n++) await lab.progress(jobId, n / 1_200, { note: 'x'.repeat(980) });
+      const first = await lab.consume(links.events);
+      expect(first).toHaveProperty('gap');
+      expect((await lab.consume(`${links.events}?after=${first.next}`)).events.length).toBeLessThan(1_000);
+      await lab.finish(jobId);
+    });
+  },
+);
+
+const lab = target();
+
+test('no answer is larger than it need be: a page of jobs and a batch of events end after some bytes', async () => {
+  const { next: start } = await lab.consume('/events');
+  const ids = await finishMany(lab, 40);
+  const page = await lab.get('/jobs?limit=1000');
+  expect(page.text.length).toBeLessThan(MiB);
+  expect(await idsHeld(lab)).toEqual(expect.arrayContaining(ids));
+  const seen: string[] = [];
+  for (let after = start; ; ) {
+    const answer = await lab.get(`/events?after=${after}`, { Accept: 'application/json' });
+    expect(answer.text.length).toBeLessThan(MiB);
+    const { events, next } = answer.json<{ events: { event: string; data: { jobId: string } }[]; next: string }>();
+    if (events.length === 0) break;
+    for (const { event, data } of events) if (event === 'succeeded') seen.push(data.jobId);
+    after = next;
+  }
+  expect(seen.filter((id) => ids.includes(id)).sort()).toEqual([...ids].sort());
+});
+
+ownServers('what is stored stays bounded', () => {
+  const count = Number(process.env.SOAK_RESULTS ?? 1_500);
+
+  test(`memory and disk, while ${count} jobs finish with results of 60 KB; and the folder is loaded again`, async () => {
+    const data = await temporaryFolder();
+    try {
+      await withServer(
+        [],
+        async (server, client) => {
+          await finishMany(client, 20);
+          const { heapUsed } = await server.memory();
+          await finishMany(client, count);
+          // 64 MiB of events and 32 MiB of jobs, at most.
+          expect((await server.memory()).heapUsed - heapUsed).toBeLessThan(120 * MiB);
+        },
+        { data, memoryProbe: true },
+      );
+      await withServer(
+        [],
+        async (server, client) => {
+          expect((await idsHeld(client)).length).toBeGreaterThan(400);
+          expect((await server.memory()).heapUsed).toBeLessThan(180 * MiB);
+        },
+        { data, memoryProbe: true },
+      );
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+
+  test('a folder that holds more than the bounds is loaded: the newest stay', async () => {
+    const data = await temporaryFolder();
+    try {
+      const server = await startServer([], { data });
+      const client = new Client(server.url);
+      const ids = await finishMany(client, 60);
+      const unfinished = await client.manual({ 'Idempotency-Key': randomUUID() });
+      await server.crash();
+      const less = ['--max-event-bytes', '600000', '--keep-job-bytes', '1000000', '--max-jobs', '1'];
+      for (let round = 0; round < 2; round++) {
+        await withServer(
+          less,
+          async (_, again) => {
+            const held = await idsHeld(again);
+            expect(held).toContain(unfinished.jobId);
+            expect(held.length).toBeLessThan(18);
+            expect(held.length).toBeGreaterThan(10);
+            expect((await again.get(`/jobs/${held[1]}/result`)).status).toBe(200);
+            expectProblem(await again.get(`/jobs/${ids[0]}`), 404);
+            expectProblem(await again.post('/jobs', { kind: 'manual' }), 429);
+            expect((await again.consume(unfinished.links.events)).events.map(({ event }) => event)).toEqual([
+              'queued',
+              'started',
+            ]);
+          },
+          { data },
+        );
+      }
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+
+  test('a follower that missed nothing is told of no gap, when others have pushed the oldest events out and the server starts again', async () => {
+    const data = await temporaryFolder();
+    const few = ['--max-events', '50'];
+    try {
+      const server = await startServer(few, { data });
+      const client = new Client(server.url);
+      const followed = await client.manual();
+      const lost = await client.manual();
+      await client.progress(followed.jobId, 0.25);
+      const { next } = await client.consume(followed.links.events);
+      for (let n = 0; n < 20; n++) await client.finished();
+      await client.progress(followed.jobId, 0.5);
+      await client.progress(lost.jobId, 0.5);
+      await server.crash();
+      await withServer(
+        few,
+        async (_, again) => {
+          const page = await again.consume(`${followed.links.events}?after=${next}`);
+          expect(page).not.toHaveProperty('gap');
+          expect(page.events.map(({ data }) => data.progress)).toEqual([0.5]);
+          const stream = await again.stream(followed.links.events, { 'Last-Event-ID': next });
+          expect((await stream.next()).event).toBe('progress');
+          stream.close();
+          // A follower that begins at the beginning has missed something.
+          expect(await again.consume(lost.links.events)).toMatchObject({ gap: {}, events: [{ event: 'progress' }] });
+        },
+        { data },
+      );
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+});
+
+withSettings('uploads on the disk are bounded', ['--max-stored-bytes', '100000', '--max-jobs', '5'], (few, server) => {
+  const stored = () => readdir(join(server().data, 'uploads'));
+  const slow = '?durationMs=600000';
+
+  test('503 past the bound, also where no length was announced, and others are served; cancelled ones make room', async () => {
+    const first = await few.upload('x'.repeat(60_000), { query: slow });
+    expect(first.status).toBe(202);
+    for (const body of [
+      'y'.repeat(60_000),
+      (async function* () {
+        yield 'z'.repeat(60_000);
+      })(),
+    ]) {
+      const refused = await few.upload(body);
+      expectProblem(refused, 503);
+      expectRetryAfter(refused);
+    }
+    expect(await stored()).toHaveLength(1);
+    await few.finished();
+    // Cancelled before their turn, uploads leave the disk and the queue at once, however many there are.
+    for (let n = 0; n < 20; n++) {
+      const waiting = await few.upload('w'.repeat(30_000));
+      expect(waiting.status).toBe(202);
+      await few.delete(waiting.job.links.self);
+      await eventually(async () => ((await stored()).length === 1 ? true : undefined), 'one file to be left');
+    }
+    await few.delete(first.job.links.self);
+    await eventually(async () => ((await stored()).length === 0 ? true : undefined), 'no file to be left');
+    expect((await few.until((await few.upload('x'.repeat(90_000))).job.jobId)).state).toBe('failed');
+  });
+});
+
+test.each([
+  ['/jobs?limit=0', 400],
+  ['/jobs?limit=1', 200],
+  ['/jobs?limit=1000', 200],
+  ['/jobs?limit=1001', 400],
+  ['/events?min=0', 200],
+  ['/events?min=0&wait=60', 200],
+  ['/events?min=1001', 400],
+  ['/events?min=1&wait=0', 200],
+  ['/events?wait=-1', 400],
+  ['/events?wait=', 400],
+])('a number in the query at its bounds: %s is %i, at once', async (path, status) => {
+  const began = performance.now();
+  expect((await lab.get(path, { Accept: 'application/json' })).status).toBe(status);
+  expect(performance.now() - began).toBeLessThan(20_000);
+});
+
+test('min=0 never waits', async () => {
+  const { links, jobId } = await lab.manual();
+  const { next } = await lab.consume(links.events);
+  for (const path of ['/events', links.events]) {
+    const began = performance.now();
+    const page = await lab.get(`${path}?min=0&after=${next}`, { Accept: 'application/json', Prefer: 'wait=60' });
+    expect(page.json()).toMatchObject({ events: [] });
+    expect(page.headers['preference-applied']).toBe('wait=60');
+    expect(performance.now() - began).toBeLessThan(20_000);
+  }
+  await lab.finish(jobId);
+});
