@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism, freemem } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -5,7 +6,7 @@ import { discover, shard, shown } from './runner/discover.js';
 import { known, remember } from './runner/durations.js';
 import { readNotebook } from './runner/notebook.js';
 import { parametrize, parseParameter } from './runner/parameters.js';
-import { annotation, jsonReport, junitReport } from './runner/report/files.js';
+import { jsonReport, junitReport, workflow } from './runner/report/files.js';
 import { progress } from './runner/report/progress.js';
 import { failureReport, summary } from './runner/report/text.js';
 import { run } from './runner/run.js';
@@ -14,6 +15,7 @@ import { runCommand } from './shared/command.mjs';
 import { writeWhole } from './shared/files.mjs';
 import { whenOrphaned } from './shared/orphan.js';
 import { Problem } from './shared/problem.mjs';
+import { plain } from './shared/visible.mjs';
 
 const HELP = `npm run notebooks -- [options] [notebook, folder or glob ...]
 
@@ -121,6 +123,11 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   const began = performance.now();
   const again = (path: string) =>
     [`${npmRun(base)} --`, ...values.parameter.map((one) => `-p ${quoted(one)}`), quoted(path)].join(' ');
+  const commands = process.env.GITHUB_ACTIONS ? workflow(randomUUID()) : null;
+  if (commands) {
+    process.stdout.write(commands.stop);
+    process.once('exit', () => process.stdout.write(commands.go));
+  }
   const live = progress(process.stdout);
   const reports: string[] = [];
   const planned = notebooks.length * options.repeat;
@@ -130,7 +137,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
     finished: (result, notebook) => {
       live.finished(result, notebook);
       if (result.failure) reports.push(failureReport(result, notebook, again(result.notebook), base));
-      if (result.failure && process.env.GITHUB_ACTIONS) process.stdout.write(`${annotation(result)}\n`);
+      if (result.failure && commands) process.stdout.write(commands.annotate(result));
     },
   }).finally(async () => {
     live.stop();
@@ -150,7 +157,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   for (const report of reports) process.stdout.write(`\n${report}`);
   for (const { notebook, leaks, failure } of results) {
     if (failure?.kind === 'leak') continue;
-    for (const leak of leaks) process.stdout.write(`left open by ${notebook}: ${leak}\n`);
+    for (const leak of leaks) process.stdout.write(`left open by ${notebook}: ${plain(leak)}\n`);
   }
   process.stdout.write(`${summary(results, planned, wallMs)}\n`);
   return exitCode;

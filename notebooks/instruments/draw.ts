@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chart } from './charts/chart.js';
 import { waterfall } from './charts/waterfall.js';
 import { type MimeBundle, newDisplay } from './display.js';
+import { visible } from './visible.js';
 
 /** The least time from one picture of a live chart to the next, in milliseconds: smooth to the eye, and a small part of a core. */
 const FRAME_MS = 100;
@@ -60,8 +61,8 @@ async function bundleOf(chart: Chart): Promise<MimeBundle> {
 
 const pictureOf = (chart: Chart, svg: string): MimeBundle => ({
   'image/svg+xml': svg,
-  'text/plain': chart.text,
-  metadata: { 'image/svg+xml': { alt: chart.text } },
+  'text/plain': visible(chart.text),
+  metadata: { 'image/svg+xml': { alt: visible(chart.text) } },
 });
 
 /**
@@ -83,5 +84,5 @@ export async function toSvg(chart: Chart): Promise<string> {
   const view = new View(parse(compile(chart.spec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
-  return svg;
+  return visible(svg);
 }

@@ -1,4 +1,5 @@
 import { show } from './display.js';
+import { visible } from './visible.js';
 
 type Cell = string | number | null;
 
@@ -18,22 +19,22 @@ export function htmlTable(rows: TableRow[], caption = ''): string {
   const names = Object.keys(rows[0] ?? {});
   const align = (name: string) => (typeof rows[0]?.[name] === 'number' ? 'right' : 'left');
   const style = (name: string) => `style="text-align:${align(name)}"`;
-  const head = names.map((name) => `<th scope="col" ${style(name)}>${escaped(name)}</th>`);
+  const head = names.map((name) => `<th scope="col" ${style(name)}>${escaped(visible(name))}</th>`);
   const cells = (row: TableRow) => names.map((name) => `<td ${style(name)}>${escaped(shown(row[name]))}</td>`);
   const body = rows.map((row) => `<tr>${cells(row).join('')}</tr>`);
-  const title = caption && `<caption style="caption-side:top;text-align:left">${escaped(caption)}</caption>`;
+  const title = caption && `<caption style="caption-side:top;text-align:left">${escaped(visible(caption))}</caption>`;
   return `<table>${title}<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>`;
 }
 
 export function textTable(rows: TableRow[], caption = ''): string {
   const names = Object.keys(rows[0] ?? {});
-  const lines = [names, ...rows.map((row) => names.map((name) => shown(row[name])))];
+  const lines = [names.map(visible), ...rows.map((row) => names.map((name) => shown(row[name])))];
   const widths = names.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return [...(caption ? [caption] : []), ...text.map((line) => line.trimEnd())].join('\n');
+  return [...(caption ? [visible(caption)] : []), ...text.map((line) => line.trimEnd())].join('\n');
 }
 
-const shown = (value: Cell | undefined) => (typeof value === 'number' ? number(value) : (value ?? '–'));
+const shown = (value: Cell | undefined) => (typeof value === 'number' ? number(value) : visible(value ?? '–'));
 
 /** A number as a reader wants it: thousands set apart, three significant digits where there is a fraction. */
 export function number(value: number): string {

@@ -1,3 +1,5 @@
+import { plain } from '../shared/visible.mjs';
+
 /** Why a notebook failed; the kinds are told apart in `strict_client.py`. */
 export interface Failure {
   kind:
@@ -59,10 +61,4 @@ export function failingLine(traceback: string[], executionCount: number | null):
     if (executionCount === null || Number(cell) === executionCount) return Number(line);
   }
   return null;
-}
-
-/** Text without terminal colours. */
-export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
-  return text.replace(/\u001b\[[0-9;]*m/g, '');
 }

@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plain } from '../shared/visible.mjs';
 import { checkCells } from './check-cells.js';
 import { type Notebook, readNotebook } from './notebook.js';
-import { plain, type Result } from './result.js';
+import type { Result } from './result.js';
 import { type RunOptions, run } from './run.js';
 import { type Expected, failing, passing, soakOnly, withServer } from './verdicts/expected.js';
 

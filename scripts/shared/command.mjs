@@ -1,5 +1,6 @@
 // @ts-check
 import { Problem } from './problem.mjs';
+import { plain } from './visible.mjs';
 
 /** The exit codes of a command that a signal ends: 128 and the signal's number, as a shell has it. */
 export const SIGNALS = /** @type {const} */ ({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 });
@@ -36,7 +37,7 @@ export function tellError(/** @type {unknown} */ error) {
     process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
     return 1;
   }
-  const last = error.details.trimEnd().split('\n').slice(-20);
+  const last = plain(error.details).trimEnd().split('\n').slice(-20);
   if (error.details) process.stderr.write(`${last.map((line) => `  | ${line}`).join('\n')}\n\n`);
   process.stderr.write(`${error.message}\n`);
   return error.exitCode;

@@ -10,13 +10,28 @@ export const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
  *
  * @param {unknown} text
  * @param {{ most?: number, lines?: boolean }} [options] `most`: how many UTF-16 code units are shown. Default: 300.
- *   `lines`: a newline stays one, for text of several lines. Default: false.
+ *   `lines`: newlines and tabs stay, for text of several lines. Default: false.
  * @returns {string}
  */
 export function visible(text, { most = 300, lines = false } = {}) {
   const whole = String(text);
   const shown = whole.length > most ? `${whole.slice(0, most)}…` : whole;
   return shown.replace(INVISIBLE, (char) =>
-    lines && char === '\n' ? char : `\\u{${/** @type {number} */ (char.codePointAt(0)).toString(16)}}`,
+    lines && (char === '\n' || char === '\t')
+      ? char
+      : `\\u{${/** @type {number} */ (char.codePointAt(0)).toString(16)}}`,
   );
 }
+
+/** The colours of a terminal (ECMA-48, section 8.3.117: SGR), and no other sequence: those could hide text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
+const COLOURS = /\u001b\[[0-9;]*m/g;
+
+/**
+ * What a program printed, fit to be shown again: without its colours, and otherwise as {@link visible}.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
+export const plain = (text) =>
+  visible(text.replace(COLOURS, '').replaceAll('\r\n', '\n'), { most: Number.POSITIVE_INFINITY, lines: true });

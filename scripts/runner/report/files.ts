@@ -1,4 +1,5 @@
-import { plain, type Result } from '../result.js';
+import { plain } from '../../shared/visible.mjs';
+import type { Result } from '../result.js';
 import { tracebackText } from './source.js';
 
 export function jsonReport(results: Result[], facts: { wallMs: number; exitCode: number }): string {
@@ -60,7 +61,7 @@ const inSeconds = (ms: number) => (ms / 1000).toFixed(3);
 
 const attribute = (text: string) => `"${escapeXml(text).replaceAll('\n', '&#10;')}"`;
 
-/** XML 1.0 knows no control characters but tab and newline, not even escaped. */
+/** XML 1.0 has no control characters but tab and newline, not even escaped (section 2.2). */
 function escapeXml(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',
@@ -68,12 +69,19 @@ function escapeXml(text: string): string {
     '>': '&gt;',
     '"': '&quot;',
   };
-  return (
-    plain(text)
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-      .replace(/[\u0000-\u0008\u000b-\u001f\ufffe\uffff]/g, '\ufffd')
-      .replace(/[&<>"]/g, (character) => entities[character]!)
-  );
+  return plain(text) // no control characters
+    .replace(/[\ufffe\uffff]/g, '\ufffd')
+    .replace(/[&<>"]/g, (character) => entities[character]!);
+}
+
+/**
+ * What a run under GitHub Actions prints around its reports. Their lines may hold a notebook's own words, which are not
+ * to be taken for workflow commands (`::add-mask::…`): commands are stopped, but for the annotations.
+ * https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#stopping-and-starting-workflow-commands
+ */
+export function workflow(token: string) {
+  const [stop, go] = [`::stop-commands::${token}\n`, `::${token}::\n`];
+  return { stop, go, annotate: (result: Result) => `${go}${annotation(result)}\n${stop}` };
 }
 
 /** A GitHub Actions annotation, shown at the notebook in a pull request. */

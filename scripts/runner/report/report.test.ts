@@ -1,9 +1,11 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { INVISIBLE, plain } from '../../shared/visible.mjs';
 import { parseNotebook } from '../notebook.js';
 import type { Failure, Result } from '../result.js';
-import { failingLine, plain } from '../result.js';
+import { failingLine } from '../result.js';
 import type { Job } from '../run.js';
-import { annotation, jsonReport, junitReport } from './files.js';
+import { annotation, jsonReport, junitReport, workflow } from './files.js';
 import { progress } from './progress.js';
 import { markedSource } from './source.js';
 import { failureReport, resultLine, summary } from './text.js';
@@ -191,9 +193,9 @@ helpers.ts, line 7, in check
   });
 
   it('JUnit: no character that XML does not know, and a case for what no cell is to blame for', () => {
-    const strange: Failure = { ...failure, cell: null, message: 'a\u0000\u0007b', traceback: [] };
+    const strange: Failure = { ...failure, cell: null, message: 'a\u0000\u0007\u009bb', traceback: [] };
     const text = junitReport([passed({ status: 'failed', failure: strange })]);
-    expect(text).toContain('<failure type="error" message="a\ufffd\ufffdb">');
+    expect(text).toContain('<failure type="error" message="a\\u{0}\\u{7}\\u{9b}b">');
     expect(text).toContain('name="notebook" time="0">');
   });
 
@@ -201,6 +203,32 @@ helpers.ts, line 7, in check
     const report = JSON.parse(jsonReport([result(), passed()], { wallMs: 10.4, exitCode: 1 }));
     expect(report).toMatchObject({ passed: 1, failed: 1, durationMs: 10, exitCode: 1 });
     expect(report.notebooks[0].failure.traceback[0]).toBe('TypeError: a < b & c');
+  });
+
+  it('text: what cannot be seen is shown as its code, and moves no cursor', () => {
+    const strange: Failure = {
+      ...failure,
+      message: 'a\u001b[2J\u001b[31mred\u0007\u202eb\u200b\r\n::error::c\td',
+      traceback: [],
+    };
+    const texts = [
+      resultLine(result({ failure: strange })),
+      failureReport(result({ failure: strange }), notebook, 'again'),
+    ];
+    for (const text of texts) {
+      expect(text).toContain('a\\u{1b}[2Jred\\u{7}\\u{202e}b\\u{200b}');
+      expect(
+        stripVTControlCharacters(text)
+          .replace(/[\n\t]/g, '')
+          .match(INVISIBLE),
+      ).toBeNull();
+    }
+  });
+
+  it('GitHub: commands are stopped, but for the annotations', () => {
+    const { stop, go, annotate } = workflow('TOKEN');
+    expect([stop, go]).toEqual(['::stop-commands::TOKEN\n', '::TOKEN::\n']);
+    expect(annotate(result())).toBe(`${go}${annotation(result())}\n${stop}`);
   });
 
   it('GitHub: an annotation in one line', () => {

@@ -1,5 +1,6 @@
+import { plain } from '../../shared/visible.mjs';
 import type { Notebook } from '../notebook.js';
-import { type Failure, plain } from '../result.js';
+import type { Failure } from '../result.js';
 
 /** `cell 12 of 40`, as a person counts. */
 export function cellName(index: number, notebook: Notebook): string {

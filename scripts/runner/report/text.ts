@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { chalk } from 'zx';
+import { plain } from '../../shared/visible.mjs';
 import type { Notebook } from '../notebook.js';
 import type { Result } from '../result.js';
 import { cellName, markedSource, tracebackText } from './source.js';
@@ -20,7 +21,7 @@ function headline(result: Result): string {
   const { failure } = result;
   if (!failure) return '';
   const where = failure.cell === null ? '' : `cell ${failure.cell + 1}: `;
-  return `${where}${failure.message.split('\n')[0]}`;
+  return `${where}${plain(failure.message).split('\n')[0]}`;
 }
 
 /**
@@ -38,9 +39,9 @@ export function failureReport(result: Result, notebook: Notebook, again: string,
     const line = failure.line ? `, line ${failure.line}` : '';
     lines[0] += chalk.bold(`  ${cellName(cell.index, notebook)}${prompt}${line}`);
   }
-  lines.push('', ...indent(failure.message));
+  lines.push('', ...indent(plain(failure.message)));
   if (cell) {
-    const source = markedSource(cell.source, failure.line);
+    const source = markedSource(plain(cell.source), failure.line);
     lines.push('', ...indent(source.map((one) => (one.startsWith('→') ? chalk.red(one) : one)).join('\n')));
   }
   const traceback = withoutShown(tracebackText(failure), failure.message, count);
