@@ -61,7 +61,10 @@ const checks: Check[] = [
   program('lint and format', (fix) => [biome, 'check', '--error-on-warnings', ...(fix ? ['--write'] : [])]),
   program('types of server and scripts', tsc('typescript/bin/tsc', '.', 'root')),
   // What cells import is compiled by tslab, so its own compiler is the one to please.
-  program('types of what cells import', tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks', 'notebooks')),
+  program(
+    'types of what cells import',
+    tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks/tsconfig.helpers.json', 'notebooks'),
+  ),
   program('types of the cells', () => ['--import', 'tsx', cells]),
   // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
   problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix, note) => [

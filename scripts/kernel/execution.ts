@@ -1,14 +1,13 @@
 // Executes cells.
 import { inspect } from 'node:util';
 import { Script } from 'node:vm';
-import type { Diagnostic } from 'tslab/dist/converter.js';
 import { getCodeMetadata } from 'tslab/dist/metadata.js';
 import { installAwaits } from './awaits.js';
 import { Cell } from './cell.js';
-import type { Compiled, Compiler } from './compiler.js';
+import type { Compiled, Compiler, Diagnostic } from './compiler.js';
 import { hints } from './hints.js';
 import { Shared } from './link.js';
-import { makeRequire, updateFiles } from './modules.js';
+import { cellFile, Modules, type Require } from './modules.js';
 import { encodeBundle, type Output } from './output.js';
 import type { Content, Header } from './protocol.js';
 import { makeScope } from './scope.js';
@@ -17,11 +16,12 @@ import { CellError, excerpt, registerSource, StrayError, toErrorContent } from '
 
 const { then } = globalThis.Promise.prototype; // of the cells' promises
 
-type CellFunction = (exports: object, require: object) => Promise<void>;
+type CellFunction = (exports: object, require: Require, importModule: Require['import']) => Promise<void>;
 
 export class Execution {
   private readonly scope = makeScope();
-  private readonly require = makeRequire(process.cwd());
+  private readonly modules: Modules;
+  private readonly require: Require;
   readonly strays = new Strays(
     () => this.cell,
     (error, header) => this.output.publish('error', error, header),
@@ -35,6 +35,8 @@ export class Execution {
     private readonly output: Output,
     private readonly shared: Int32Array,
   ) {
+    this.modules = new Modules((id, from) => compiler.resolveLocal(id, from));
+    this.require = this.modules.makeRequire(cellFile(process.cwd()));
     installAwaits(shared.subarray(Shared.stop), () => {
       if (this.cell && Cell.current() === this.cell) throw this.interrupt();
     });
@@ -103,7 +105,7 @@ export class Execution {
     Atomics.store(this.shared, Shared.stop, 0);
     Atomics.store(this.shared, Shared.synchronous, 1);
     cell.run(async () => {
-      const ended = run(this.scope, this.require);
+      const ended = run(this.scope, this.require, this.require.import);
       Atomics.store(this.shared, Shared.synchronous, 0);
       // Not `await ended`, which would call a `then` that a cell may have put in place of the language's.
       await new Promise((resolve, reject) => Reflect.apply(then, ended, [resolve, reject]));
@@ -120,19 +122,21 @@ export class Execution {
       throw new CellError('CompileError', 'A @browser cell cannot run: this kernel has no browser.');
     }
     if (meta.module) {
-      throwIfAny(this.compiler.addModule(meta.module, code, meta), cell, code);
+      throwIfAny(this.compiler.addModule(meta.module, code, meta.jsx === true), cell, code);
       return undefined;
     }
     const compiled = this.compiler.compile(code);
-    if (compiled.sideOutputs) updateFiles(compiled.sideOutputs);
+    // Told once, where the reader looks.
+    for (const problem of this.compiler.problems.splice(0)) process.stderr.write(`${problem}\n`);
+    this.modules.update(compiled.files);
     throwIfAny(compiled.diagnostics, cell, code);
     return compiled;
   }
 
   private link(cell: Cell, code: string, compiled: Compiled): CellFunction {
     // Always asynchronous: what awaits, `for await` included, needs no telling from what does not.
-    const prefix = '(async function (exports, require) { ';
-    const script = new Script(`${prefix}${compiled.output ?? ''}\n})`, {
+    const prefix = '(async function (exports, require, __import) { ';
+    const script = new Script(`${prefix}${compiled.output}\n})`, {
       filename: cell.name,
       columnOffset: -prefix.length, // of the first line
     });

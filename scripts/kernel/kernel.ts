@@ -8,20 +8,24 @@ import { Execution } from './execution.js';
 import { finish } from './finish.js';
 import { startGuardian } from './guardian.js';
 import { die, Shared, type ToFront, type ToMain } from './link.js';
+import { optionsInMetadata } from './options.js';
 import { Output } from './output.js';
 import { hidePromiseMarks } from './promises.js';
 import type { Content } from './protocol.js';
 import { installStackTraces, toErrorContent } from './traceback.js';
 import { saveCodeCache } from './typescript.js';
 
-export function start(front: Worker, sharedBuffer: SharedArrayBuffer): void {
+export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: boolean): void {
   startGuardian();
   const { exit, reallyExit } = process as typeof process & { reallyExit(code: number): never };
   let finished = false; // then the handlers of `exit` have run
   const shared = new Int32Array(sharedBuffer);
   // Work of no cell, such as a module's own timer, shows in the cell that runs.
   const output = new Output(front, shared, () => (Cell.current() ?? execution?.cell)?.header);
-  const compiler = new Compiler();
+  const compiler = new Compiler(process.cwd(), {
+    isJS,
+    own: optionsInMetadata(process.env.JPY_SESSION_NAME, process.cwd()),
+  });
   installStackTraces(__dirname);
   hidePromiseMarks();
   redirectChildren();

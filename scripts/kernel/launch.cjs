@@ -1,4 +1,5 @@
-// Starts the kernel: `node launch.cjs <connection file>`; kernel.json says so to Jupyter.
+// Starts the kernel: `node launch.cjs [--js] <connection file>`; kernel.json says so to Jupyter. With --js, cells are
+// JavaScript.
 //
 // Plain CommonJS, because Node 20 runs no TypeScript, and a loader such as tsx would hook `require`
 // inside the reader's cells too. The other files are TypeScript. They are compiled here, by the
@@ -95,7 +96,8 @@ function load(name, compiled, modules) {
 }
 
 if (isMainThread) {
-  const connectionFile = process.argv[2];
+  const isJS = process.argv[2] === '--js';
+  const connectionFile = process.argv[isJS ? 3 : 2];
   if (!connectionFile || !fs.existsSync(connectionFile)) {
     const got = connectionFile ? `no file ${connectionFile}` : 'none';
     console.error(`Expected the path of a Jupyter connection file, got ${got}.`);
@@ -104,10 +106,10 @@ if (isMainThread) {
   }
   const compiled = compileSources();
   const shared = new SharedArrayBuffer(16);
-  const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared } });
+  const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared, isJS } });
   const modules = {};
-  load('typescript.ts', compiled, modules); // first: it takes the place of what tslab would load
-  load('kernel.ts', compiled, modules).start(front, shared);
+  load('typescript.ts', compiled, modules); // first: what is loaded of tslab gets the same compiler
+  load('kernel.ts', compiled, modules).start(front, shared, isJS);
 } else {
   load('front.ts', workerData.compiled, {}).start(workerData);
 }

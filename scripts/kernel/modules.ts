@@ -1,59 +1,121 @@
-// `require` as the cells have it: tslab itself, TypeScript files beside the notebook, and packages.
-import { existsSync, readFileSync } from 'node:fs';
+// `require` and `import()` as the cells have them: tslab itself, TypeScript files beside the notebook, and packages.
 import { createRequire, Module } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import type { SideOutput } from 'tslab/dist/converter.js';
-import { mapperOf } from './compiler.js';
+import { dirname, extname, join } from 'node:path';
+import { constants, Script } from 'node:vm';
+import type { CompiledFile } from './compiler.js';
 import { registerSource } from './traceback.js';
 
-type Require = (id: string) => unknown;
-type CompilingModule = NodeJS.Module & { _compile(code: string, filename: string): void };
+type Import = (specifier: unknown) => Promise<unknown>;
+export type Require = NodeJS.Require & { import: Import };
 
-/** TypeScript files that cells import, as the converter compiled them: path with .js to code. */
-const compiled = new Map<string, string>();
-const loaded = new Map<string, NodeJS.Module>();
+/** Finds the file that an import in the file `from` means, as the compiler does; packages are left to Node. */
+type Resolve = (id: string, from: string) => string | undefined;
 
-/** Takes in what the converter compiled anew; it is run again when it is next required. */
-export function updateFiles(files: readonly SideOutput[]): void {
-  for (const { path, data } of files) {
-    compiled.set(path, data);
-    loaded.delete(path);
-    const source = ['.ts', '.tsx', '.js', '.jsx']
-      .map((extension) => path.replace(/\.js$/, extension))
-      .find((file) => existsSync(file));
-    const map = mapperOf(data);
-    if (!source || !map) continue; // an in-memory @module cell: its own name has to do
-    registerSource(path, { name: source, text: () => readFileSync(source, 'utf8'), map });
+/** These say that `require` cannot have a module which `import()` can. */
+const ONLY_IMPORTED = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_PACKAGE_PATH_NOT_EXPORTED'];
+
+export class Modules {
+  private readonly files = new Map<string, CompiledFile>();
+  private readonly loaded = new Map<string, NodeJS.Module>();
+  /** For each file, those that have loaded it. */
+  private readonly importers = new Map<string, Set<string>>();
+
+  constructor(private readonly resolve: Resolve) {}
+
+  /** Takes in what was compiled anew: it runs again, and so does all that imports it, when it is next required. */
+  update(files: readonly CompiledFile[]): void {
+    for (const file of files) {
+      const { path, text, map } = file;
+      this.files.set(path, file);
+      this.unload(path);
+      registerSource(path, { name: path, text: () => text, map });
+    }
+  }
+
+  private unload(path: string): void {
+    const importers = this.importers.get(path);
+    this.loaded.delete(path);
+    this.importers.delete(path);
+    for (const importer of importers ?? []) this.unload(importer);
+  }
+
+  /** `require` for the code of the file `from`, with `import()` as its member `import`. */
+  makeRequire(from: string): Require {
+    const native = createRequire(from);
+    const require = (id: string): unknown => {
+      if (id === 'tslab') return fromKernel('tslab');
+      const path = this.resolve(id, from);
+      if (path === undefined) return native(id);
+      if (this.files.has(path)) {
+        this.importers.set(path, (this.importers.get(path) ?? new Set()).add(from));
+        return this.load(this.files.get(path)!);
+      }
+      // What `paths` of a tsconfig.json names, only the compiler finds.
+      return /\.(js|json|cjs)$/.test(path) && !path.includes('/node_modules/') ? native(path) : native(id);
+    };
+    const { resolve, cache, main, extensions } = native;
+    return Object.assign(require, {
+      resolve,
+      cache,
+      main,
+      extensions,
+      import: this.makeImport(require, from),
+    });
+  }
+
+  private makeImport(require: (id: string) => unknown, from: string): Import {
+    // Finds modules as those that stand where `from` does.
+    const native: Import = new Script('(specifier) => import(specifier)', {
+      filename: from,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    }).runInThisContext();
+    return async (specifier) => {
+      const id = String(specifier);
+      const path = this.resolve(id, from) ?? id;
+      if (extname(path) === '.mjs' || /^(?!node:)\w{2,}:/.test(id)) return native(id);
+      try {
+        return toNamespace(require(id));
+      } catch (error) {
+        if (ONLY_IMPORTED.includes((error as NodeJS.ErrnoException)?.code ?? '')) return native(id);
+        throw error;
+      }
+    };
+  }
+
+  private load({ path, output }: CompiledFile): unknown {
+    const known = this.loaded.get(path);
+    if (known) return known.exports;
+    const module = new Module(path);
+    const require = this.makeRequire(path);
+    Object.assign(module, { filename: path, require });
+    this.loaded.set(path, module); // before it runs: imports may go round in a circle
+    try {
+      const prefix = '(function (exports, require, module, __filename, __dirname, __import) { ';
+      const run = new Script(`${prefix}${output}\n})`, {
+        filename: path,
+        columnOffset: -prefix.length,
+      });
+      run.runInThisContext().call(module.exports, module.exports, require, module, path, dirname(path), require.import);
+    } catch (error) {
+      this.loaded.delete(path);
+      throw error;
+    }
+    module.loaded = true;
+    return module.exports;
   }
 }
 
-/** A `require` for code in `folder`. */
-export function makeRequire(folder: string): Require {
-  const fromPackages = createRequire(join(folder, 'cell.js'));
-  return Object.assign(
-    (id: string) => {
-      if (id === 'tslab') return require('tslab');
-      const path = resolve(folder, id);
-      const file = [path, `${path}.js`].find((file) => compiled.has(file));
-      return file && /^\.{0,2}\//.test(id) ? load(file, compiled.get(file)!) : fromPackages(id);
-    },
-    { resolve: fromPackages.resolve, cache: fromPackages.cache, main: fromPackages.main },
-  );
+const fromKernel = require;
+
+/** What `import()` gives of a CommonJS module, by the rules of `esModuleInterop`. */
+function toNamespace(exports: unknown): unknown {
+  if ((exports as { __esModule?: unknown } | null)?.__esModule) return exports;
+  const names = exports !== null && (typeof exports === 'object' || typeof exports === 'function') ? exports : {};
+  return Object.defineProperty({ ...names }, 'default', {
+    value: exports,
+    enumerable: true,
+  });
 }
 
-function load(path: string, code: string): unknown {
-  const known = loaded.get(path);
-  if (known) return known.exports;
-  const module = new Module(path) as CompilingModule;
-  module.filename = path;
-  module.paths = (Module as unknown as { _nodeModulePaths(path: string): string[] })._nodeModulePaths(dirname(path));
-  module.require = makeRequire(dirname(path)) as NodeJS.Require;
-  loaded.set(path, module); // before it runs: imports may go round in a circle
-  try {
-    module._compile(code, path);
-  } catch (error) {
-    loaded.delete(path);
-    throw error;
-  }
-  return module.exports;
-}
+/** The place of the cells: no file is there. */
+export const cellFile = (folder: string) => join(folder, 'cell.js');

@@ -1,13 +1,17 @@
-// Loads the compiler that tslab bundles, faster than `require` does and open to change.
-import fs, { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// Loads the compiler that tslab bundles, faster than `require` does.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import type * as TypeScript from '@tslab/typescript-for-tslab';
 
 const here = createRequire(__filename);
-const fromTslab = createRequire(here.resolve('tslab/package.json'));
+/** Where npm has put tslab. */
+export const tslabFolder = dirname(here.resolve('tslab/package.json'));
+const fromTslab = createRequire(join(tslabFolder, 'package.json'));
 const file = fromTslab.resolve('@tslab/typescript-for-tslab');
+/** Where the compiler's own library is. */
+export const libraryFolder = dirname(file);
 const { version } = fromTslab('@tslab/typescript-for-tslab/package.json');
 const cacheFile = join(
   __dirname,
@@ -25,23 +29,16 @@ const script = new Script(wrapper(readFileSync(file, 'utf8')), {
 const loaded = new Module(file);
 loaded.filename = file;
 loaded.paths = [];
-script.runInThisContext()(loaded.exports, requireForCompiler, loaded, file, dirname(file));
+script.runInThisContext()(loaded.exports, fromTslab, loaded, file, dirname(file));
 
-/** The compiler watches files. That it does must not count as work that the cells left behind. */
-function requireForCompiler(id: string): unknown {
-  if (id !== 'fs') return fromTslab(id);
-  return {
-    ...fs,
-    watch: (...args: Parameters<typeof fs.watch>) => fs.watch(...args).unref(),
-    watchFile: (...args: Parameters<typeof fs.watchFile>) => fs.watchFile(...args).unref(),
-  };
-}
-
-/** The compiler, as an object whose members can be replaced before tslab is loaded. */
-export const ts: typeof TypeScript = { ...loaded.exports };
-loaded.exports = ts;
+export const ts: typeof TypeScript = loaded.exports;
 loaded.loaded = true;
-fromTslab.cache[file] = loaded;
+fromTslab.cache[file] = loaded; // tslab's own modules get the same
+
+/** Finds the names that a file declares. The compiler does it to every file of a program, and has it for itself. */
+export const { bindSourceFile: bind } = ts as unknown as {
+  bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void;
+};
 
 let saved = cachedData !== undefined && script.cachedDataRejected === false;
 

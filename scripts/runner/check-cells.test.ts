@@ -14,14 +14,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 let count = 0;
-function check(...cells: (string | Tagged)[]): CellProblem[] {
+const check = (...cells: (string | Tagged)[]) => checkWith({ strict: true }, ...cells);
+
+function checkWith(compilerOptions: object, ...cells: (string | Tagged)[]): CellProblem[] {
   count += 1;
   const path = join(folder, `notebook-${count}.ipynb`);
   const raw = cells.map((cell) => {
     const [source, ...tags] = typeof cell === 'string' ? [cell] : cell;
     return { cell_type: 'code', source, metadata: { tags } };
   });
-  const metadata = { kernelspec: { name: 'tslab' } };
+  const metadata = { kernelspec: { name: 'tslab' }, 'polling-lab': { compilerOptions } };
   return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }))]);
 }
 
@@ -60,6 +62,10 @@ describe('checkCells accepts what tslab accepts', () => {
   ])('%s', (_, cells) => {
     expect(brief(check(...cells))).toEqual([]);
   });
+});
+
+it('without options of its own, a notebook is checked as leniently as stock tslab does', () => {
+  expect(checkWith({}, 'function add(a, b) { return a + b; }', 'let n: number = null;')).toEqual([]);
 });
 
 describe('checkCells tells cell, line and column of', () => {

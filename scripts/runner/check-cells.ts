@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type TypeScript from 'typescript';
+import { cellOptions } from '../kernel/options.js';
 import { runCommand } from '../shared/command.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
@@ -11,11 +11,7 @@ import { type Notebook, readNotebook } from './notebook.js';
 
 const require = createRequire(import.meta.url);
 const tslabFolder = dirname(require.resolve('tslab/package.json'));
-const { getDefaultTypeRoots } = ts as unknown as {
-  getDefaultTypeRoots(folder: string, host: TypeScript.System): string[] | undefined;
-};
 const checkout = resolve(import.meta.dirname, '..', '..');
-const sharedOptions = join(checkout, 'scripts', 'kernel', 'cell-options.json');
 
 /** One thing that the compiler does not accept. */
 export interface CellProblem {
@@ -51,8 +47,7 @@ function checkNotebook(
   files: Map<string, TypeScript.SourceFile | undefined>,
   reported: Set<string>,
 ): CellProblem[] {
-  const folder = dirname(notebook.path);
-  const options = compilerOptions(folder);
+  const options = compilerOptions(notebook);
   const modules = new Map(cellModules(notebook, options).map((module) => [module.path, module]));
   const host = compilerHost(notebook, modules, options, files);
   const program = ts.createProgram([...modules.keys()], options, host);
@@ -112,23 +107,13 @@ function position({ file, start }: TypeScript.Diagnostic): { line: number; colum
   return { line: line + 1, column: character + 1 };
 }
 
-/** The options that the kernel gives tslab; it emits, so what is about that is its own. */
-function compilerOptions(folder: string): TypeScript.CompilerOptions {
-  const { compilerOptions } = JSON.parse(readFileSync(sharedOptions, 'utf8'));
-  const { options, errors } = ts.convertCompilerOptionsFromJson(compilerOptions, folder);
-  if (errors.length > 0) {
-    throw new Problem(`${sharedOptions}: ${errors.map(({ messageText }) => messageText).join('; ')}`);
-  }
+/** The kernel's options. What a kernel emits is its own affair. */
+function compilerOptions(notebook: Notebook): TypeScript.CompilerOptions {
+  const { options, problems } = cellOptions(ts as never, dirname(notebook.path), tslabFolder, notebook.compilerOptions);
+  if (problems.length > 0) throw new Problem(problems.join('\n'));
   delete options.noImplicitUseStrict;
   delete options.newLine;
-  return { ...options, noEmit: true, typeRoots: typeRoots(folder) };
-}
-
-/** As tslab: those of the folder, and its own @types/node where the folder has none. */
-function typeRoots(folder: string): string[] {
-  const roots = getDefaultTypeRoots(folder, ts.sys) ?? [];
-  const hasNode = roots.some((root) => existsSync(join(root, 'node', 'package.json')));
-  return hasNode ? roots : [...roots, join(tslabFolder, 'node_modules', '@types')];
+  return { ...options, noEmit: true };
 }
 
 function compilerHost(

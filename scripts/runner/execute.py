@@ -171,7 +171,8 @@ class Job:
         from strict_client import Failure
 
         order = self.order
-        env = {**os.environ, VARIABLE: order["run"]}
+        # As a Jupyter server does: the kernel reads the notebook's metadata.
+        env = {**os.environ, VARIABLE: order["run"], "JPY_SESSION_NAME": order["path"]}
         if order["url"]:
             env["POLLING_LAB_URL"] = order["url"]
         specs = KernelSpecManager(kernel_dirs=[order["kernels"]])

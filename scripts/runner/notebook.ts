@@ -15,6 +15,8 @@ export interface Notebook {
   /** The file as it was read: what is executed, also if somebody saves another meanwhile. */
   text: string;
   cells: Cell[];
+  /** Options for the compiler of its cells, in the words of a `tsconfig.json`, from the notebook's metadata. */
+  compilerOptions: object;
 }
 
 interface RawCell {
@@ -39,7 +41,10 @@ export function parseNotebook(path: string, text: string): Notebook {
   let raw: {
     nbformat?: unknown;
     cells?: unknown;
-    metadata?: { kernelspec?: { name?: unknown }; 'polling-lab'?: { timeout?: unknown } };
+    metadata?: {
+      kernelspec?: { name?: unknown };
+      'polling-lab'?: { timeout?: unknown; compilerOptions?: unknown };
+    };
   };
   try {
     raw = JSON.parse(text);
@@ -57,7 +62,13 @@ export function parseNotebook(path: string, text: string): Notebook {
       `${path} is for the kernel ${JSON.stringify(kernel ?? 'none')}: only notebooks for "tslab" are run here.`,
     );
   }
-  checkTimeout(`${path}, metadata`, raw.metadata?.['polling-lab']?.timeout);
+  const { timeout, compilerOptions = {} } = raw.metadata?.['polling-lab'] ?? {};
+  checkTimeout(`${path}, metadata`, timeout);
+  if (typeof compilerOptions !== 'object' || compilerOptions === null) {
+    throw new Problem(
+      `${path}, metadata "polling-lab": "compilerOptions" takes an object such as {"strict": true}, got ${JSON.stringify(compilerOptions)}.`,
+    );
+  }
   const cells = raw.cells.map((cell: RawCell, index): Cell => {
     checkShape(`${path}, cell ${index + 1}`, cell);
     const tags = cell.metadata?.tags;
@@ -71,7 +82,7 @@ export function parseNotebook(path: string, text: string): Notebook {
     checkAnnotations(path, checked, cell.metadata?.['polling-lab']);
     return checked;
   });
-  return { path, text, cells };
+  return { path, text, cells, compilerOptions };
 }
 
 const CELL_TYPES = ['code', 'markdown', 'raw'];

@@ -79,14 +79,21 @@ def plain(text):
 class Kernel:
     """A running kernel and one client."""
 
-    def __init__(self, name="ours", files=None):
-        self.folder = Path(tempfile.mkdtemp(prefix="polling-lab-cells-"))
-        (self.folder / "node_modules").symlink_to(ROOT / "node_modules")
-        for path, text in (files or {}).items():
+    def __init__(self, name="ours", files=None, *, subfolder="", session=None):
+        """`files` are written into its folder; `subfolder` of a new one; `session` is the notebook's name."""
+        self._temporary = Path(tempfile.mkdtemp(prefix="polling-lab-cells-")).resolve()
+        self.folder = self._temporary / subfolder
+        self.folder.mkdir(exist_ok=True)
+        files = files or {}
+        for path, text in files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_text(text)
+        if not any(path.startswith("node_modules") for path in files):
+            (self.folder / "node_modules").symlink_to(ROOT / "node_modules")
         self.manager = new_manager(name)
+        env = {**os.environ, **({"JPY_SESSION_NAME": str(self.folder / session)} if session else {})}
         self.manager.start_kernel(
-            cwd=str(self.folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            cwd=str(self.folder), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.client = self.manager.client()
         self.client.start_channels()
@@ -151,7 +158,7 @@ class Kernel:
         self.client.stop_channels()
         if self.manager.has_kernel:
             self.manager.shutdown_kernel(now=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 class KernelCase(unittest.TestCase):

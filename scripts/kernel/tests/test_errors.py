@@ -100,9 +100,6 @@ class Errors(KernelCase):
     def test_syntax_error(self):
         self.run_error("const = 3", "CompileError", "expected")
 
-    def test_strict(self):
-        self.run_error("(x) => x", "CompileError", "implicitly has an 'any' type")
-
     def test_not_an_error(self):
         self.run_error("throw 'text'", "NonError", "^'text'$")
         self.run_error("throw undefined", "NonError", "^undefined$")

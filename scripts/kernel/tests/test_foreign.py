@@ -1,0 +1,270 @@
+"""Notebooks that others wrote, for a stock tslab, run as there; and what their project asks for is honoured."""
+
+import json
+import unittest
+
+from harness import Kernel, KernelCase
+
+
+class WithoutConfig(KernelCase):
+    """The options of stock tslab."""
+
+    def test_a_parameter_needs_no_type(self):
+        self.run_ok("function add(a, b) { return a + b; }\nadd(1, 2)")
+
+    def test_an_empty_array_may_grow_in_a_function(self):
+        self.run_ok("let xs = [];\nfunction grow() { xs.push(1); return xs; }\ngrow()")
+
+    def test_null_is_of_every_type(self):
+        self.run_ok("let n: number = null;\nn")
+
+    def test_the_library_is_that_of_the_node_that_runs(self):
+        self.run_ok("[3, 1, 2].toSorted().findLast((n) => n < 3); new Uint8Array(2).with(0, 1)")
+        self.run_ok("'x'.isWellFormed()")
+        newer = {
+            "Array.fromAsync": "(await Array.fromAsync([1, Promise.resolve(2)])).map((n) => n.toFixed())",
+            "Object.groupBy": "Object.groupBy([1, 2], (n) => n % 2 ? 'odd' : 'even').odd[0].toFixed()",
+            "Promise.withResolvers": "Promise.withResolvers<number>().resolve(1)",
+            "Set.prototype.union": "new Set([1]).union(new Set(['a'])).size",
+            "globalThis.Iterator": "[1, 2].values().map((n) => n + 1).toArray().length",
+        }
+        for feature, code in newer.items():
+            there = self.run_ok(f"({feature.rsplit('.', 1)[0]} as any)?.{feature.rsplit('.', 1)[1]} !== undefined")
+            has = there.of("execute_result")[0]["data"]["text/plain"] == "true"
+            self.assertEqual(self.kernel.run(code).status, "ok" if has else "error", code)
+
+    def test_export(self):
+        run = self.run_ok("export const a = 1; a")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "1")
+        self.run_ok("export default class Shape { side = a }\nexport function f(n: number) { return n }")
+        self.run_ok("export { f as g }; export interface Size { width: number }")
+        self.run_ok("const size: Size = { width: f(a) + new Shape().side }; size.width.toFixed()")
+        self.run_error("a.toUpperCase()", "CompileError", "toUpperCase")
+        self.run_ok("const __under = 1")
+        self.run_ok("__under.toFixed()")
+
+    def test_a_class_expression_with_private_members(self):
+        self.run_ok("const Counter = class { private n = 1; #m = 2; sum() { return this.n + this.#m } };")
+        self.run_ok("const make = () => class { protected n = 1 };\nnew Counter().sum()")
+        self.run_ok("new Counter().sum() + new (make())()['n']")
+
+    def test_what_a_cell_declares_for_all_files_is_there_in_later_cells(self):
+        self.run_ok("declare global { interface String { shout(): string } }\nexport {}")
+        self.run_ok("String.prototype.shout = function () { return this.toUpperCase() + '!' }")
+        self.run_ok("namespace Units { export const metre = 1 }")
+        self.run_ok("'a'.shout().length + Units.metre")
+
+    def test_a_property_of_a_type_may_be_named_as_a_variable(self):
+        self.run_ok("const count = 1; interface Page { count: number }; const page: Page = { count: 2 }")
+        run = self.run_ok("const { count: n } = page; n + count")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "3")
+
+
+class Jsx(KernelCase):
+    files = {"view.tsx": "import * as React from './react';\nexport const View = () => <b>{React.version}</b>;\n"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        (cls.kernel.folder / "react.ts").write_text(
+            "export const version = '1';\n"
+            "export function createElement(type: any, props: any, ...children: any[]): any {\n"
+            "  return typeof type === 'function' ? type(props ?? {}) : { type, props, children };\n}\n"
+            "declare global { namespace JSX { interface IntrinsicElements { [name: string]: any } } }\n"
+        )
+
+    def test_jsx_in_a_cell(self):
+        self.run_ok("import * as React from './react'")
+        self.run_ok("const Name = (props: any) => <i>{props.text}</i>; const typed = <T,>(x: T) => x")
+        run = self.run_ok("const element = <Name text='a' />;\nelement.children[0]")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'a'")
+
+    def test_type_assertions_are_no_jsx(self):
+        self.run_ok("const text = <string>(<unknown>'a'); const same = <T>(x: T) => x; same(text) + '</b>'")
+
+    def test_a_helper_with_jsx(self):
+        run = self.run_ok("import { View } from './view';\nView().children[0]")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'1'")
+
+
+class Helpers(KernelCase):
+    """Files beside the notebook, as they are now."""
+
+    def write(self, **files):
+        for name, text in files.items():
+            path = self.kernel.folder / name.replace("__", "/").replace("_", ".")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+    def value(self, code):
+        return self.run_ok(code).of("execute_result")[0]["data"]["text/plain"]
+
+    def test_a_helper_of_a_helper_is_edited(self):
+        self.write(inner_ts="export const i = 1;", middle_ts="export { i } from './inner';")
+        self.write(outer_ts="import { i } from './middle';\nexport const o = () => i * 10;")
+        self.assertEqual(self.value("import { o } from './outer';\no()"), "10")
+        self.write(inner_ts="export const i = 2;")
+        self.assertEqual(self.value("import { o } from './outer';\no()"), "20")
+
+    def test_a_helper_is_edited_twice_in_no_time(self):
+        self.run_ok("import * as fs from 'node:fs';")
+        for n in "123":
+            self.run_ok(f"fs.writeFileSync('quick.ts', 'export const q = {n};')")
+            self.assertEqual(self.value("import { q } from './quick';\nq"), n)
+
+    def test_a_helper_is_made_after_its_import_failed(self):
+        self.run_error("import { n } from './later';", "CompileError", "Cannot find module './later'")
+        self.write(later_ts="export const n = 7;")
+        self.assertEqual(self.value("import { n } from './later';\nn"), "7")
+
+    def test_a_helper_of_a_helper_is_made_after_its_import_failed(self):
+        self.write(needs_ts="export { n } from './needed';")
+        self.run_error("import { n as m } from './needs';", "CompileError", "Cannot find module './needed'")
+        self.write(needed_ts="export const n = 8;")
+        self.assertEqual(self.value("import { n as m } from './needs';\nm"), "8")
+
+    def test_a_package_is_installed_after_its_import_failed(self):
+        modules = self.kernel.folder / "node_modules"
+        target = modules.readlink()
+        self.run_error("import { late } from 'late-package';", "CompileError", "Cannot find module 'late-package'")
+        modules.unlink()
+        (modules / "late-package").mkdir(parents=True)
+        for entry in target.iterdir():
+            (modules / entry.name).symlink_to(entry)
+        (modules / "late-package/package.json").write_text('{"name": "late-package", "types": "index.d.ts"}')
+        (modules / "late-package/index.d.ts").write_text("export const late: number;")
+        (modules / "late-package/index.js").write_text("exports.late = 9;")
+        self.assertEqual(self.value("import { late } from 'late-package';\nlate.toFixed()"), "'9'")
+
+    def test_a_folder_with_an_index(self):
+        self.write(folder__index_ts="export { p } from './part';", folder__part_ts="export const p = 3;")
+        self.assertEqual(self.value("import { p } from './folder';\np"), "3")
+
+    def test_a_file_of_the_parent_folder(self):
+        above = self.kernel.folder.parent / f"{self.kernel.folder.name}-above.ts"
+        above.write_text("export const above = (n: number) => n + 1;")
+        self.addCleanup(above.unlink)
+        self.assertEqual(self.value(f"import {{ above }} from '../{above.stem}';\nabove(1)"), "2")
+
+    def test_a_file_that_awaits_at_its_top_level_is_refused(self):
+        self.write(waits_ts="export const w = await 1;")
+        self.run_error("import { w } from './waits';\nw", "CompileError", "await.*top level.*")
+
+    def test_dynamic_import_of_an_es_module_that_awaits(self):
+        self.write(tla_mjs="export const x = await 1;\nexport default 2;")
+        self.assertEqual(self.value("const m: any = await import('./tla.mjs');\nm.x + m.default"), "3")
+
+    def test_dynamic_import_of_typescript(self):
+        self.write(lazy_ts="export const z: number = 4;")
+        self.assertEqual(self.value("(await import('./lazy')).z.toFixed()"), "'4'")
+
+    def test_dynamic_import_of_a_built_in_module_and_of_packages(self):
+        self.assertEqual(self.value("(await import('node:path')).join('a', 'b')"), "'a/b'")
+        self.assertEqual(self.value("(await import('semver')).default.major('1.2.3')"), "1")
+        run = self.run_ok("typeof (await import('node-fetch')).default")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'function'")
+        self.assertEqual(run.text("stderr"), "")
+
+
+class Configured(unittest.TestCase):
+    """What a tsconfig.json or the notebook's metadata says."""
+
+    def run_in(self, files, *cells):
+        kernel = Kernel("ours", files)
+        try:
+            return [kernel.run(cell) for cell in cells]
+        finally:
+            kernel.shutdown()
+
+    def assertFails(self, run, message):
+        self.assertEqual(run.status, "error", run.reply)
+        self.assertRegex(run.reply["evalue"], message)
+
+    def test_strict(self):
+        strict = {"tsconfig.json": '{ "compilerOptions": { "strict": true }, "include": ["elsewhere"] }'}
+        (run,) = self.run_in(strict, "(x) => x")
+        self.assertFails(run, "implicitly has an 'any' type")
+
+    def test_types_lib_paths_and_decorators(self):
+        options = {
+            "extends": "./base",
+            "compilerOptions": {
+                "module": "NodeNext",
+                "moduleResolution": "nonsense of a newer compiler",
+                "types": ["special"],
+                "typeRoots": ["./roots"],
+                "lib": ["ES2022", "DOM"],
+                "baseUrl": ".",
+                "paths": {"@lib/*": ["source/*"]},
+                "emitDecoratorMetadata": True,
+            },
+        }
+        files = {
+            "tsconfig.json": json.dumps(options),
+            "base.json": '{ "compilerOptions": { "noImplicitAny": true } }',
+            "roots/special/index.d.ts": "declare const special: number | undefined;",
+            "source/tool.ts": "export const tool = 5;",
+            "source/data.json": '{ "n": 6 }',
+        }
+        runs = self.run_in(
+            files,
+            "typeof special; let element: HTMLElement; process.argv.length",
+            "import { tool } from '@lib/tool'; import data from '@lib/data.json'; tool + data.n",
+            "const seen: unknown[] = []; Object.assign(Reflect, { metadata: (k: any, v: any) => (seen.push(v), () => {}) })",
+            "class Point {}\nconst log = (_target: object, _key: string) => {};",
+            "class Shape { @log at: Point }\nseen[0] === Point",
+            "(x) => x",
+            "[1].toSorted()",
+        )
+        for run in runs[:5]:
+            self.assertEqual(run.status, "ok", run.reply)
+        values = [run.of("execute_result")[0]["data"]["text/plain"] for run in (runs[1], runs[4])]
+        self.assertEqual(values, ["11", "true"])
+        self.assertFails(runs[5], "implicitly has an 'any' type")
+        self.assertFails(runs[6], "toSorted")
+
+    def test_of_the_folder_above_if_it_includes_this_one(self):
+        strict = {"compilerOptions": {"strict": True}}
+        for include, status in ((["notebooks"], "error"), (["source"], "ok"), (None, "error")):
+            config = {**strict, **({"include": include} if include else {})}
+            kernel = Kernel("ours", {"../tsconfig.json": json.dumps(config)}, subfolder="notebooks")
+            self.assertEqual(kernel.run("(x) => x").status, status, include)
+            kernel.shutdown()
+
+    def test_a_broken_one_is_told_and_what_can_be_read_is_used(self):
+        run, again = self.run_in({"tsconfig.json": '{ "extends": "./nowhere" }'}, "1", "2")
+        self.assertEqual(run.status, "ok")
+        self.assertRegex(run.text("stderr"), "tsconfig.json: .*nowhere")
+        self.assertEqual(again.text("stderr"), "")
+
+    def test_metadata_goes_over_it(self):
+        files = {
+            "tsconfig.json": '{ "compilerOptions": { "strict": true } }',
+            "loose.ipynb": json.dumps({"metadata": {"polling-lab": {"compilerOptions": {"strict": False}}}}),
+        }
+        kernel = Kernel("ours", files, session="loose.ipynb")
+        self.assertEqual(kernel.run("(x) => x").status, "ok")
+        kernel.shutdown()
+
+    def test_a_reference_holds_for_the_cells_after_it(self):
+        files = {
+            "globals.d.ts": "declare const version: string | undefined;",
+            "node_modules/@types/unasked/index.d.ts": "declare const unasked: 1 | undefined;",
+            "tsconfig.json": '{ "compilerOptions": { "types": [] } }',
+        }
+        runs = self.run_in(
+            files,
+            "// A comment first.\n/// <reference path='./globals.d.ts' />\n/// <reference types='unasked' />\ntypeof version",
+            "typeof version + typeof unasked",
+            "/// <reference lib='dom' />\nlet node: Node;",
+            "let other: HTMLElement; typeof version",
+        )
+        self.assertEqual([run.status for run in runs], ["ok"] * 4, [run.reply for run in runs])
+
+    def test_types_that_are_installed_are_there_unasked(self):
+        (run,) = self.run_in({"node_modules/@types/ambient/index.d.ts": "declare const ambient: 1;"}, "typeof ambient")
+        self.assertEqual(run.status, "ok", run.reply)
+
+
+if __name__ == "__main__":
+    unittest.main()
