@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 interface Cell {
   cell_type: 'code' | 'markdown' | 'raw';
   id: string;
-  metadata: { tags?: string[] };
+  metadata: { tags?: string[]; jupyter?: { source_hidden?: boolean } };
   source: string | string[];
   outputs?: unknown[];
   execution_count?: number | null;
@@ -68,6 +68,11 @@ describe.each(names)('%s', (name) => {
     expect(cells[0]?.cell_type).toBe('markdown');
     const code = cells.map(({ cell_type }) => (cell_type === 'code' ? 'c' : '-')).join('');
     expect(code).not.toMatch(/c{10}/);
+  });
+
+  it('says in the first line of a folded cell what its code does: JupyterLab shows no more of it', () => {
+    const folded = code.filter(({ metadata }) => metadata.jupyter?.source_hidden);
+    expect(folded.filter((cell) => !/^\/\/ \S.*\.\n/.test(text(cell))).map(({ id }) => id)).toEqual([]);
   });
 
   it('offers a check, a hint and a solution for every exercise', () => {

@@ -85,18 +85,18 @@ const lacks = (text: string) =>
 function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
   const total = sumOf(lessons);
-  const rows = lessons.map(({ number, goals, time, ...notebook }) =>
-    row([number, link(notebook), goals.map((goal) => `· ${goal}`).join('<br>'), time.minutes, time.exerciseMinutes]),
+  const rows = lessons.map(({ number, time, ...notebook }) =>
+    row([number, link(notebook), time.minutes, time.exerciseMinutes]),
   );
   return [
     '## The map',
     '',
-    'Read the notebooks in this order. The times are minutes: to read and run a notebook, and to solve its exercises.',
+    'The notebooks, in the order to read them in, with the minutes that you need to read and run each of them, and to solve its exercises.',
     '',
-    row(['', 'notebook', 'what you will find out', 'minutes', 'exercises']),
-    '| --: | :-- | :-- | --: | --: |',
+    row(['', 'notebook', 'minutes', 'exercises']),
+    '| --: | :-- | --: | --: |',
     ...rows,
-    row(['', 'all of them', '', total.minutes, total.exerciseMinutes]),
+    row(['', 'all of them', total.minutes, total.exerciseMinutes]),
   ].join('\n');
 }
 

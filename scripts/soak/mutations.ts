@@ -10,11 +10,25 @@ type Change = [inside: string, pattern: string, make: string, cell: string, ...o
 /** For each notebook, what it must notice, by the name of what is wrong. */
 const changes: Record<string, Record<string, Change>> = {
   '00-start-here': {
-    'the ledger does not learn the name of an experiment': [
-      'nameExperiment',
-      '$LEDGER.name($$$);',
-      '{}',
-      'lesson-compare',
+    'the ledger does not learn the name of an experiment': ['nameExperiment', '$LEDGER.name($$$);', '{}', 'compare'],
+    'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'wait'],
+    'a long poll is answered at the first progress': [
+      'result',
+      'await $X.holdForEnd($JOB, $S);',
+      'await $X.hold($JOB.events, $JOB.events.head, 1, $S);',
+      'counts',
+    ],
+    'an event is dropped': [
+      'frame',
+      'events.map($F)',
+      "events.filter(({ event }) => event !== 'started').map($F)",
+      'stream',
+    ],
+    'a cursor goes on one late': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE + (header ? 0 : 1) : NOWHERE',
+      'consume',
     ],
   },
 

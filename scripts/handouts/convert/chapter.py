@@ -36,6 +36,12 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
     return f'<pre class="{kind}"><code>{"".join(spans)}</code></pre>'
 
 
+def opening(code: str) -> str:
+    """The comment that a folded cell begins with, which says what its code does."""
+    comment = re.match(r"//\s*(.+)", code)
+    return comment[1] if comment else "Code"
+
+
 class Lexer(TypeScriptLexer):
     """Knows numbers with separators, too: `2_500`."""
 
@@ -121,6 +127,7 @@ class ChapterExporter(TemplateExporter):
         yield from super().default_filters()
         yield "markdown2html", self.markdown2html
         yield "listing", listing
+        yield "opening", opening
         yield "chart", chart
         yield "linked", self.linked
         yield "own", self.own

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../instruments/connect.js';
+import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { choice, chose, diagnosed, diagnosis, strangeTrace } from './00-start-here.js';
+
+describe('1, diagnosed', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await diagnosed.verdict(diagnosis)).came).toBe('solved');
+  });
+  it.each([
+    ['another cause', { ...diagnosis, cause: 'slow job' }, /Not this cause. A job may take as long/],
+    ['another remedy', { ...diagnosis, remedy: 'ask for a longer wait' }, /Not this remedy. The server never heard/],
+    ['a cause that is none', { ...diagnosis, cause: 'DNS' }, /Expected a cause, one of 'slow job', .*; got "DNS"/],
+    ['half an answer', { cause: diagnosis.cause } as typeof diagnosis, /Expected a remedy, .*; got undefined/],
+  ])('sees %s', async (_name, answer, reason) => {
+    expect((await diagnosed.verdict(answer)).text).toMatch(reason);
+  });
+});
+
+describe('the strange trace', () => {
+  let own: OwnServer;
+  beforeAll(async () => {
+    own = await startServer();
+    vi.stubEnv('POLLING_LAB_URL', own.url);
+  }, 60_000);
+  afterAll(() => {
+    own.process.kill();
+    vi.unstubAllEnvs();
+    vi.unstubAllGlobals();
+  });
+
+  it('is of requests that are answered at once, "not yet"', async () => {
+    const shown = vi.fn();
+    vi.stubGlobal(Symbol.for('polling-lab.display') as unknown as string, shown);
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    await connect();
+    await strangeTrace();
+    const text = shown.mock.lastCall?.[0]['text/plain'] as string;
+    expect(text).toMatch(/^The first 6 of \d\d+ requests in 150 ms/);
+    expect(text.match(/Prefer: wait=20\s+202\s+absent$/gm)).toHaveLength(6);
+  });
+});
+
+describe('2, chose', () => {
+  it('takes the solution that it shows', async () => {
+    expect((await chose.verdict(choice)).came).toBe('solved');
+  });
+  it.each(Object.keys(choice))('sees another way for %s, and says why it is not right', async (need) => {
+    const other = need === 'payment' ? 'consume' : 'request and response';
+    const { text } = await chose.verdict({ ...choice, [need]: other });
+    expect(text).toMatch(new RegExp(`Think again about "${need}": .{20}`));
+  });
+  it('says which ways there are', async () => {
+    expect((await chose.verdict({ ...choice, editor: 'websocket' })).text).toMatch(
+      /Expected a way for "editor", one of 'request and response', .*; got "websocket"/,
+    );
+  });
+});

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import fetch from 'node-fetch';
+import { server } from '../instruments/connect.js';
+import { exercise } from '../instruments/exercise.js';
+import type { Job } from '../instruments/job.js';
+import { table } from '../instruments/table.js';
+
+const FILE = 'notebooks/exercises/00-start-here.ts';
+
+/** How long the client of the strange trace is watched, in milliseconds. */
+const WATCH_MS = 150;
+
+/**
+ * Runs a client that long-polls for a job's result through a proxy, for 150 ms, and shows what it sent and got. The
+ * proxy (here: a function) strips the header `Prefer`, and the client never looks whether its wait was honoured.
+ */
+export async function strangeTrace(): Promise<void> {
+  const { url } = server();
+  const headers = { 'Content-Type': 'application/json' };
+  const submitted = await fetch(`${url}/jobs`, { method: 'POST', headers, body: JSON.stringify({ kind: 'manual' }) });
+  const { links } = (await submitted.json()) as Job;
+  const rows = [];
+  for (const began = performance.now(); performance.now() - began < WATCH_MS; ) {
+    const sentMs = performance.now() - began;
+    const response = await fetch(url + links.result); // what the proxy makes of the request
+    await response.text();
+    rows.push({
+      'time (ms)': Math.round(sentMs),
+      'the client sent': 'GET /jobs/…/result, Prefer: wait=20',
+      'it got': `${response.status}`,
+      'Preference-Applied': response.headers.get('Preference-Applied') ?? 'absent',
+    });
+  }
+  await fetch(url + links.self, { method: 'DELETE' });
+  table(rows.slice(0, 6), `The first 6 of ${rows.length} requests in ${WATCH_MS} ms`);
+}
+
+const CAUSES = {
+  'slow job': 'A job may take as long as it likes: a long poll is for jobs that take long.',
+  'wait too short': 'The client is willing to wait 20 s. Look how long each answer took.',
+  'wait not honoured': '',
+  'no free connection': 'A request that waits for a connection gets no answer at all. These were answered.',
+};
+const REMEDIES = {
+  'ask for a longer wait': 'The server never heard of the wait: a longer one gets lost on the same way.',
+  'open more connections': 'The requests were answered at once. More connections would only bring more of them.',
+  'pause before asking again': '',
+  'give up': 'The job is still at work, and its result is worth having. Giving up is for errors: 202 is none.',
+};
+type Diagnosis = { cause: string; remedy: string };
+
+/** 1. A long poller whose wait gets lost. */
+export const diagnosed = exercise<Diagnosis>({
+  id: '00-start-here/1-diagnosed',
+  check(answer) {
+    const { cause, remedy } = (answer ?? {}) as Partial<Diagnosis>;
+    chosen('cause', cause, CAUSES);
+    chosen('remedy', remedy, REMEDIES);
+    return 'Without Preference-Applied, a long poller must pause, as a short poller does.';
+  },
+  hint: 'Compare the times of two neighbours: how long was each request held? Then look at the last column. `Preference-Applied` is how a server says that it has waited.',
+  solution: { file: FILE, region: 'diagnosed' },
+});
+
+/** Throws unless the one right name was chosen; the right one is the one that has nothing against it. */
+function chosen(what: string, name: string | undefined, reasons: Record<string, string>): void {
+  const names = Object.keys(reasons).map((one) => `'${one}'`);
+  const reason = reasons[name ?? ''];
+  assert.ok(reason !== undefined, `Expected a ${what}, one of ${names.join(', ')}; got ${JSON.stringify(name)}.`);
+  assert.ok(reason === '', `Not this ${what}. ${reason}`);
+}
+
+// #region diagnosed
+/** The answers come at once, all of them "not yet": something on the way dropped the header `Prefer`. */
+export const diagnosis: Diagnosis = { cause: 'wait not honoured', remedy: 'pause before asking again' };
+// #endregion
+
+const WAYS = ['request and response', 'short polling', 'long polling', 'server-sent events', 'consume'];
+const WHY: Record<keyof typeof choice, string> = {
+  payment: 'it takes 0.4 s, and the answer goes to the one who asked.',
+  editor: 'somebody is looking, and wants to see each change when it happens.',
+  'bus times': 'a phone that looks once an hour should not keep a connection open.',
+  transcript: 'the script wants nothing but the end, soon after it happens, and nobody looks at progress.',
+  invoices: 'it must get every event, also those that happened while it was restarting.',
+};
+
+/** 2. A way for each of five needs. */
+export const chose = exercise<Record<string, string>>({
+  id: '00-start-here/2-chose',
+  check(answer) {
+    for (const [need, why] of Object.entries(WHY)) {
+      const way = answer[need];
+      assert.ok(
+        way !== undefined && WAYS.includes(way),
+        `Expected a way for "${need}", one of ${WAYS.map((one) => `'${one}'`).join(', ')}; got ${JSON.stringify(way)}.`,
+      );
+      assert.ok(way === choice[need as keyof typeof choice], `Think again about "${need}": ${why}`);
+    }
+    return 'Each need has its way.';
+  },
+  hint: 'Ask three questions of each need. Is the answer there in a moment? Is somebody looking at every change? May the client be away while things happen?',
+  solution: { file: FILE, region: 'chose' },
+});
+
+// #region chose
+export const choice = {
+  payment: 'request and response', // done in a moment, for the one who asked
+  editor: 'server-sent events', // every change, at once, while somebody is looking
+  'bus times': 'short polling', // now and then, and no connection in between
+  transcript: 'long polling', // only the end, soon after it happens
+  invoices: 'consume', // every event, at its own pace, also after being away
+};
+// #endregion
