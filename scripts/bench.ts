@@ -9,6 +9,7 @@ import { hasNchan, pinClient, pinned } from './bench/servers.js';
 import { measureStart } from './bench/start.js';
 import { workloads } from './bench/workloads.js';
 import { draw, writeProfile, writeReadme } from './bench/write.js';
+import { commands, otherBenches } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
@@ -17,55 +18,12 @@ import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 import { run } from './shared/run.js';
 
-/** What is not the server's: each beside what it replaces, in one run of its own. */
-const others = {
-  start: 'npm start, against bare jupyter lab',
-  kernel: 'the start of a kernel, against stock tslab',
-  course: 'all notebooks executed, against the longest of them',
-};
-const known = {
-  ...Object.fromEntries(workloads(10_000).map(({ name, about }) => [name, about])),
-  server: 'all of these',
-  ...others,
-};
-const HELP = `npm run bench -- [flags]
-
-Measures what waiting costs this server: processor time for each operation and memory for each waiting client,
-as Linux accounts for them. In the same run, in turns, the floor (bare node:http, scripts/bench/floor.ts) and, where
-nginx with nchan is installed, nchan.
-
-${Object.entries(known)
-  .map(([name, about]) => `  ${name.padEnd(15)} ${about}`)
-  .join('\n')}
-
-  --only NAME    one of these alone (may be repeated)
-  --rounds N     how often each is measured (default 3); the medians are told
-  --clients N    how many clients 10,000 are (default 10000)
-  --profile      instead, where the processor time goes, beside the floor's (Node's --cpu-prof)
-  --write        put the table and a picture (or the profile) into the README
-  -h, --help
-
-Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.
-Exit code: 0 if all was measured, whether or not the aims were met.
-`;
-
 const folder = join(checkout, 'build', 'bench');
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 await runCommand(async (signal) => {
-  const flags = readFlags(HELP, {
-    only: { type: 'string', multiple: true, default: [] as string[] },
-    rounds: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '10000' },
-    profile: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  });
-  const only = flags.only as string[];
+  const { only, rounds, clients, ...flags } = readFlags(commands.bench);
   const wanted = (name: string) => only.length === 0 || only.includes(name);
-  const unknown = only.find((name) => !(name in known));
-  if (unknown) throw new Problem(`--only expects one of ${Object.keys(known).join(', ')}, got "${unknown}".`);
-  const rounds = count('--rounds', flags.rounds as string, 1, 100);
-  const clients = count('--clients', flags.clients as string, 100, 19_000);
   const load = workloads(clients).filter(({ name }) => wanted('server') || wanted(name));
   if (flags.write && !wanted('server')) throw new Problem('--write is for all workloads: use --only server, or none.');
   if (!existsSync('/proc/self/smaps_rollup'))
@@ -75,9 +33,9 @@ await runCommand(async (signal) => {
   say(machine);
 
   // These first: once this process is pinned to a core, so is what it starts.
-  if (Object.keys(others).some(wanted)) await setUp({ signal });
+  if (Object.keys(otherBenches).some(wanted)) await setUp({ signal });
   if (wanted('start')) {
-    say(`\nstart: ${others.start}`);
+    say(`\nstart: ${otherBenches.start}`);
     await measureStart(rounds, signal, say);
   }
   if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', [String(rounds)], signal);
@@ -118,14 +76,13 @@ await runCommand(async (signal) => {
 });
 
 /** Runs one of the repository's other benches, and shows its output. */
-async function script(name: keyof typeof others, file: string, args: string[], signal: AbortSignal): Promise<void> {
-  say(`\n${name}: ${others[name]}`);
+async function script(
+  name: keyof typeof otherBenches,
+  file: string,
+  args: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  say(`\n${name}: ${otherBenches[name]}`);
   const { exitCode } = await run(typescript(join(checkout, file), args), { cwd: checkout, shown: true, signal });
   if (exitCode !== 0) throw new Problem(`${file} failed.`, { exitCode: 1 });
-}
-
-function count(flag: string, text: string, min: number, max: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new Problem(`${flag} expects a whole number from ${min} to ${max}, got "${text}".`);
 }

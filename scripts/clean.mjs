@@ -3,24 +3,15 @@
 import './shared/platform.mjs';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { commands } from './commands.mjs';
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 
-const HELP = `npm run clean -- [flags]
-
-Removes what was installed and what was made: node_modules, .polling-lab (the Python environment,
-JupyterLab's settings, the server's jobs, the exercises you solved) and build. Your notebooks stay as
-they are. The next "npm start" installs again.
-
-  --data       only the server's jobs and its ledger
-  -h, --help
-`;
-
 await runCommand(async () => {
-  const { data } = readFlags(HELP, { data: { type: 'boolean', default: false } });
+  const { data } = readFlags(commands.clean);
   const paths = pathsOf(checkout);
   for (const [what, file] of [
     ['The server', paths.state],

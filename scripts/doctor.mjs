@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { release, type } from 'node:os';
+import { commands } from './commands.mjs';
 import { findPython } from './setup/python.mjs';
 import { kernelspec, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
 import { findBrowser } from './shared/browser.mjs';
@@ -13,11 +14,6 @@ import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 
-const HELP = `npm run doctor
-
-Says what this machine has, what is missing, and the one command that mends it. Installs nothing.
-Exit code: 0 if the course can run, 1 if something is missing.
-`;
 /** What set-up writes, with room for an upload or two. */
 const ENOUGH_BYTES = 1024 ** 3;
 
@@ -27,7 +23,7 @@ const ENOUGH_BYTES = 1024 ** 3;
  */
 
 await runCommand(async () => {
-  readFlags(HELP, {});
+  readFlags(commands.doctor);
   const findings = await look();
   const width = Math.max(...findings.map(({ name }) => name.length));
   for (const { name, ok, found, mend } of findings) {

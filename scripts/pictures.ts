@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { commands } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { findBrowser } from './shared/browser.mjs';
 import type { Running } from './shared/child.mjs';
@@ -28,19 +29,11 @@ const PLOTS: Record<string, string> = {
 /** The one that is shown running. */
 const SHOWN = '03';
 
-const HELP = `npm run pictures -- [flags]
-
-Makes .github/images: runs the notebooks in JupyterLab, in a browser of this machine, and takes a plot of each,
-and pictures of notebook ${SHOWN} and of the server's page beside it. In a copy of this checkout, which is removed.
-
-  --notebook N   only this one, by its number
-  -h, --help
-`;
 const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 };
 
 await runCommand(async () => {
-  const { notebook: only } = readFlags(HELP, { notebook: { type: 'string' } });
-  const numbers = only === undefined ? Object.keys(PLOTS) : [(only as string).padStart(2, '0')];
+  const { notebook: only } = readFlags(commands.pictures);
+  const numbers = only === undefined ? Object.keys(PLOTS) : [only.padStart(2, '0')];
   for (const number of numbers) chooseNotebook(checkout, number);
   const executablePath = findBrowser();
   if (!executablePath) throw new Problem('No Chromium or Chrome found. Install one, or name one with CHROME_PATH.');

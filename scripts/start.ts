@@ -2,10 +2,11 @@
 import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { commands } from './commands.mjs';
 import { lock } from './setup/lock.mjs';
 import type { Running } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
-import { readFlags, readPort } from './shared/flags.mjs';
+import { readFlags } from './shared/flags.mjs';
 import { whenOrphaned } from './shared/orphan.js';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
@@ -13,18 +14,6 @@ import { openBrowser } from './start/browser.js';
 import { launchCourseServer, runningServer } from './start/course-server.js';
 import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
 import { chooseNotebook } from './start/notebook.js';
-
-const HELP = `npm start -- [flags]
-
-Installs what is missing, starts the course's server in the background, and opens JupyterLab on the
-course. Ctrl-C stops both. While it runs, "npm start" again opens the same JupyterLab.
-
-  --notebook N      the notebook to open, by its number (the first)
-  --port PORT       the server's port (4321, or the next free one)
-  --lab-port PORT   JupyterLab's port (8888, or the next free one)
-  --no-open         open no browser
-  -h, --help
-`;
 
 const DEFAULT_PORT = 4321;
 const DEFAULT_LAB_PORT = 8888;
@@ -56,14 +45,7 @@ function givesWay(what: string, wanted: number, asked: unknown, url: string): vo
 }
 
 await runCommand(async (signal) => {
-  const flags = readFlags(HELP, {
-    notebook: { type: 'string' },
-    port: { type: 'string' },
-    'lab-port': { type: 'string' },
-    'no-open': { type: 'boolean', default: false },
-  });
-  const port = readPort('--port', flags.port);
-  const labPort = readPort('--lab-port', flags['lab-port']);
+  const { port, 'lab-port': labPort, ...flags } = readFlags(commands.start);
   const notebook = chooseNotebook(checkout, flags.notebook);
   mkdirSync(paths.own, { recursive: true });
 

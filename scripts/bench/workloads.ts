@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withClients, workloadNames } from '../commands.mjs';
 import { cpuUs, idle, pssKiB } from './accounting.js';
 import { Connection, get, inTurns, Stream } from './client.js';
 import type { Name, Server } from './servers.js';
@@ -168,18 +169,22 @@ async function deliveries(server: Server, readers: number, events: number, burst
 
 const many = (n: number) => n.toLocaleString('en');
 
+/** A workload's name, and what it does with so many clients. */
+const named = (name: keyof typeof workloadNames, clients: number) => ({
+  name,
+  about: withClients(workloadNames[name], clients),
+});
+
 /** The workloads, for so many clients. */
 export const workloads = (clients: number): Workload[] => [
   {
-    name: 'short-poll',
-    about: 'short polls on 50 keep-alive connections',
+    ...named('short-poll', clients),
     servers: ['ours', 'floor'],
     rows: [{ what: 'CPU per request', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.1 }],
     measure: async (server) => ({ us: await shortPolls(server, 50, 40_000) }),
   },
   {
-    name: 'long-poll',
-    about: `${many(clients)} long polls on one job, then it ends`,
+    ...named('long-poll', clients),
     servers: ['ours', 'floor', 'nchan'],
     rows: [
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
@@ -192,8 +197,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'long-poll-each',
-    about: `${many(clients)} long polls, each on a job of its own`,
+    ...named('long-poll-each', clients),
     servers: ['ours', 'floor', 'nchan'],
     rows: [
       { what: 'CPU per job, from submit to answer', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.3 },
@@ -213,8 +217,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'stream',
-    about: `${many(clients)} streams on one job, events one at a time`,
+    ...named('stream', clients),
     servers: ['ours', 'floor', 'nchan'],
     rows: [
       { what: 'CPU per delivery', unit: 'µs', figure: 'us', against: FLOOR, aim: 0.82 },
@@ -233,8 +236,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'burst',
-    about: 'the same, 20 events in a burst',
+    ...named('burst', clients),
     servers: ['ours', 'floor', 'nchan'],
     rows: [
       { what: `CPU per delivery to ${many(clients)}`, unit: 'µs', figure: 'many', against: FLOOR, aim: 0.1 },
@@ -247,8 +249,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'waiting',
-    about: `${many(clients / 10)} clients wait 10 s for a job`,
+    ...named('waiting', clients),
     servers: ['ours'],
     rows: (['long', 'sse'] as const).map((figure) => ({
       what: figure === 'long' ? 'CPU of long polls' : 'CPU of event streams',
@@ -264,8 +265,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'resume',
-    about: `${many(clients / 10)} streams that drop and resume while events flow`,
+    ...named('resume', clients),
     servers: ['ours', 'floor'],
     rows: [
       { what: 'events lost', unit: '', figure: 'lost', against: null, aim: 0 },
@@ -278,8 +278,7 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    name: 'durable',
-    about: 'the store on disk, against the same in memory',
+    ...named('durable', clients),
     servers: ['ours', 'in memory'],
     rows: [
       { what: 'short poll', unit: 'µs', figure: 'poll', against: { server: 'in memory' }, aim: 1.05 },

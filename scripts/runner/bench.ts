@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runCommand } from '../shared/command.mjs';
+import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
 import { discover, shown } from './discover.js';
@@ -12,12 +12,14 @@ import { environment } from './executor.js';
 import type { Result } from './result.js';
 import { startServer } from './server.js';
 
-const HELP = `tsx scripts/runner/bench.ts [notebook, folder or glob ...]
-
-Measures in one run what the runner's parallelism is worth: all notebooks under the runner, each of them
+const COMMAND = {
+  call: 'npx tsx scripts/runner/bench.ts',
+  about: `Measures in one run what the runner's parallelism is worth: all notebooks under the runner, each of them
 with "jupyter execute" one after the other, and the slowest of them alone under the runner. The aim: all take
-as long as the longest and a kernel start.
-`;
+as long as the longest and a kernel start.`,
+  names: 'notebook, folder or glob ...',
+  flags: {},
+} as const;
 
 const checkout = resolve(import.meta.dirname, '..', '..');
 
@@ -72,12 +74,7 @@ async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
   return seconds;
 }
 
-const { values, positionals } = parseArgs({
-  options: { help: { type: 'boolean', short: 'h', default: false } },
-  allowPositionals: true,
-});
-if (values.help) process.stdout.write(HELP);
-else await runCommand((signal) => measure(positionals, signal));
+await runCommand((signal) => measure(readFlags(COMMAND).names, signal));
 
 async function measure(args: string[], signal: AbortSignal): Promise<void> {
   const course = [join(checkout, 'notebooks')];

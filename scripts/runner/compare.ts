@@ -3,24 +3,25 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { $ } from 'zx';
 import { runCommand } from '../shared/command.mjs';
 import { writeWhole } from '../shared/files.mjs';
+import { readFlags } from '../shared/flags.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
 import { environment } from './executor.js';
 import { failing, passing } from './verdicts/expected.js';
 
-const HELP = `tsx scripts/runner/compare.ts [--write] [--keep FOLDER]
-
-Runs the notebooks of scripts/runner/verdicts with the tools of the field (jupyter execute, nbmake, papermill;
+const COMMAND = {
+  call: 'npx tsx scripts/runner/compare.ts',
+  about: `Runs the notebooks of scripts/runner/verdicts with the tools of the field (jupyter execute, nbmake, papermill;
 installed into an environment of their own in a temporary folder), on stock tslab and on this kernel, and makes
-the table of how many notebooks that must fail each of them passes. Some ten minutes on two cores.
-
-  --write        put the table into scripts/runner/README.md, and a sentence into README.md
-  --keep FOLDER  make the environment there, and use it again the next time
-`;
+the table of how many notebooks that must fail each of them passes. Some ten minutes on two cores.`,
+  flags: {
+    write: { type: 'boolean', about: 'put the table into scripts/runner/README.md, and a sentence into README.md' },
+    keep: { type: 'string', value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
+  },
+} as const;
 
 const checkout = resolve(import.meta.dirname, '..', '..');
 const verdicts = join(import.meta.dirname, 'verdicts');
@@ -168,20 +169,13 @@ async function write(readme: string, result: string): Promise<void> {
   );
 }
 
-const { values } = parseArgs({
-  options: {
-    write: { type: 'boolean', default: false },
-    keep: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
-if (values.help) process.stdout.write(HELP);
-else await runCommand(compare);
+await runCommand(compare);
 
 async function compare(signal: AbortSignal): Promise<void> {
+  const { keep, write: wanted } = readFlags(COMMAND);
   const work = await mkdtemp(join(tmpdir(), 'polling-lab-compare-'));
   try {
-    const venv = values.keep ? resolve(values.keep) : join(work, 'venv');
+    const venv = keep ? resolve(keep) : join(work, 'venv');
     await makeEnvironment(venv);
     const rows = await tryAll(venv, work, signal);
     for (const { tool, kernel, falselyGreen, falselyRed } of rows) {
@@ -190,7 +184,7 @@ async function compare(signal: AbortSignal): Promise<void> {
       process.stdout.write(`  fails, though it must pass: ${falselyRed.join(' ') || 'none'}\n`);
     }
     process.stdout.write(`\n${table(rows)}\n`);
-    if (values.write) for (const [readme, text] of places) await write(readme, text(rows));
+    if (wanted) for (const [readme, text] of places) await write(readme, text(rows));
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -57,7 +57,13 @@ const started: ChildProcess[] = [];
 beforeEach(() => {
   root = join(realpathSync(mkdtempSync(join(tmpdir(), 'polling-lab-set-up-'))), 'a “quoted” ö folder');
   paths = pathsOf(root);
-  for (const path of ['scripts/setup', 'scripts/shared', 'scripts/setup.mjs', 'scripts/kernel/kernel.json'])
+  for (const path of [
+    'scripts/setup',
+    'scripts/shared',
+    'scripts/setup.mjs',
+    'scripts/commands.mjs',
+    'scripts/kernel/kernel.json',
+  ])
     cpSync(join(checkout, path), join(root, path), { recursive: true });
   mkdirSync(join(root, 'calls'));
   mkdirSync(join(root, 'bin'));

@@ -3,35 +3,83 @@ import util from 'node:util';
 import { Problem } from './problem.mjs';
 
 /**
- * Reads a command's flags; `--help` prints `help` and ends the process.
- * @template {NonNullable<import('node:util').ParseArgsConfig['options']>} Options
- * @param {string} help
- * @param {Options} options as `node:util` has them
+ * @typedef {import('./flag-types.js').Command} Command
+ * @typedef {import('./flag-types.js').Flag} Flag
  */
-export function readFlags(help, options, args = process.argv.slice(2)) {
-  const all = { ...options, help: /** @type {const} */ ({ type: 'boolean', short: 'h' }) };
+
+/**
+ * Reads a command's flags; `--help` prints the help and ends the process. Error: a {@link Problem} that says what was
+ * expected and what was got.
+ * @template {Command} C
+ * @param {C} command
+ * @param {string[]} [args]
+ * @returns {import('./flag-types.js').Values<C> & { names: string[] }}
+ */
+export function readFlags(command, args = process.argv.slice(2)) {
   if (args.includes('--help') || args.includes('-h')) {
-    process.stdout.write(help);
+    process.stdout.write(helpOf(command));
     process.exit(0);
   }
+  const flags = Object.entries(command.flags);
+  /** @type {any} */
+  let values;
+  let names;
   try {
-    return util.parseArgs({ args, options: all, allowPositionals: false, strict: true }).values;
+    const options = Object.fromEntries(
+      flags.map(([name, { type, short, multiple = false }]) => [name, { type, multiple, ...(short && { short }) }]),
+    );
+    ({ values, positionals: names } = util.parseArgs({ args, options, allowPositionals: Boolean(command.names) }));
   } catch (error) {
-    const known = Object.keys(options).map((name) => `--${name}`);
     const got = /** @type {Error} */ (error).message.split('. ')[0];
-    const expected = known.length ? `The flags are ${known.join(', ')}` : 'There are no flags';
-    throw new Problem(`${got}. ${expected}; --help says more.`);
+    const known = flags.map(([name]) => `--${name}`).join(', ');
+    throw new Problem(`${got}. ${known ? `The flags are ${known}` : 'There are no flags'}; --help says more.`);
   }
+  for (const [name, flag] of flags) {
+    const given = values[name] ?? flag.default ?? (flag.multiple ? [] : flag.type === 'boolean' ? false : undefined);
+    values[name] = Array.isArray(given)
+      ? given.map((one) => check(`--${name}`, one, flag))
+      : given === undefined
+        ? undefined
+        : check(`--${name}`, given, flag);
+  }
+  return { ...values, names };
 }
 
 /**
- * @param {string} flag with its dashes
- * @param {string | undefined} text
- * @returns {number | undefined}
+ * @param {string} name
+ * @param {string | boolean} given
+ * @param {Flag} flag
  */
-export function readPort(flag, text) {
-  if (text === undefined) return undefined;
-  const port = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (port <= 65535) return port;
-  throw new Problem(`${flag} expects a port, a number from 0 to 65535, got "${text}".`);
+function check(name, given, { oneOf, whole, positive }) {
+  const wrong = (/** @type {string} */ expected) => new Problem(`${name} expects ${expected}, got "${given}".`);
+  if (oneOf && !oneOf.includes(String(given))) throw wrong(`one of ${oneOf.join(', ')}`);
+  if (!whole && !positive) return given;
+  const number = /^\d+(\.\d+)?$/.test(String(given)) ? Number(given) : Number.NaN;
+  if (positive) {
+    if (number > 0) return number;
+    throw wrong('a number above 0');
+  }
+  const [min, max] = /** @type {[number, number]} */ (whole);
+  if (Number.isInteger(number) && number >= min && number <= max) return number;
+  throw wrong(max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`);
+}
+
+/** The help of a command. */
+export function helpOf(/** @type {Command} */ { call, about, flags, names, parts = {}, notes }) {
+  const rows = [
+    ...Object.entries(flags).map(([name, { short, value, about }]) => [
+      `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`,
+      about,
+    ]),
+    ['-h, --help', ''],
+  ];
+  const usage = [call, call.startsWith('npm') ? '--' : '', '[flags]', names ? `[${names}]` : ''].filter(Boolean);
+  const sections = [usage.join(' '), about, table(Object.entries(parts)), table(rows), notes ?? ''];
+  return `${sections.filter(Boolean).join('\n\n')}\n`;
+}
+
+/** @param {string[][]} rows */
+function table(rows) {
+  const width = Math.max(...rows.map(([name = '']) => name.length));
+  return rows.map(([name = '', text]) => `  ${name.padEnd(width)}  ${text}`.trimEnd()).join('\n');
 }

@@ -3,30 +3,79 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commands } from '../commands.mjs';
 import { isAlive, start } from './child.mjs';
-import { readFlags, readPort } from './flags.mjs';
+import { helpOf, readFlags } from './flags.mjs';
+import { checkout } from './paths.mjs';
 import { unsupported } from './platform.mjs';
 import { run } from './run.js';
 
 describe('flags', () => {
-  const options = { port: { type: 'string' }, loud: { type: 'boolean', default: false } } as const;
+  const command = {
+    call: 'npm run tea',
+    about: 'Makes tea.',
+    names: 'leaf ...',
+    parts: { boil: 'boils water' },
+    flags: {
+      cups: { type: 'string', short: 'c', value: 'N', whole: [1, 9], default: '2', about: 'how many' },
+      minutes: { type: 'string', value: 'N', positive: true, about: 'how long' },
+      with: { type: 'string', multiple: true, oneOf: ['milk', 'lemon'], about: 'what goes in' },
+      loud: { type: 'boolean', about: 'whistles' },
+    },
+    notes: 'Exit code: 0 if there is tea.',
+  } as const;
 
-  test('are read', () => {
-    expect(readFlags('', options, ['--port', '1'])).toMatchObject({ port: '1', loud: false });
+  test('are read, and have their defaults', () => {
+    const nothing = { cups: 2, minutes: undefined, with: [], loud: false, names: [] };
+    expect(readFlags(command, [])).toEqual(nothing);
+    const given = ['-c', '3', '--minutes', '1.5', '--with', 'milk', '--with', 'lemon', '--loud', 'green'];
+    const all = { cups: 3, minutes: 1.5, with: ['milk', 'lemon'], loud: true, names: ['green'] };
+    expect(readFlags(command, given)).toEqual(all);
   });
 
   test.each([
-    [['--prot', '1'], /Unknown option '--prot'.*--port, --loud.*--help/],
-    [['--port'], /--port.*argument missing.*--help/],
-    [['course'], /Unexpected argument 'course'.*--help/],
-  ])('%j is an error that says what there is', (args, message) => {
-    expect(() => readFlags('', options, args)).toThrow(message);
+    [['--cusp', '1'], /Unknown option '--cusp'.*--cups, --minutes, --with, --loud; --help/],
+    [['--cups'], /--cups.*argument missing.*--help/],
+    [['--cups', '10'], '--cups expects a whole number from 1 to 9, got "10".'],
+    [['--cups', '1.5'], '--cups expects a whole number from 1 to 9, got "1.5".'],
+    [['--cups', ''], '--cups expects a whole number from 1 to 9, got "".'],
+    [['--minutes', '0'], '--minutes expects a number above 0, got "0".'],
+    [['--with', 'milk', '--with', 'salt'], '--with expects one of milk, lemon, got "salt".'],
+  ])('%j is an error that says what is expected', (args, message) => {
+    expect(() => readFlags(command, args)).toThrow(message);
   });
 
-  test.each(['0', '65535'])('%s is a port', (text) => expect(readPort('--port', text)).toBe(Number(text)));
-  test.each(['65536', '-1', '1.5', 'http', ''])('"%s" is no port', (text) =>
-    expect(() => readPort('--port', text)).toThrow(`got "${text}"`),
-  );
+  test('beside which nothing may be named are an error where something is', () => {
+    const { names: _none, ...others } = command;
+    expect(() => readFlags(others, ['green'])).toThrow(/Unexpected argument 'green'.*--help/);
+  });
+
+  test('are told by the help', () => {
+    expect(helpOf(command)).toBe(`npm run tea -- [flags] [leaf ...]
+
+Makes tea.
+
+  boil  boils water
+
+  -c, --cups N  how many
+  --minutes N   how long
+  --with        what goes in
+  --loud        whistles
+  -h, --help
+
+Exit code: 0 if there is tea.
+`);
+  });
+
+  test('of every command are in its help, and the README has every command', () => {
+    const { scripts } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+    expect(Object.keys(scripts).sort()).toEqual(Object.keys(commands).sort());
+    const readme = readFileSync(join(checkout, 'README.md'), 'utf8');
+    for (const command of Object.values(commands)) {
+      for (const line of helpOf(command).split('\n')) expect(line.length, line).toBeLessThanOrEqual(120);
+      expect(readme).toContain(`| \`${command.call}\` |`);
+    }
+  });
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SEEDS } from '../commands.mjs';
 import { startServer } from '../runner/server.js';
 import { findPython } from '../setup/python.mjs';
 import { runCommand } from '../shared/command.mjs';
@@ -11,16 +12,22 @@ import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
 
-const HELP = `npx tsx scripts/soak/schemathesis.ts [flags]
-
-Has Schemathesis make requests from the server's own OpenAPI description and hold each answer to it: no 5xx that
+const COMMAND = {
+  call: 'npx tsx scripts/soak/schemathesis.ts',
+  about: `Has Schemathesis make requests from the server's own OpenAPI description and hold each answer to it: no 5xx that
 is not described; status, type, headers and body as described. It is installed once, into an environment of its own
-in build/.
-
-  --seconds N   how long the generated requests may take (default 120)
-  --seed N      which requests (default: a new one, printed)
-  -h, --help
-`;
+in build/.`,
+  flags: {
+    seconds: {
+      type: 'string',
+      value: 'N',
+      positive: true,
+      default: '120',
+      about: 'how long the requests may take (120)',
+    },
+    seed: { type: 'string', value: 'N', whole: [0, SEEDS - 1], about: 'which requests (a new one, printed)' },
+  },
+} as const;
 
 /**
  * Not checked, for here an interface means more than its schemas can say: query parameters that are unknown are
@@ -33,11 +40,7 @@ const folder = join(checkout, 'build', 'schemathesis');
 const requirements = join(import.meta.dirname, 'requirements-schemathesis.txt');
 
 await runCommand(async (signal) => {
-  const flags = readFlags(HELP, { seconds: { type: 'string', default: '120' }, seed: { type: 'string' } });
-  const [seconds, seed] = [Number(flags.seconds), Number(flags.seed ?? randomInt(2 ** 31))];
-  if (!(seconds >= 1)) throw new Problem(`--seconds expects a number from 1, got "${flags.seconds}".`);
-  if (!Number.isInteger(seed)) throw new Problem(`--seed expects a whole number, got "${flags.seed}".`);
-
+  const { seconds, seed = randomInt(SEEDS) } = readFlags(COMMAND);
   const program = await install(signal);
   const data = join(folder, 'data');
   const server = await startServer(checkout, data, 'schemathesis');

@@ -1,39 +1,35 @@
 import { whenOrphaned } from '../shared/orphan.js';
-import { Problem } from '../shared/problem.mjs';
 import { inSeconds } from '../shared/progress.mjs';
-import type { Count, TestStep } from './steps.js';
+import type { Count, Step } from './steps.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** The steps, for a command's help. */
-export const listed = (steps: TestStep[]): string =>
-  steps.map(({ name, about }) => `  ${padded(name, steps)} ${about}`).join('\n');
-
 /**
- * Runs steps one after the other and tells what they came to. `only` names those to run; none: all.
- * Resolves with the exit code, with none where it was stopped.
+ * Runs steps one after the other and tells what they came to. `abouts` says of each what it does; `only` names those to
+ * run, and with none all are run. Resolves with the exit code, with none where it was stopped.
  */
-export async function runSteps(steps: TestStep[], only: string[], signal: AbortSignal): Promise<number | undefined> {
-  const names = steps.map(({ name }) => name);
-  const unknown = only.find((name) => !names.includes(name));
-  if (unknown) throw new Problem(`--only expects one of ${names.join(', ')}, got "${unknown}".`);
-
+export async function runSteps<Name extends string>(
+  abouts: Readonly<Record<Name, string>>,
+  steps: Record<Name, Step>,
+  only: string[],
+  signal: AbortSignal,
+): Promise<number | undefined> {
   whenOrphaned(() => process.kill(process.pid, 'SIGTERM')); // an npm that is killed says nothing
 
   const total: Count = { passed: 0, failed: 0, skipped: [] };
   const lines: string[] = [];
-  for (const step of steps) {
+  const names = (Object.keys(steps) as Name[]).filter((name) => only.length === 0 || only.includes(name));
+  const width = Math.max(10, ...names.map((name) => name.length));
+  for (const name of names) {
     if (signal.aborted) return;
-    if (only.length && !only.includes(step.name)) continue;
-    say(`\n── ${step.name}: ${step.about}`);
+    say(`\n── ${name}: ${abouts[name]}`);
     const began = performance.now();
-    const count = await step.run(signal);
+    const count = await steps[name](signal);
     total.passed += count.passed;
     total.failed += count.failed;
     total.skipped.push(...count.skipped);
     const mark = count.failed ? '✗' : '✓';
-    const took = inSeconds(performance.now() - began);
-    lines.push(`${mark} ${padded(step.name, steps)} ${summary(count)}  ${took}`);
+    lines.push(`${mark} ${name.padEnd(width)} ${summary(count)}  ${inSeconds(performance.now() - began)}`);
   }
   if (signal.aborted) return;
 
@@ -47,8 +43,6 @@ export async function runSteps(steps: TestStep[], only: string[], signal: AbortS
   say(`\n${summary(total)}`);
   return total.failed || (process.env.CI && total.skipped.length) ? 1 : 0;
 }
-
-const padded = (name: string, steps: TestStep[]) => name.padEnd(Math.max(10, ...steps.map((one) => one.name.length)));
 
 function summary({ passed, failed, skipped }: Count): string {
   return `${passed} passed, ${failed} failed, ${skipped.length} skipped`;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { runChecks } from '../check/checks.js';
 import { checkExecuted } from '../check/executed.js';
+import type { testSteps } from '../commands.mjs';
 import { checkout } from '../shared/paths.mjs';
 import { run } from '../shared/run.js';
 
@@ -13,11 +14,7 @@ export interface Count {
   skipped: string[];
 }
 
-export interface TestStep {
-  name: string;
-  about: string;
-  run: (signal: AbortSignal) => Promise<Count>;
-}
+export type Step = (signal: AbortSignal) => Promise<Count>;
 
 /** How a step's program runs. */
 export interface Run {
@@ -118,30 +115,18 @@ export async function notebooks(options: Run, signal: AbortSignal): Promise<Coun
   return countNotebooks(report, code);
 }
 
-export const steps: TestStep[] = [
-  {
-    name: 'check',
-    about: 'lint, format, types, the course as a whole',
-    run: async (signal) => {
-      const results = await runChecks(false, signal);
-      const passed = results.filter(({ ok }) => ok).length;
-      return { passed, failed: results.length - passed, skipped: [] };
-    },
+export const steps: Record<keyof typeof testSteps, Step> = {
+  check: async (signal) => {
+    const results = await runChecks(false, signal);
+    const passed = results.filter(({ ok }) => ok).length;
+    return { passed, failed: results.length - passed, skipped: [] };
   },
-  {
-    name: 'vitest',
-    about: 'units, HTTP, kernel, browser',
-    run: (signal) => vitest({ name: 'vitest' }, signal),
+  vitest: (signal) => vitest({ name: 'vitest' }, signal),
+  notebooks: async (signal) => {
+    const count = await notebooks({ name: 'notebooks' }, signal);
+    if (count.failed > 0) return count;
+    const problems = await checkExecuted(checkout);
+    for (const problem of problems) process.stdout.write(`✗ ${problem}\n`);
+    return { ...count, failed: problems.length };
   },
-  {
-    name: 'notebooks',
-    about: 'every notebook executed, and fit to be shown',
-    run: async (signal) => {
-      const count = await notebooks({ name: 'notebooks' }, signal);
-      if (count.failed > 0) return count;
-      const problems = await checkExecuted(checkout);
-      for (const problem of problems) process.stdout.write(`✗ ${problem}\n`);
-      return { ...count, failed: problems.length };
-    },
-  },
-];
+};

@@ -1,0 +1,297 @@
+// @ts-check
+// Every command of `npm run`, what it takes and what it says of itself. Read before anything is installed, so that a
+// flag that does not exist is told at once.
+
+/** @typedef {import('./shared/flag-types.js').Command} Command */
+
+const MAX_WHOLE = Number.MAX_SAFE_INTEGER;
+const LARGEST_PORT = 65_535;
+/** Seeds are whole numbers below this. */
+export const SEEDS = 2 ** 31;
+
+/** What `npm test` runs, one after the other. */
+export const testSteps = /** @type {const} */ ({
+  check: 'lint, format, types, the course as a whole',
+  vitest: 'units, HTTP, kernel, browser',
+  notebooks: 'every notebook executed, and fit to be shown',
+});
+
+/** What `npm run soak` runs, in this order. */
+export const soakParts = /** @type {const} */ ({
+  cursors: 'two thousand histories of readers that join, lag, drop and resume',
+  kills: 'three hundred kill -9 of a server at work',
+  fuzz: 'a hundred thousand requests made at random',
+  schemathesis: 'ten minutes of requests made from the OpenAPI description',
+  crowd: '9,000 streams and as many long polls at once',
+  endurance: 'half an hour of everything at once, and the memory of it',
+  kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",
+  jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it',
+  elsewhere: 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users',
+  runner: 'sixty kills of a running runner, its npm and its Python',
+  handouts: 'the handouts of the whole course, every page of them looked at',
+  repeats: 'every notebook twenty times, with all cores busy',
+  sabotage: 'the server made wrong in one place at a time: the right notebook goes red',
+});
+
+/** What `npm run bench` measures of the server. `{all}` and `{tenth}` stand for how many clients there are. */
+export const workloadNames = /** @type {const} */ ({
+  'short-poll': 'short polls on 50 keep-alive connections',
+  'long-poll': '{all} long polls on one job, then it ends',
+  'long-poll-each': '{all} long polls, each on a job of its own',
+  stream: '{all} streams on one job, events one at a time',
+  burst: 'the same, 20 events in a burst',
+  waiting: '{tenth} clients wait 10 s for a job',
+  resume: '{tenth} streams that drop and resume while events flow',
+  durable: 'the store on disk, against the same in memory',
+});
+/** What it measures besides, each beside what it replaces. */
+export const otherBenches = /** @type {const} */ ({
+  start: 'npm start, against bare jupyter lab',
+  kernel: 'the start of a kernel, against stock tslab',
+  course: 'all notebooks executed, against the longest of them',
+});
+
+/** What a workload does, with so many clients. */
+export function withClients(/** @type {string} */ about, /** @type {number} */ clients) {
+  const [all, tenth] = [clients, clients / 10].map((count) => count.toLocaleString('en'));
+  return about.replace('{all}', String(all)).replace('{tenth}', String(tenth));
+}
+
+const benchParts = Object.fromEntries(
+  Object.entries({ ...workloadNames, server: 'all of these', ...otherBenches }).map(([name, about]) => [
+    name,
+    withClients(about, 10_000),
+  ]),
+);
+
+/** @param {Record<string, string>} parts */
+const only = (parts) => {
+  const about = 'one of these alone (may be repeated)';
+  return /** @type {const} */ ({ type: 'string', value: 'NAME', multiple: true, oneOf: Object.keys(parts), about });
+};
+
+export const commands = /** @type {const} @satisfies {Record<string, Command>} */ ({
+  start: {
+    call: 'npm start',
+    about: `Installs what is missing, starts the course's server in the background, and opens JupyterLab on the
+course. Ctrl-C stops both. While it runs, "npm start" again opens the same JupyterLab.`,
+    flags: {
+      notebook: { type: 'string', value: 'N', about: 'the notebook to open, by its number (the first)' },
+      port: {
+        type: 'string',
+        value: 'PORT',
+        whole: [0, LARGEST_PORT],
+        about: "the server's port (4321, or the next free one)",
+      },
+      'lab-port': {
+        type: 'string',
+        value: 'PORT',
+        whole: [0, LARGEST_PORT],
+        about: "JupyterLab's port (8888, or the next free one)",
+      },
+      'no-open': { type: 'boolean', about: 'open no browser' },
+    },
+  },
+  test: {
+    call: 'npm test',
+    about: 'Installs what is missing, then runs every check that a change must pass:',
+    parts: testSteps,
+    flags: { only: only(testSteps) },
+    notes: `Exit code: 0 if every test passed; 1 if one failed or, where CI is set, was skipped; 2 if the tests could
+not be tried.`,
+  },
+  soak: {
+    call: 'npm run soak',
+    about:
+      'The long checks, one after the other: what "npm test" runs a sample of, and more of it. Some hours on two cores.',
+    parts: soakParts,
+    flags: {
+      only: only(soakParts),
+      seed: {
+        type: 'string',
+        value: 'N',
+        whole: [0, SEEDS - 1],
+        about: 'what is random comes from it (a new one, printed)',
+      },
+    },
+    notes: `Exit code: 0 if every check passed; 1 if one failed or, where CI is set, was skipped; 2 if they could not
+be tried.`,
+  },
+  check: {
+    call: 'npm run check',
+    about: `Lint and format (Biome), types (the notebooks' cells too, by the compiler that runs them), and the course:
+notebooks without outputs, whose links, goals and map are what their metadata say, whose sources are told,
+and which have a cell for every line of the syllabus. A notebook may take 30 minutes to read and run, the first
+one 15, the main course 180; the time is computed from words, visible lines of code and the last run.`,
+    flags: {
+      fix: {
+        type: 'boolean',
+        about: 'format, fix what can be fixed safely, strip outputs, write times, links, goals and map anew',
+      },
+      syllabus: {
+        type: 'boolean',
+        about: 'only the table: each line of the syllabus, the cells that stand for it, and how',
+      },
+      executed: {
+        type: 'boolean',
+        about: 'only what "npm run notebooks" left in build/notebooks: charts, warnings, length',
+      },
+    },
+    notes: 'Exit code: 0 if every check passed, 1 if one failed.',
+    onlyNpm: true,
+  },
+  bench: {
+    call: 'npm run bench',
+    about: `Measures what waiting costs this server: processor time for each operation and memory for each waiting client,
+as Linux accounts for them. In the same run, in turns, the floor (bare node:http, scripts/bench/floor.ts) and, where
+nginx with nchan is installed, nchan.`,
+    parts: benchParts,
+    flags: {
+      only: only(benchParts),
+      rounds: {
+        type: 'string',
+        value: 'N',
+        whole: [1, 100],
+        default: '3',
+        about: 'how often each is measured (3); the medians are told',
+      },
+      clients: {
+        type: 'string',
+        value: 'N',
+        whole: [100, 19_000],
+        default: '10000',
+        about: 'how many clients the 10,000 above are (10000), and the 1,000 a tenth of them',
+      },
+      profile: {
+        type: 'boolean',
+        about: "instead, where the processor time goes, beside the floor's (Node's --cpu-prof)",
+      },
+      write: { type: 'boolean', about: 'put the table and a picture (or the profile) into the README' },
+    },
+    notes: `Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.
+Exit code: 0 if all was measured, whether or not the aims were met.`,
+    onlyNpm: true,
+  },
+  server: {
+    call: 'npm run server',
+    about: 'The server alone, in the foreground.',
+    flags: {}, // server/settings.ts has them: each is an environment variable, too
+    readsItsFlags: true,
+    onlyNpm: true,
+  },
+  notebooks: {
+    call: 'npm run notebooks',
+    about: `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own
+(POLLING_LAB_URL). Without arguments, the course. Notebooks of other repositories run as well, with the
+node_modules they have.`,
+    names: 'notebook, folder or glob ...',
+    flags: {
+      parameter: {
+        type: 'string',
+        short: 'p',
+        value: 'NAME=VALUE',
+        multiple: true,
+        about: 'set what the cell tagged "parameters" declares (may be repeated)',
+      },
+      'cell-timeout': {
+        type: 'string',
+        value: 'S',
+        positive: true,
+        default: '60',
+        about: 'seconds for one cell (60; a cell\'s metadata "polling-lab": {"timeout": S} wins)',
+      },
+      'notebook-timeout': {
+        type: 'string',
+        value: 'S',
+        positive: true,
+        default: '600',
+        about: 'seconds for one notebook (600)',
+      },
+      jobs: {
+        type: 'string',
+        value: 'N',
+        whole: [1, MAX_WHOLE],
+        about: 'notebooks at once (four times the cores, up to 16, as far as memory goes)',
+      },
+      repeat: { type: 'string', value: 'N', whole: [1, MAX_WHOLE], default: '1', about: 'every notebook N times' },
+      stress: { type: 'boolean', about: 'keep every core busy meanwhile' },
+      shard: { type: 'string', value: 'I/N', about: 'only the I-th of N shares' },
+      bail: { type: 'boolean', about: 'start no further notebook after a failure' },
+      'allow-leaks': {
+        type: 'boolean',
+        about: 'tell of ports, processes and requests left open, but do not fail for them',
+      },
+      'no-server': { type: 'boolean', about: 'no servers; POLLING_LAB_URL stays as it is' },
+      out: {
+        type: 'string',
+        value: 'FOLDER',
+        about: 'executed copies, with outputs, also of failed notebooks (build/notebooks)',
+      },
+      junit: { type: 'string', value: 'FILE', about: 'a JUnit XML report' },
+      json: { type: 'string', value: 'FILE', about: 'a JSON report' },
+      list: { type: 'boolean', about: 'say which notebooks would run' },
+    },
+    notes: `Tags: skip-execution (not run), raises-exception (must raise; which error, the cell's metadata may say:
+"polling-lab": {"raises": {"name": "TypeError", "message": "a regular expression"}}).
+
+Exit code: 0 if every cell that should run ran and ended well, 1 if a notebook failed, 2 if it could not be tried.`,
+  },
+  handouts: {
+    call: 'npm run handouts',
+    about: `Executes the course and builds its handouts, in a student and an instructor edition: pages that need no
+network, PDFs, notebooks to work in and to look at, and a zip of it all.`,
+    flags: {
+      only: { type: 'string', value: 'N', multiple: true, about: 'a chapter alone, by its number (may be repeated)' },
+      edition: {
+        type: 'string',
+        value: 'NAME',
+        multiple: true,
+        oneOf: ['student', 'instructor'],
+        about: 'student or instructor (both)',
+      },
+      out: {
+        type: 'string',
+        value: 'FOLDER',
+        about: 'where to (build/handouts); old handouts are replaced when the new ones are complete',
+      },
+      'no-pdf': { type: 'boolean', about: 'no PDFs' },
+    },
+    notes: `PDFs are printed by a Chromium, Chrome or Edge of this machine: the one that CHROME_PATH names, else the first
+there is. Exit code: 0 if all was built; 1 if a notebook failed, and nothing was built; 2 if it could not be tried,
+or all but the PDFs was built because there is no browser.`,
+  },
+  pictures: {
+    call: 'npm run pictures',
+    about: `Makes .github/images: runs the notebooks in JupyterLab, in a browser of this machine, and takes a plot of each,
+and pictures of one notebook and of the server's page beside it. In a copy of this checkout, which is removed.`,
+    flags: { notebook: { type: 'string', value: 'N', about: 'only this one, by its number' } },
+  },
+  doctor: {
+    call: 'npm run doctor',
+    about: 'Says what this machine has, what is missing, and the one command that fixes it. Installs nothing.',
+    flags: {},
+    notes: 'Exit code: 0 if the course can run, 1 if something is missing.',
+  },
+  setup: {
+    call: 'npm run setup',
+    about: `Installs what is missing: the npm packages of the lock file, a Python environment with JupyterLab in
+.polling-lab/venv, the TypeScript kernel and JupyterLab's settings in it. Every other command does this
+by itself; nothing outside this folder is written but npm's and pip's caches.`,
+    flags: {
+      into: {
+        type: 'string',
+        value: 'PREFIX',
+        about: `instead of an environment of its own: the kernel into a Jupyter that you have, by the folder of
+                 its Python environment (JupyterHub, Binder; sys.prefix in Python)`,
+      },
+    },
+    notes: 'PYTHON names the Python to make the environment with (3.10 or newer).',
+  },
+  clean: {
+    call: 'npm run clean',
+    about: `Removes what was installed and what was made: node_modules, .polling-lab (the Python environment,
+JupyterLab's settings, the server's jobs, the exercises you solved) and build. Your notebooks stay as
+they are. The next "npm start" installs again.`,
+    flags: { data: { type: 'boolean', about: "only the server's jobs and its ledger" } },
+  },
+});

@@ -1,0 +1,51 @@
+/** A flag of a command. */
+export interface Flag {
+  /** For the help. */
+  readonly about: string;
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  /** How the help names its value: `PORT`. */
+  readonly value?: string;
+  readonly default?: string | boolean;
+  /** It may be repeated. */
+  readonly multiple?: boolean;
+  /** Only these names may be given. */
+  readonly oneOf?: readonly string[];
+  /** Its value is a whole number within these bounds. */
+  readonly whole?: readonly [min: number, max: number];
+  /** Its value is a number above 0, of seconds say. */
+  readonly positive?: true;
+}
+
+/** What a command is called, takes and says of itself. */
+export interface Command {
+  /** `npm start`; what follows the `--` is added. */
+  readonly call: string;
+  readonly about: string;
+  readonly flags: Readonly<Record<string, Flag>>;
+  /** What may be named beside flags: `notebook, folder or glob ...`. Default: nothing. */
+  readonly names?: string;
+  /** Its parts, each with what it does. */
+  readonly parts?: Readonly<Record<string, string>>;
+  /** The end of the help: exit codes, environment variables. */
+  readonly notes?: string;
+  /** It needs no Jupyter, so that npm's packages alone are installed for it. */
+  readonly onlyNpm?: boolean;
+  /** It reads its flags itself, and answers --help. */
+  readonly readsItsFlags?: boolean;
+}
+
+type One<F> = F extends { whole: unknown } | { positive: true }
+  ? number
+  : F extends { type: 'boolean' }
+    ? boolean
+    : string;
+
+type Value<F> = F extends { multiple: true }
+  ? One<F>[]
+  : F extends { type: 'boolean' } | { default: unknown }
+    ? One<F>
+    : One<F> | undefined;
+
+/** What was given: a list for a flag that may be repeated, undefined for one that was not given and has no default. */
+export type Values<C extends Command> = { [Name in keyof C['flags']]: Value<C['flags'][Name]> };
