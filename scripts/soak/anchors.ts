@@ -28,8 +28,8 @@ export function readSources(folder: string, leaveOut: string[] = []): ts.SourceF
 /**
  * The edit that makes `make` of the one place where `pattern` fits.
  *
- * A pattern is TypeScript: an expression, or with a semicolon at its end or a keyword at its beginning a statement. In
- * it `$NAME` stands for any one node, the same wherever it comes again, and `$$$NAME` for any number of list elements
+ * A pattern is TypeScript: an expression, a member of an object (`name: value`), or with a semicolon at its end or a
+ * keyword at its beginning a statement. In it `$NAME` stands for any one node, the same wherever it comes again, and `$$$NAME` for any number of list elements
  * (arguments, members). Spaces, line breaks and comments do not count. In `make` both stand for the text that they fit.
  *
  * @param inside the names around the place, such as `submit` or `Jobs.end`: functions, methods, classes, variables
@@ -60,6 +60,10 @@ type Fitted = Map<string, string>;
 
 function parsePattern(pattern: string): ts.Node {
   const parse = (text: string) => parseSource('pattern.ts', text).statements[0]!;
+  if (/^('[^']+'|\w+):/.test(pattern)) {
+    const { expression } = parsePattern(`({ ${pattern} })`) as ts.ParenthesizedExpression;
+    return (expression as ts.ObjectLiteralExpression).properties[0]!;
+  }
   const isObject = pattern.startsWith('{');
   const statement = parse(isObject ? `(${pattern})` : pattern);
   if (!ts.isExpressionStatement(statement) || pattern.endsWith(';')) return statement;

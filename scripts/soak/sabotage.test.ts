@@ -43,6 +43,7 @@ describe('an anchor', () => {
     ['an expression', 'Log', 'this.send(b, $MORE)', '$MORE', 'this.send(b, {})', '{}'],
     ['a statement', 'Log.add', 'if (a) $THEN;', '$THEN', 'if (a) return b;', 'return b;'],
     ['what is left of a list', 'add', '{ $$$REST, c: 1 }', '{ $$$REST }', '{ b, c: 1 }', '{ b }'],
+    ['a member of an object', 'add', 'c: $C', 'c: -$C', 'c: 1', 'c: -1'],
     ['spaces and breaks that are others', 'add', 'this . send( b,\n{} );', '', 'this.send(b, {});', ''],
   ])('fits %s', (_, inside, pattern, make, before, after) => {
     expect(edited(inside, pattern, make)).toBe(text.replace(before, () => after));
