@@ -18,7 +18,11 @@ export function guard(allowHost: string, allowOrigin: string): (req: IncomingMes
       const remedy = 'Use localhost, or start it with --allow-host.';
       throw new Problem(421, `This server answers for loopback names, not for "${host}". ${remedy}`);
     }
-    const { origin } = req.headers;
+    const { origin, 'sec-fetch-site': from, 'sec-fetch-mode': mode } = req.headers;
+    // For an image or a script, a page asks without an Origin. It could not read the answer, but its requests would be held
+    // and counted; browsers tell where they come from (W3C, Fetch Metadata Request Headers). A link that is followed navigates.
+    if (origin === undefined && from === 'cross-site' && mode !== 'navigate')
+      throw new Problem(403, 'Pages of other sites may link to this server, but take nothing from it.');
     if (origin === undefined || origins.has(origin.toLowerCase())) return;
     // "null", the origin of sandboxed frames and of files, is nobody's in particular: not allowed.
     const site = /^https?:\/\/(.+?)(:\d+)?$/.exec(origin.toLowerCase())?.[1];

@@ -76,6 +76,22 @@ describe('a link of another site', () => {
   });
 });
 
+test('a page of another site holds no request', async () => {
+  const page = await visit.open(`${ORIGIN}:${await servePage('<body>')}/`);
+  const { jobId } = await visit.lab.manual();
+  await page.evaluate(async (url) => {
+    const fetched = fetch(`${url}/events?wait=1`, { mode: 'no-cors' }).catch(() => {});
+    const image = new Image();
+    const loaded = new Promise((resolve) => {
+      image.onerror = resolve;
+    });
+    image.src = `${url}?wait=60`;
+    await Promise.all([fetched, loaded]);
+  }, `${visit.server.url}/jobs/${jobId}`);
+  const { requests } = await visit.lab.traffic();
+  expect(requests.filter(({ method }) => method === 'GET').map(({ status }) => status)).toEqual([403, 403]);
+});
+
 describe('an answer to a report', () => {
   test.each([
     'javascript:document.title="taken"',
