@@ -6,6 +6,7 @@ import { Exchange } from './http/exchange.js';
 import { guard } from './http/guard.js';
 import { Problem } from './http/problem.js';
 import { problemOf } from './http/problem-of.js';
+import type { Answer } from './interface/route.js';
 import { hasEnded } from './jobs/job.js';
 import { Jobs } from './jobs/jobs.js';
 import { simulate } from './jobs/simulated.js';
@@ -15,7 +16,7 @@ import { EventLog, type JobRecord } from './log/log.js';
 import { SqliteStore } from './log/sqlite-store.js';
 import type { Store } from './log/store.js';
 import { allow, preflight } from './routes/cors.js';
-import { type Answer, routes } from './routes/index.js';
+import { routes } from './routes/index.js';
 import type { Settings } from './settings.js';
 
 /** What a route takes, as `Allow` lists it (RFC 9110, section 10.2.1). */

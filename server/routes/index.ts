@@ -1,32 +1,49 @@
+import { z } from 'zod';
 import type { Exchange } from '../http/exchange.js';
-import { cancel } from './cancel.js';
-import { allEvents, jobEvents } from './events.js';
-import { health } from './health.js';
-import { list } from './list.js';
-import { finish, progress } from './manual.js';
-import { metrics } from './metrics.js';
-import { connectionsPage, connectionsWorker, description, page } from './pages.js';
-import { result } from './result.js';
-import { status } from './status.js';
-import { submit } from './submit.js';
-import { traffic } from './traffic.js';
+import { describe } from '../interface/openapi.js';
+import { type Answer, json, type Route } from '../interface/route.js';
+import { cancelJob } from './cancel.js';
+import { readEvents, readJobEvents } from './events.js';
+import { checkHealth } from './health.js';
+import { listJobs } from './list.js';
+import { finishJob, progressJob } from './manual.js';
+import { readMetrics } from './metrics.js';
+import { runConnectionsWorker, showConnections, showMonitor } from './pages.js';
+import { getResult } from './result.js';
+import { getJob } from './status.js';
+import { submitJob } from './submit.js';
+import { readTraffic } from './traffic.js';
 
-export type Answer = (x: Exchange) => void | Promise<void>;
+/** `GET /openapi.json`: the interface, described. It is made once, from the routes. */
+const describeInterface: Route = {
+  ...{ method: 'GET', path: '/openapi.json', operation: 'describe', tag: 'server', summary: 'This description' },
+  answer(x: Exchange): void {
+    x.accepts('application/json');
+    x.json(200, description());
+  },
+  answers: {
+    200: json('OpenAPI 3.1.', z.looseObject({ openapi: z.string(), info: z.unknown(), paths: z.unknown() })),
+  },
+};
+/** The text of that answer. */
+export const description = (): string => {
+  described ??= JSON.stringify(describe(declared));
+  return described;
+};
+let described: string | undefined;
 
-/** Every path, and what answers each of its methods. `HEAD` is answered as `GET` is. */
-export const routes: ReadonlyMap<string, Record<string, Answer>> = new Map<string, Record<string, Answer>>([
-  ['/jobs', { GET: list, POST: submit }],
-  ['/jobs/{id}', { GET: status, DELETE: cancel }],
-  ['/jobs/{id}/result', { GET: result }],
-  ['/jobs/{id}/events', { GET: jobEvents }],
-  ['/jobs/{id}/progress', { POST: progress }],
-  ['/jobs/{id}/finish', { POST: finish }],
-  ['/events', { GET: allEvents }],
-  ['/traffic', { GET: traffic }],
-  ['/healthz', { GET: health }],
-  ['/metrics', { GET: metrics }],
-  ['/openapi.json', { GET: description }],
-  ['/connections', { GET: connectionsPage }],
-  ['/connections/worker.js', { GET: connectionsWorker }],
-  ['/', { GET: page }],
-]);
+/** Every route there is: to add one, declare it in a file of its own, and name it here. */
+const declared: Route[] = [
+  ...[listJobs, submitJob, getJob, cancelJob, getResult, readJobEvents, progressJob, finishJob],
+  ...[readEvents, readTraffic, checkHealth, readMetrics, describeInterface],
+  ...[showConnections, runConnectionsWorker, showMonitor],
+];
+
+/** What answers each method of a path. `HEAD` is answered as `GET` is. */
+export const routes: ReadonlyMap<string, Record<string, Answer>> = table(declared);
+
+function table(declared: Route[]): Map<string, Record<string, Answer>> {
+  const paths = new Map<string, Record<string, Answer>>();
+  for (const { path, method, answer } of declared) paths.set(path, { ...paths.get(path), [method]: answer });
+  return paths;
+}

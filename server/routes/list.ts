@@ -1,5 +1,8 @@
+import { z } from 'zod';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest } from '../http/problem.js';
+import { json, type Route } from '../interface/route.js';
+import * as schemas from '../interface/schemas.js';
 import { jobJson, type State } from '../jobs/job.js';
 import { NOWHERE } from '../log/event.js';
 
@@ -31,3 +34,30 @@ export function list(x: Exchange): void {
   const next = jobs.length > page.length ? `"${log.ids.of(jobs[page.length - 1]!.firstSeq)}"` : 'null';
   x.json(200, `{"jobs":[${page.join(',')}],"next":${next}}`);
 }
+
+export const listJobs: Route = {
+  ...{ method: 'GET', path: '/jobs', answer: list, operation: 'listJobs', tag: 'jobs' },
+  summary: 'List the jobs, newest first',
+  takes: [
+    { in: 'query', name: 'state', description: 'Only those in this state.', schema: schemas.state },
+    {
+      ...{ in: 'query', name: 'limit', description: 'How many at most.' },
+      schema: z.int().min(1).max(MAX_LIMIT).default(100),
+    },
+    {
+      ...{ in: 'query', name: 'after', schema: z.string().min(1) },
+      description: 'The `next` of an earlier page. Anything else is a `400`.',
+    },
+  ],
+  answers: {
+    200: {
+      ...json('A page of jobs.', schemas.jobPage),
+      links: {
+        next: {
+          ...{ operation: 'listJobs', parameters: { after: '$response.body#/next' } },
+          description: 'The next page, unless `next` is null.',
+        },
+      },
+    },
+  },
+};

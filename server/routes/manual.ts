@@ -2,14 +2,27 @@ import { z } from 'zod';
 import { readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
+import { RESPONSES } from '../interface/parts.js';
+import { empty, type Route } from '../interface/route.js';
 import { hasEnded } from '../jobs/job.js';
 import type { JobRecord } from '../log/log.js';
 
 /** The members of a progress body that are passed on, in bytes of JSON. */
 const MAX_MORE_BYTES = 1024;
 
-const progressBody = z.looseObject({ progress: z.number().min(0).max(1) });
-const finishBody = z.looseObject({ result: z.json().optional(), error: z.json().optional() });
+const progressBody = z.looseObject({ progress: z.number().min(0).max(1).describe('Never less than before.') }).meta({
+  id: 'ProgressReport',
+  description: "Other members, up to 1 KiB of JSON, are passed on in the event's data.",
+});
+const finishBody = z
+  .looseObject({
+    result: z.unknown().optional().describe('What `GET …/result` will answer.'),
+    error: z.unknown().optional().describe('A problem object, or what becomes the `detail` of one.'),
+  })
+  .meta({
+    ...{ id: 'Finish', description: 'Either a result or an error; any JSON.' },
+    oneOf: [{ required: ['result'] }, { required: ['error'] }],
+  });
 
 /** `POST /jobs/{id}/progress`: moves a manual job on. */
 export async function progress(x: Exchange): Promise<void> {
@@ -62,3 +75,26 @@ function problemOf(error: unknown): Record<string, unknown> {
       : { detail: typeof error === 'string' ? error : JSON.stringify(error) };
   return { type: 'about:blank', title: 'The job failed', ...told };
 }
+
+export const progressJob: Route = {
+  ...{ method: 'POST', path: '/jobs/{id}/progress', answer: progress, operation: 'progressJob', tag: 'jobs' },
+  summary: 'Move a manual job on',
+  body: { 'application/json': { schema: progressBody, example: { progress: 0.4, frame: 1200 } } },
+  answers: { 204: empty('Told to all who listen.'), 409: RESPONSES.Immovable, 503: RESPONSES.Unavailable },
+};
+
+export const finishJob: Route = {
+  ...{ method: 'POST', path: '/jobs/{id}/finish', answer: finish, operation: 'finishJob', tag: 'jobs' },
+  summary: 'End a manual job',
+  description: 'Well, with a `result`; badly, with an `error`.',
+  body: {
+    'application/json': {
+      schema: finishBody,
+      examples: {
+        succeeded: { value: { result: { answer: 42 } } },
+        failed: { value: { error: { title: 'Out of ink' } } },
+      },
+    },
+  },
+  answers: { 204: empty('The job has ended.'), 409: RESPONSES.Immovable, 503: RESPONSES.Unavailable },
+};

@@ -1,5 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { z } from 'zod';
 import type { Exchange } from '../http/exchange.js';
+import { type Route, text } from '../interface/route.js';
 import { TECHNIQUES } from '../ledger.js';
 
 const registry = new Registry();
@@ -34,3 +36,9 @@ export async function metrics(x: Exchange): Promise<void> {
   }
   x.send(200, registry.contentType, await registry.metrics());
 }
+
+export const readMetrics: Route = {
+  ...{ method: 'GET', path: '/metrics', answer: metrics, operation: 'metrics', tag: 'server' },
+  summary: 'Counts and gauges, for Prometheus',
+  answers: { 200: text("Prometheus' text format.", 'text/plain', z.string()) },
+};

@@ -1,40 +1,35 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
 import { INVISIBLE } from '../../scripts/shared/visible.mjs';
 import type { Exchange } from '../http/exchange.js';
+import { type Route, text } from '../interface/route.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
-const openapi = read('openapi.json');
 const worker = read('connections-worker.js');
 
 /** Any port of this machine. In a policy, `http:` and `ws:` stand for `https:` and `wss:`, too (CSP 3, section 6.7.2.8). */
 const LOOPBACK = ['http://127.0.0.1:*', 'http://localhost:*', 'http://*.localhost:*'];
 
 /** `GET /`: the server's own page. It speaks to its own server only, and cannot make markup of text (Trusted Types). */
-export const page = htmlPage('monitor.html', {
+const page = htmlPage('monitor.html', {
   'connect-src': ["'self'"],
   'require-trusted-types-for': ["'script'"],
   'trusted-types': ["'none'"],
 });
 
 /** `GET /connections`: the page that tries how many streams a browser opens to one host, under several of its names. */
-export const connectionsPage = htmlPage('connections.html', {
+const connectionsPage = htmlPage('connections.html', {
   'connect-src': ["'self'", ...LOOPBACK, ...LOOPBACK.map((source) => source.replace('http', 'ws'))],
   'worker-src': ["'self'"],
 });
 
 /** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
-export function connectionsWorker(x: Exchange): void {
+function connectionsWorker(x: Exchange): void {
   x.accepts('text/javascript');
   // A worker has a policy of its own: that of its script's answer.
   const policy = "default-src 'none'; connect-src 'self'";
   x.send(200, 'text/javascript; charset=utf-8', worker, { ...ISOLATED, 'Content-Security-Policy': policy });
-}
-
-/** `GET /openapi.json`: the interface, described. */
-export function description(x: Exchange): void {
-  x.accepts('application/json');
-  x.json(200, openapi);
 }
 
 /** What a page of another site gets of these pages: no window, no frame, no script, and no address that they came from. */
@@ -84,3 +79,21 @@ function origins(list: string): string[] {
   const found = items.map((item) => (URL.canParse(item) ? new URL(item).origin : 'null'));
   return found.filter((origin) => /^https?:\/\/[^;']+$/.test(origin));
 }
+
+export const showMonitor: Route = {
+  ...{ method: 'GET', path: '/', answer: page, operation: 'monitor', tag: 'server' },
+  summary: 'The traffic monitor, a page',
+  answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
+};
+
+export const showConnections: Route = {
+  ...{ method: 'GET', path: '/connections', answer: connectionsPage, operation: 'connections', tag: 'server' },
+  summary: 'A page that tries how many streams a browser opens to one host',
+  answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
+};
+
+export const runConnectionsWorker: Route = {
+  ...{ method: 'GET', path: '/connections/worker.js', answer: connectionsWorker },
+  ...{ operation: 'connectionsWorker', tag: 'server', summary: 'The SharedWorker of that page' },
+  answers: { 200: text('A classic script.', 'text/javascript', z.string()) },
+};

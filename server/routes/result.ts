@@ -1,5 +1,8 @@
 import type { Exchange } from '../http/exchange.js';
 import { Problem } from '../http/problem.js';
+import { HEADERS, RESPONSES, WAIT } from '../interface/parts.js';
+import { json, type Route } from '../interface/route.js';
+import * as schemas from '../interface/schemas.js';
 import { hasEnded, type Job, jobJson } from '../jobs/job.js';
 
 /** **Long poll**: `GET /jobs/{id}/result`. If the client would wait, held until the job ends; else answered now. */
@@ -23,3 +26,17 @@ export function outcome(x: Exchange, job: Job, headers: Record<string, string>):
     x.problem(new Problem(409, detail, headers, { jobId, state, error: JSON.parse(error ?? 'null') }));
   }
 }
+
+export const getResult: Route = {
+  ...{ method: 'GET', path: '/jobs/{id}/result', answer: result, operation: 'getResult', tag: 'jobs' },
+  summary: 'Long poll: no status, only the end',
+  description:
+    'The original response of the task. Without a wait: the result if there is one. **With a wait**: held until the job ends or the time is up.',
+  takes: WAIT,
+  answers: {
+    200: json('The result itself.', schemas.result, HEADERS['Preference-Applied']),
+    202: json('The job has not ended: ask again.', schemas.job, HEADERS['Retry-After'], HEADERS['Preference-Applied']),
+    409: RESPONSES.NoResult,
+    503: RESPONSES.Unavailable,
+  },
+};

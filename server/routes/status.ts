@@ -1,4 +1,8 @@
+import { z } from 'zod';
 import type { Exchange } from '../http/exchange.js';
+import { HEADERS, RESPONSES, WAIT } from '../interface/parts.js';
+import { empty, json, type Route } from '../interface/route.js';
+import * as schemas from '../interface/schemas.js';
 import { hasEnded, jobJson } from '../jobs/job.js';
 import { longPollForChange } from './long-poll-change.js';
 
@@ -20,3 +24,24 @@ export function shortPoll(x: Exchange): void {
   if (x.hasVersion(job.version)) x.empty(304, headers);
   else x.json(200, jobJson(job), headers);
 }
+
+const HEAD = [HEADERS.ETag, HEADERS['Retry-After-unfinished'], HEADERS['Preference-Applied']];
+
+export const getJob: Route = {
+  ...{ method: 'GET', path: '/jobs/{id}', answer: status, operation: 'getJob', tag: 'jobs' },
+  summary: 'Short poll: the status, at once',
+  description:
+    '**With a wait and `If-None-Match`**: a long poll for the next change, held until the version is another one; `304` when the time is up, or at once when the job has ended. With a wait alone: at once.',
+  takes: [
+    {
+      ...{ in: 'header', name: 'If-None-Match', schema: z.string(), example: '"9"' },
+      description: 'The `ETag` that the client has (RFC 9110, section 13.1.2).',
+    },
+    ...WAIT,
+  ],
+  answers: {
+    200: json('The job.', schemas.job, ...HEAD),
+    304: empty('The client has this version already.', ...HEAD),
+    503: RESPONSES.Unavailable,
+  },
+};

@@ -4,6 +4,9 @@ import { mediaType, readJson } from '../http/body.js';
 import type { Exchange } from '../http/exchange.js';
 import { badRequest, Problem } from '../http/problem.js';
 import type { Wait } from '../http/wait.js';
+import { HEADERS, RESPONSES, WAIT } from '../interface/parts.js';
+import { json, type Link, type Route } from '../interface/route.js';
+import * as schemas from '../interface/schemas.js';
 import { jobJson, type Spec } from '../jobs/job.js';
 import type { JobRecord } from '../log/log.js';
 import { outcome } from './result.js';
@@ -13,14 +16,28 @@ const MAX_DURATION_MS = 600_000;
 const simulated = z
   .object({
     kind: z.literal('simulated'),
-    durationMs: z.number().min(0).max(MAX_DURATION_MS).default(5000),
+    durationMs: z
+      .number()
+      .min(0)
+      .max(MAX_DURATION_MS)
+      .default(5000)
+      .describe('Milliseconds from its start to its end.'),
     steps: z.int().min(1).max(1000).default(20),
-    failAtStep: z.int().min(1).nullable().default(null),
+    failAtStep: z.int().min(1).nullable().default(null).describe('The step that is `failed` instead; one of `steps`.'),
   })
-  .refine((job) => (job.failAtStep ?? 0) <= job.steps, { path: ['failAtStep'], error: 'expected one of the steps' });
-const submitBody = z.discriminatedUnion('kind', [simulated, z.object({ kind: z.literal('manual') })], {
-  error: 'expected kind "simulated" or "manual" (a video is uploaded as video/*)',
-});
+  .refine((job) => (job.failAtStep ?? 0) <= job.steps, { path: ['failAtStep'], error: 'expected one of the steps' })
+  .meta({
+    id: 'Simulated',
+    description: 'A job whose pace is known beforehand: one `progress` event a step, the last one at 1.',
+  });
+const manual = z
+  .object({ kind: z.literal('manual') })
+  .meta({ id: 'Manual', description: 'A job that moves only when told.' });
+const submitBody = z
+  .discriminatedUnion('kind', [simulated, manual], {
+    error: 'expected kind "simulated" or "manual" (a video is uploaded as video/*)',
+  })
+  .meta({ id: 'Submission', description: 'What is to be done.' });
 
 /** `POST /jobs`: takes the work and answers at once with the job's id, so that the client need not wait. */
 export async function submit(x: Exchange): Promise<void> {
@@ -90,3 +107,78 @@ function fingerprint(x: Exchange, content: string): string {
   const parts = JSON.stringify([x.path, query, mediaType(x), content]);
   return createHash('sha256').update(parts).digest('hex');
 }
+
+/** What a client may do with the job that it has been given. */
+const next = (operation: string, description: string): Link => ({
+  ...{ operation, description, parameters: { id: '$response.body#/jobId' } },
+});
+
+export const submitJob: Route = {
+  ...{ method: 'POST', path: '/jobs', answer: submit, operation: 'submitJob', tag: 'jobs' },
+  summary: 'Submit a job',
+  description:
+    'Takes the work and answers at once with a job, so that the client need not wait. Simulated and manual jobs start at once; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends.',
+  takes: [
+    {
+      ...{ in: 'query', name: 'durationMs', schema: z.int().min(0).max(MAX_DURATION_MS) },
+      description:
+        'Of an upload: its job is paced to last that long, in milliseconds. Without it, as fast as it can be read. Means nothing with JSON.',
+    },
+    {
+      ...{ in: 'header', name: 'Idempotency-Key', schema: z.string().min(1).max(255) },
+      description:
+        'A repeated submit with the same key is the same job, also while the first is in flight (draft-ietf-httpapi-idempotency-key-header). A UUID, say.',
+    },
+    ...WAIT,
+  ],
+  body: {
+    'application/json': {
+      schema: submitBody,
+      examples: {
+        simulated: {
+          summary: 'A job whose pace is known beforehand',
+          value: { kind: 'simulated', durationMs: 5000, steps: 20, failAtStep: null },
+        },
+        failing: {
+          summary: 'One that fails half-way',
+          value: { kind: 'simulated', durationMs: 1000, steps: 10, failAtStep: 5 },
+        },
+        manual: { summary: 'A job that moves only when told', value: { kind: 'manual' } },
+      },
+    },
+    'video/*': {
+      schema: z
+        .unknown()
+        .describe(
+          'The bytes of a video, streamed to disk as they arrive. The job reads them: SHA-256, container, codec, size and duration.',
+        ),
+    },
+    'application/octet-stream': { schema: z.unknown().describe('The same, without saying which kind of video.') },
+  },
+  answers: {
+    200: json(
+      'With a wait: the job has succeeded, and this is its result.',
+      schemas.result,
+      ...[HEADERS.Location, HEADERS['Preference-Applied']],
+    ),
+    202: {
+      ...json(
+        'The job is taken. With a wait: it did not end in time, or (without `Preference-Applied`) no more clients can wait.',
+        schemas.job,
+        ...[HEADERS.Location, HEADERS['Retry-After'], HEADERS['Preference-Applied']],
+      ),
+      links: {
+        status: next('getJob', 'Ask how far it is: short poll.'),
+        result: next('getResult', 'Ask for its result; with a wait, a long poll.'),
+        events: next('readJobEvents', 'Follow its events: SSE.'),
+        cancel: next('cancelJob', 'Cancel it.'),
+        progress: next('progressJob', 'Move it on, if it is a manual one.'),
+        finish: next('finishJob', 'End it, if it is a manual one.'),
+      },
+    },
+    409: { ...RESPONSES.NoResult, headers: [HEADERS.Location, HEADERS['Preference-Applied']] },
+    422: RESPONSES.KeyReused,
+    429: RESPONSES.TooManyJobs,
+    503: RESPONSES.Unavailable,
+  },
+};

@@ -1,5 +1,9 @@
+import { z } from 'zod';
 import { EventStream, streamHead } from '../http/event-stream.js';
 import type { Exchange } from '../http/exchange.js';
+import { HEADERS, RESPONSES } from '../interface/parts.js';
+import type { Route } from '../interface/route.js';
+import * as schemas from '../interface/schemas.js';
 
 /** How often a live reader hears of what changed, in milliseconds. */
 const TICK_MS = 100;
@@ -31,3 +35,30 @@ function live(x: Exchange, experiment: string | null): void {
   const ticks = setInterval(tick, TICK_MS);
   tick();
 }
+
+export const readTraffic: Route = {
+  ...{ method: 'GET', path: '/traffic', answer: traffic, operation: 'readTraffic', tag: 'ledger' },
+  summary: 'The ledger: what the server saw',
+  description:
+    'A row for every request, and totals for each technique. As `text/event-stream` it is live: an event `traffic` with the rows that changed (`id` says which) and the totals. Looking at the ledger is not counted in it. Rows are bounded: the oldest go, and the totals stay exact for as long as the server lives.',
+  takes: [
+    {
+      ...{ in: 'query', name: 'experiment', schema: z.string().max(100) },
+      description: 'Only the requests of this experiment. Without it, all of them.',
+    },
+  ],
+  answers: {
+    200: {
+      description: 'The ledger.',
+      headers: [HEADERS['X-Accel-Buffering']],
+      content: {
+        'application/json': { schema: schemas.traffic },
+        'text/event-stream': {
+          schema: z.string().describe('Server-sent events: `traffic`, with a Traffic as data.'),
+          example: 'retry: 1000\n\nevent: traffic\ndata: {"requests":[],"totals":{}}\n\n',
+        },
+      },
+    },
+    503: RESPONSES.Unavailable,
+  },
+};
