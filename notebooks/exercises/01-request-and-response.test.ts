@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect } from '../instruments/connect.js';
 import { type OwnServer, startServer } from '../instruments/own-server.js';
-import { capacity, myAsk, rightToWait, sorted, uploadsAMinute, withinPatience } from './01-request-and-response.js';
+import { myAsk, rightToWait, sorted, withinPatience } from './01-request-and-response.js';
 
 let own: OwnServer;
 beforeAll(async () => {
@@ -68,21 +68,7 @@ describe('1, within patience', () => {
   });
 });
 
-describe('2, capacity', () => {
-  it('takes the solution that it shows', async () => {
-    expect((await capacity.verdict(uploadsAMinute(10_000, 40))).came).toBe('solved');
-  });
-  it.each([
-    [250, /in a second/],
-    [400_000, /the seconds divide/],
-    [10_000, /serves more than one/],
-    [1, /is not it/],
-  ])('sees that %d is wrong', async (answer, reason) => {
-    expect((await capacity.verdict(answer)).text).toMatch(reason);
-  });
-});
-
-describe('3, sorted', () => {
+describe('2, sorted', () => {
   it('takes the solution that it shows, in any order', async () => {
     expect((await sorted.verdict(rightToWait)).came).toBe('solved');
     expect((await sorted.verdict([...rightToWait].reverse())).came).toBe('solved');

@@ -80,29 +80,6 @@ export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
 };
 // #endregion
 
-/** 2. Little's law, turned around. */
-export const capacity = exercise<number>({
-  id: '01-request-and-response/2-capacity',
-  check(answer) {
-    const is = (value: number) => Math.abs(answer / value - 1) < 0.02;
-    const right = uploadsAMinute(10_000, 40);
-    assert.ok(!is(right / 60), `${number(answer)} is how many it can take in a second.`);
-    assert.ok(!is(10_000 * 40), 'Who stays longer leaves less room: the seconds divide.');
-    assert.ok(!is(10_000), 'Each connection is free again after 40 s: it serves more than one upload a minute.');
-    assert.ok(is(right), `${number(answer)} is not it. How many uploads can one connection serve in a minute?`);
-    return `${number(right)} a minute. An answer in a tenth of a second would make room for 400 times as many.`;
-  },
-  hint: 'Connections = uploads a second × seconds that each stays. You know the first and the last of the three.',
-  solution: { file: FILE, region: 'capacity' },
-});
-
-// #region capacity
-export const uploadsAMinute = (connections: number, secondsEach: number) => {
-  const uploadsASecond = connections / secondsEach;
-  return 60 * uploadsASecond;
-};
-// #endregion
-
 const WHY: Record<string, string> = {
   'log in': 'it is over in a moment, and the one who asks wants to know.',
   thumbnail: 'less than a second, for the one who asks: that can be waited for.',
@@ -111,9 +88,9 @@ const WHY: Record<string, string> = {
   report: 'it takes longer than the ten seconds of the rule of thumb, and near a minute the proxies give up.',
 };
 
-/** 3. When plain request and response is right. */
+/** 2. When plain request and response is right. */
 export const sorted = exercise<string[]>({
-  id: '01-request-and-response/3-sorted',
+  id: '01-request-and-response/2-sorted',
   check(answer) {
     assert.ok(Array.isArray(answer), `Expected a list of names, such as ['log in'], got ${told(answer)}.`);
     for (const name of answer) assert.ok(name in WHY, `"${name}" is none of ${Object.keys(WHY).join(', ')}.`);
