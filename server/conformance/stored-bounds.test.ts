@@ -91,7 +91,7 @@ test('no answer is larger than it need be: a page of jobs and a batch of events 
 });
 
 ownServers('what is stored stays bounded', () => {
-  const count = Number(process.env.SOAK_RESULTS ?? 1_500);
+  const count = Number(process.env.SOAK_RESULTS ?? 1_000);
 
   test(`memory and disk, while ${count} jobs finish with results of 60 KB; and the folder is loaded again`, async () => {
     const data = await temporaryFolder();
@@ -102,16 +102,16 @@ ownServers('what is stored stays bounded', () => {
           await finishMany(client, 20);
           const { heapUsed } = await server.memory();
           await finishMany(client, count);
-          // 64 MiB of events and 32 MiB of jobs, at most.
-          expect((await server.memory()).heapUsed - heapUsed).toBeLessThan(120 * MiB);
+          // 32 MiB of events and 16 MiB of jobs, at most.
+          expect((await server.memory()).heapUsed - heapUsed).toBeLessThan(70 * MiB);
         },
         { data, memoryProbe: true },
       );
       await withServer(
         [],
         async (server, client) => {
-          expect((await idsHeld(client)).length).toBeGreaterThan(400);
-          expect((await server.memory()).heapUsed).toBeLessThan(180 * MiB);
+          expect((await idsHeld(client)).length).toBeGreaterThan(200);
+          expect((await server.memory()).heapUsed).toBeLessThan(130 * MiB);
         },
         { data, memoryProbe: true },
       );
