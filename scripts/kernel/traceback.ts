@@ -52,6 +52,11 @@ export class StrayError extends Error {
 
 const CONTEXT_LINES = 2;
 const MAX_FRAMES = 10;
+const MAX_LINE = 300;
+/** How many cells and files errors are shown in. Of more, the oldest cells are forgotten. */
+const MAX_SOURCES = 1000;
+/** Frames of cells that are shown below the first `MAX_FRAMES`. */
+const MAX_CELL_FRAMES = 3;
 const MAX_CAUSES = 5;
 const MAX_TEXT = 20_000;
 const UNSHOWN = '[a value that cannot be shown]';
@@ -64,6 +69,13 @@ const sources = new Map<string, Source>();
 /** From now on, frames in the JavaScript `file` are shown in `source`. */
 export function registerSource(file: string, source: Source): void {
   sources.set(file, source);
+  if (sources.size <= MAX_SOURCES) return;
+  for (const oldest of sources.keys()) {
+    if (isCell(oldest)) {
+      sources.delete(oldest);
+      return;
+    }
+  }
 }
 
 /**
@@ -187,6 +199,7 @@ const FRAME = /^\s+at (?:(async )?(.*) \()?(?:async )?(.*?):(\d+):(\d+)\)?$/;
 function renderFrames(stack: string, onlyCells: boolean): string[] {
   const lines: string[] = [];
   let shown = 0;
+  let cellFrames = 0;
   let last = '';
   let times = 1;
   const tellTimes = () => {
@@ -203,8 +216,13 @@ function renderFrames(stack: string, onlyCells: boolean): string[] {
     }
     tellTimes();
     last = line;
-    if (shown === MAX_FRAMES) return [...lines, '  …'];
     shown += 1;
+    if (shown > MAX_FRAMES) {
+      // However deep a package calls itself, the reader's own cell is named.
+      if (shown === MAX_FRAMES + 1) lines.push('  …');
+      if (!isCell(file) || cellFrames === MAX_CELL_FRAMES) continue;
+      cellFrames += 1;
+    }
     const path = file.replace(/^file:\/\//, '');
     const text = path.includes('/node_modules/') ? undefined : textOf(path);
     const place = text === undefined || isCell(path) ? path : relative(process.cwd(), path);
@@ -246,13 +264,17 @@ export function excerpt(text: string, line: number, column: number): string[] {
   const width = String(to).length;
   const lines: string[] = [];
   for (let number = from; number <= to; number++) {
-    const code = (all[number - 1] ?? '').slice(0, 300);
+    const whole = all[number - 1] ?? '';
+    // Of a long line, such as one of minified code, the part around the column.
+    const start = number === line && column > MAX_LINE ? column - MAX_LINE / 2 : 0;
+    const code = `${start > 0 ? '…' : ''}${whole.slice(start, start + MAX_LINE)}${whole.length > start + MAX_LINE ? '…' : ''}`;
     const label = String(number).padStart(width);
     if (number !== line) lines.push(`      ${label} | ${code}`);
     else {
       lines.push(`${red(`----> ${label} |`)} ${code}`);
-      const indent = code.slice(0, column - 1).replace(/[^\t]/g, ' ');
-      if (column > 0 && column <= code.length) {
+      const at = column - start + (start > 0 ? 1 : 0);
+      const indent = code.slice(0, at - 1).replace(/[^\t]/g, ' ');
+      if (at > 0 && at <= code.length) {
         lines.push(`      ${' '.repeat(width)} | ${indent}${red('^')}`);
       }
     }

@@ -31,6 +31,7 @@ from processes import VARIABLE, sweep
 STARTUP_SECONDS = 60
 STARTS = 3  # a kernel whose ports were taken in between is started again
 TAIL = 16_000  # characters kept of what a kernel process itself prints
+LINE = 300  # and of each line: Node shows the whole line of the source, which may be all of a minified file
 
 
 class Pipe:
@@ -135,7 +136,8 @@ class Job:
         except Exception as failure:
             died = isinstance(failure, Failure) and failure.kind in ("kernel-died", "kernel-not-started")
             if died and self._pipe.text.strip():
-                failure.traceback = [self._pipe.text.strip()]
+                lines = self._pipe.text.strip().splitlines()
+                failure.traceback = [line if len(line) <= LINE else f"{line[:LINE]}…" for line in lines]
             if client.km is not None and client.km.has_kernel:
                 # It may hang: no farewell, and nothing of it is left.
                 client.shutdown_kernel = "immediate"

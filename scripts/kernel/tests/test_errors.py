@@ -17,8 +17,18 @@ export async function waits(): Promise<void> {
 """
 
 
+DEEP = """export function even(n: number): void {
+  if (n === 0) throw new Error('deep down');
+  odd(n - 1);
+}
+function odd(n: number): void {
+  even(n - 1);
+}
+"""
+
+
 class Errors(KernelCase):
-    files = {"helper.ts": HELPER, "with.dot.ts": "export const dotted = 1;"}
+    files = {"helper.ts": HELPER, "deep.ts": DEEP, "with.dot.ts": "export const dotted = 1;"}
 
     def test_file_with_a_dot_in_its_name(self):
         self.run_ok("import { dotted } from './with.dot';\ndotted + 1")
@@ -129,6 +139,16 @@ class Errors(KernelCase):
             "All promises were rejected",
         )
         self.assertIn("One of its errors: Error: b", run.traceback)
+
+    def test_long_line(self):
+        padding = "/*" + "x" * 5000 + "*/"
+        run = self.run_error(f"{padding} throw new Error('far right'); {padding}", "Error", "far right")
+        self.assertIn("throw new Error('far right')", run.traceback)
+        self.assertLess(len(run.traceback), 1000)
+
+    def test_the_cell_is_named_below_many_frames_of_a_file(self):
+        run = self.run_error("import { even } from './deep.js';\n\neven(20)", "Error", "deep down")
+        self.assertIn("----> 3 | even(20)", run.traceback)
 
     def test_huge_message(self):
         run = self.run_error("throw new Error('x'.repeat(5e6))", "Error", "characters")

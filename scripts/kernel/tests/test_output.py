@@ -99,6 +99,13 @@ class Output(KernelCase):
         self.assertEqual(updated["data"], {"text/plain": "new words"})
         self.run_error("show({}, { update: true })", "TypeError", "displayId")
 
+    def test_text_in_an_encoding(self):
+        run = self.run_ok(
+            "process.stdout.write('w6kK', 'base64'); process.stdout.write('41', 'hex');"
+            "process.stdout.write('B', 'latin1'); process.stdout.write('\\u00e9', 'utf8');"
+        )
+        self.assertEqual(run.text(), "\u00e9\nAB\u00e9")
+
     def test_output_of_a_child(self):
         run = self.run_ok(
             "import { execFileSync, spawn } from 'node:child_process';\n"
