@@ -64,12 +64,12 @@ function whatIsOpen(front: WorkerThread): string[] {
   const handles = own(Reflect.apply(_getActiveHandles, process, []))
     .filter((handle) => handle !== stdout && handle !== stderr)
     .map(describeHandle);
-  open.push(...handles.filter((text) => text !== '' && !(threads.length > 0 && text.includes('MessagePort'))));
+  open.push(...handles);
   for (const request of own(Reflect.apply(_getActiveRequests, process, []))) {
     open.push(`an operation is still in progress (${nameOf(request)})`);
   }
-  // The pipes of a process that runs need no line of their own.
-  const told = open.filter((text) => text !== PIPE);
+  // The pipes of a process and the ports of a thread need no lines of their own.
+  const told = open.filter((text) => text !== PIPE && text !== MESSAGE_PORT);
   if (told.length > 0) return [...new Set(told)];
   return [open[0] ?? 'work that Node does not name, such as that of its thread pool, is still in progress'];
 }
@@ -91,6 +91,7 @@ interface Handle {
 }
 
 const PIPE = 'a pipe or socket is still open';
+const MESSAGE_PORT = 'a message port is still open';
 
 function describeHandle(handle: Handle): string {
   try {
@@ -108,6 +109,7 @@ function describeHandle(handle: Handle): string {
         return `a connection to ${handle.remoteAddress} port ${handle.remotePort} is still open`;
       return PIPE;
     }
+    if (name === 'MessagePort') return MESSAGE_PORT;
     if (name === 'FSWatcher' || name === 'StatWatcher') return 'a file is still watched';
     return `a handle is still open (${name})`;
   } catch {

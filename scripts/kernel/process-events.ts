@@ -15,7 +15,7 @@ interface Listeners {
   unhandled(reason: unknown): void;
 }
 
-const { setUncaughtExceptionCaptureCallback } = process;
+const { getActiveResourcesInfo, setUncaughtExceptionCaptureCallback } = process;
 let listeners: Listeners;
 /** Set while the kernel waits for the event loop to be empty; called each time it is, with what runs the cells' handlers. */
 let loopIsEmpty: ((runCellsHandlers: () => boolean) => void) | undefined;
@@ -112,19 +112,21 @@ function runHandlers(forward: () => boolean, about?: unknown): void {
  * handlers may end the process. Returns a function that stops waiting.
  */
 export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () => void): () => void {
-  let told = false;
+  let isLast = false;
   loopIsEmpty = (runCellsHandlers) => {
-    if (!told) {
-      told = true;
-      exits.exitAllowed = true;
-      runHandlers(runCellsHandlers);
-      // Keeps the loop alive for one turn: it is empty again when the work that the handlers started is done. Node then
-      // emits `beforeExit` once more, and the cells do not hear of that.
-      setImmediate(() => {});
+    if (isLast) {
+      stop();
+      callback();
       return;
     }
-    stop();
-    callback();
+    exits.exitAllowed = true;
+    const before = countResources();
+    runHandlers(runCellsHandlers);
+    if (countResources() > before) return; // as Node does: the handlers run again when that work is done
+    // Keeps the loop alive for one turn, for what the handlers began may show later, or in no list. Node emits
+    // `beforeExit` once more when that is done, and the cells do not hear of it.
+    isLast = true;
+    setImmediate(() => {});
   };
   const stop = () => {
     loopIsEmpty = undefined;
@@ -132,6 +134,8 @@ export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () =>
   };
   return stop;
 }
+
+const countResources = (): number => Reflect.apply(getActiveResourcesInfo, process, []).length;
 
 /** Runs the handlers of `exit`. */
 export function emitExit(): void {

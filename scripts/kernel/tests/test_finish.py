@@ -45,12 +45,18 @@ class Finish(KernelCase):
     def test_handlers_run_once_and_to_their_end(self):
         self.run_ok(
             "const log: string[] = [];\n"
-            "process.on('beforeExit', async () => { log.push('before'); await new Promise((r) => setTimeout(r, 20)); log.push('after') });\n"
+            "process.once('beforeExit', async () => { log.push('before'); await new Promise((r) => setTimeout(r, 20)); log.push('after') });\n"
             "process.on('exit', (code) => log.push(`exit ${code}`)); undefined"
         )
         self.assert_ended()
-        run = self.run_ok("process.removeAllListeners('exit').removeAllListeners('beforeExit'); log.join()")
+        run = self.run_ok("process.removeAllListeners('exit'); log.join()")
         self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'before,after,exit 0'")
+
+    def test_a_handler_that_begins_something_each_time(self):
+        self.run_ok("const again = () => { setTimeout(() => {}, 10) }; process.on('beforeExit', again); undefined")
+        self.assertEqual(self.finish(0.5)["open"], ["1 timer is still pending"])
+        self.run_ok("process.off('beforeExit', again); undefined")
+        self.assert_ended()
 
     def test_a_handler_may_end_the_process(self):
         self.run_ok("process.once('beforeExit', () => process.exit(7)); undefined")
