@@ -61,7 +61,7 @@ function compileSources() {
 const APART = new Set([
   ...['kernel.ts', 'execution.ts', 'cell.ts', 'strays.ts', 'process-events.ts', 'finish.ts'],
   ...['output.ts', 'children.ts', 'traceback.ts', 'hints.ts', 'link.ts'],
-  ...['compiler.ts', 'instrument.ts', 'shorthand.ts'],
+  ...['compiler.ts', 'declarations.ts', 'variables.ts', 'instrument.ts', 'options.ts', 'editor.ts'],
 ]);
 // What a realm does not bring along is Node's; and an error that reaches a cell must be an `Error` there.
 const fromNode = {
