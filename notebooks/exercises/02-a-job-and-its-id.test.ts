@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect } from '../instruments/connect.js';
 import type { Job } from '../instruments/job.js';
 import { type OwnServer, startServer } from '../instruments/own-server.js';
-import { inWords, myOnce, myWay, myWords, submitOnce, wholeWay } from './02-a-job-and-its-id.js';
+import { myOnce, myWay, submitOnce, wholeWay } from './02-a-job-and-its-id.js';
 
 let own: OwnServer;
 beforeAll(async () => {
@@ -77,29 +77,7 @@ describe('1, the whole way', () => {
   });
 });
 
-describe('2, in words', () => {
-  it('takes the solution that it shows', async () => {
-    expect((await inWords.verdict(myWords)).came).toBe('solved');
-  });
-  it.each([
-    [
-      'takes nought for nothing',
-      (job: Job) => (job.state === 'running' && !job.progress ? 'waiting' : myWords(job)),
-      /running at progress 0: expected "0 %", got "waiting"/,
-    ],
-    [
-      'goes by the result',
-      (job: Job) => (job.state === 'succeeded' && !job.result ? 'failed' : myWords(job)),
-      /expected "done"/,
-    ],
-    ['does not round', (job: Job) => (job.state === 'running' ? `${100 * job.progress} %` : myWords(job)), /"35 %"/],
-    ['does not say why', (job: Job) => (job.state === 'failed' ? 'failed' : myWords(job)), /This is no video/],
-  ])('sees one that %s', async (_name, words, reason) => {
-    expect((await inWords.verdict(words)).text).toMatch(reason);
-  });
-});
-
-describe('3, once and only once', () => {
+describe('2, once and only once', () => {
   type Once = typeof myOnce;
   /** Tries so often, with a key of one's own choice, whatever the answer. */
   const trying =

@@ -12,7 +12,6 @@ const FILE = 'notebooks/exercises/02-a-job-and-its-id.ts';
 
 type Client = typeof fetch;
 type Way = (client: Client, server: string, task: object) => Promise<unknown>;
-type Words = (job: Job) => string;
 type Once = (client: Client, jobsUrl: string, task: object) => Promise<Job>;
 
 const told = (value: unknown) => JSON.stringify(value) ?? 'nothing';
@@ -115,44 +114,9 @@ const withoutResult = (client: Client): Client =>
     return new Response('{"detail":"There is no such job."}', { status: 404, headers });
   }) as Client;
 
-/** 2. A job, for people. */
-export const inWords = exercise<Words>({
-  id: '02-a-job-and-its-id/2-in-words',
-  check(words) {
-    const error = { title: 'Unprocessable Content', detail: 'This is no video.' };
-    const cases: [Partial<Job>, string][] = [
-      [{ state: 'queued', progress: 0 }, 'waiting'],
-      [{ state: 'running', progress: 0 }, '0 %'],
-      [{ state: 'running', progress: 0.352 }, '35 %'],
-      [{ state: 'running', progress: 1 }, '100 %'],
-      [{ state: 'succeeded', progress: 1, result: null }, 'done'],
-      [{ state: 'succeeded', progress: 0.5, result: 0 }, 'done'],
-      [{ state: 'cancelled', progress: 0 }, 'cancelled'],
-      [{ state: 'failed', progress: 0.4, error }, 'failed: This is no video.'],
-    ];
-    for (const [parts, expected] of cases) {
-      const said = words({ error: null, result: null, ...parts } as Job);
-      const seen = `${parts.state} at progress ${parts.progress}`;
-      assert.equal(said, expected, `A job that is ${seen}: expected "${expected}", got ${told(said)}.`);
-    }
-    return 'Every state has a word, and nought is a number.';
-  },
-  hint: 'Go by the state, never by whether the progress or the result counts as true. Math.round(100 * job.progress) makes per cent.',
-  solution: { file: FILE, region: 'in-words' },
-});
-
-// #region in-words
-export const myWords: Words = ({ state, progress, error }) => {
-  if (state === 'queued') return 'waiting';
-  if (state === 'running') return `${Math.round(100 * progress)} %`;
-  if (state === 'failed') return `failed: ${error?.detail}`;
-  return state === 'succeeded' ? 'done' : state;
-};
-// #endregion
-
-/** 3. A submit that may be repeated. */
+/** 2. A submit that may be repeated. */
 export const submitOnce = exercise<Once>({
-  id: '02-a-job-and-its-id/3-submit-once',
+  id: '02-a-job-and-its-id/2-submit-once',
   async check(submit) {
     const jobsUrl = `${server().url}/jobs`;
     const manual = { kind: 'manual' };

@@ -212,7 +212,8 @@ async function requests(): Promise<number> {
 
 /** The documentation of the instruments is where one looks for it: Shift + Tab, and Tab. */
 async function lookUp(): Promise<void> {
-  await lab.cell('await connect();').locator('.cm-line', { hasText: 'await connect();' }).click();
+  const asked = await lab.insertBelow(lab.cells.last(), 'await connect();');
+  await asked.locator('.cm-line').click();
   for (const key of ['End', ...Array(4).fill('ArrowLeft'), 'Shift+Tab']) await page.keyboard.press(key);
   await page.locator('.jp-Tooltip', { hasText: "Finds the course's server, or starts one" }).waitFor(PATIENCE);
   await page.keyboard.press('Escape');
