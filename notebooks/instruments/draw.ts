@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Chart } from './charts/chart.js';
-import { waterfall } from './charts/waterfall.js';
+import { type Chart, chart } from './charts/chart.js';
 import { type MimeBundle, newDisplay } from './display.js';
 import { visible } from './visible.js';
 
@@ -47,9 +46,11 @@ export async function live<T>(picture: (result?: T & {}) => Chart, work: Promise
   return work;
 }
 
-/** Loads Vega and draws a chart of nothing. */
+/** Loads Vega and draws a chart of nothing, so that the first chart takes no longer than the others. */
 export async function warmUp(): Promise<void> {
-  await toSvg(waterfall([], { title: '' }));
+  const x = { field: 'start', type: 'quantitative' };
+  const encoding = { x, x2: { field: 'end' }, y: { field: 'request', type: 'ordinal' } };
+  await toSvg(chart({ title: '', data: [], numbers: '', body: { layer: [{ mark: 'bar', encoding }] } }));
 }
 
 async function bundleOf(chart: Chart): Promise<MimeBundle> {
