@@ -1,9 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { payloadOf, streamOf } from './http/http2.js';
-
-export const TECHNIQUES = ['submit', 'short-poll', 'long-poll', 'event-stream', 'consume', 'other'] as const;
-export type Technique = (typeof TECHNIQUES)[number];
+import { TECHNIQUE_NAMES, type Technique } from './techniques.js';
 
 /** What was counted of one technique. */
 export interface Tally {
@@ -223,7 +221,7 @@ export class Ledger {
 
 function zeros(): Totals {
   const tally = (): Tally => ({ requests: 0, bytesIn: 0, bytesOut: 0, events: 0, open: 0 });
-  return Object.fromEntries(TECHNIQUES.map((technique) => [technique, tally()])) as Totals;
+  return Object.fromEntries(TECHNIQUE_NAMES.map((technique) => [technique, tally()])) as Totals;
 }
 
 function add(tally: Tally, row: Row): void {

@@ -1,18 +1,18 @@
-/** How a client learns what it wants to know. The names are those of the server's ledger. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHECKOUT } from './own-server.js';
+
+/** How a client learns what it wants to know: the names of `server/techniques.json`, as a type that cells can use. */
 export type Technique = 'submit' | 'short-poll' | 'long-poll' | 'event-stream' | 'consume' | 'other';
 
-/**
- * A colour for each technique, the same in every chart of the course. They are told apart by colour-blind
- * readers too: Okabe and Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/.
- */
-export const COLOURS: Record<Technique, string> = {
-  submit: '#D55E00',
-  'short-poll': '#0072B2',
-  'long-poll': '#E69F00',
-  'event-stream': '#009E73',
-  consume: '#CC79A7',
-  other: '#767676',
-};
+const techniques: Record<Technique, { label: string; colour: string }> = JSON.parse(
+  readFileSync(join(CHECKOUT, 'server', 'techniques.json'), 'utf8'),
+);
+
+/** A colour for each technique, the same in every chart of the course and on the server's pages. */
+export const COLOURS = Object.fromEntries(
+  Object.entries(techniques).map(([name, { colour }]) => [name, colour]),
+) as Record<Technique, string>;
 
 /** What is neither measured nor a technique: predictions, the job itself, rules and labels. */
 export const INK = { prediction: '#555555', job: '#DDDDDD', text: '#222222', quiet: '#767676' };

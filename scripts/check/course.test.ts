@@ -178,8 +178,6 @@ describe('what executed notebooks show', () => {
     metadata: { 'image/svg+xml': { alt: 'T: 1; 2.' } },
   });
   const look = (...outputs: object[]) => {
-    mkdirSync(join(root, 'server', 'pages'), { recursive: true });
-    writeFileSync(join(root, 'server', 'pages', 'monitor.html'), ':root { --short-poll: #0072b2; }');
     const out = join(root, 'build', 'notebooks');
     mkdirSync(out, { recursive: true });
     const cells = [{ id: 'c', cell_type: 'code', outputs }];

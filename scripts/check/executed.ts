@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TECHNIQUES } from '../../server/techniques.js';
 import { courseNotebooks } from '../shared/paths.mjs';
 
 const CHART = 'application/vnd.vegalite.v5+json';
@@ -23,17 +24,17 @@ const SCREEN_PX = 700;
 const LINE_PX = 17;
 const ROW_PX = 26;
 
+const COLOURS = new Map(Object.entries(TECHNIQUES).map(([name, { colour }]) => [name, colour.toLowerCase()]));
+
 /** What is counted needs no unit. */
 const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\b/;
 
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
  * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
- * text and a mark a row; a technique in the same colour everywhere, also on the server's page. One line a problem.
+ * text and a mark a row; a technique in the same colour everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
-  const page = await readFile(join(root, 'server', 'pages', 'monitor.html'), 'utf8');
-  const colours = new Map([...page.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map(([, name, hex]) => [name, hex]));
   const problems: string[] = [];
   for (const name of courseNotebooks(root)) {
     const copy = join(folder, name);
@@ -43,7 +44,7 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
     }
     const { cells } = JSON.parse(await readFile(copy, 'utf8')) as Executed;
     for (const { id, outputs = [] } of cells) {
-      const found = [...outputs.flatMap((output) => faults(output, colours)), ...tooLong(outputs)];
+      const found = [...outputs.flatMap((output) => faults(output)), ...tooLong(outputs)];
       problems.push(...found.map((what) => `${name}: cell "${id}": ${what}`));
     }
   }
@@ -52,7 +53,7 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
 
 const whole = (text: unknown) => [text ?? ''].flat().join('');
 
-function faults(output: Output, colours: Map<string | undefined, string | undefined>): string[] {
+function faults(output: Output): string[] {
   if (output.output_type === 'error') return []; // the runner knows which are wanted
   if (output.output_type === 'stream') {
     const text = whole(output.text);
@@ -63,7 +64,7 @@ function faults(output: Output, colours: Map<string | undefined, string | undefi
   const silent = whole(data['text/plain']).trim() === '' ? ['an output without words'] : [];
   if (!(CHART in data) && !(SVG in data)) return silent;
   if (!(CHART in data && SVG in data)) return [...silent, `a chart as ${Object.keys(data).join(', ')} only`];
-  return [...silent, ...chartFaults(data[CHART] as Spec, whole(data[SVG]), metadata?.[SVG]?.alt ?? '', colours)];
+  return [...silent, ...chartFaults(data[CHART] as Spec, whole(data[SVG]), metadata?.[SVG]?.alt ?? '')];
 }
 
 interface Spec {
@@ -71,7 +72,7 @@ interface Spec {
 }
 
 /** What Vega says of an SVG's parts, for screen readers, is the place to look for what they show. */
-function chartFaults(spec: Spec, svg: string, alt: string, colours: Map<string | undefined, string | undefined>) {
+function chartFaults(spec: Spec, svg: string, alt: string) {
   const labels = [...svg.matchAll(/aria-label="([^"]*)"/g)].map(([, label]) => label as string);
   const titled = labels.some((label) => label.startsWith("Title text '"));
   const axes = labels.filter((label) => /^[XY]-axis .*for a (linear|log) scale/.test(label));
@@ -84,13 +85,13 @@ function chartFaults(spec: Spec, svg: string, alt: string, colours: Map<string |
     marks.set(role as string, (marks.get(role as string) ?? 0) + 1);
   }
   const rows = spec.data.values.length;
-  const odd = scales(spec).filter(({ name, colour }) => colours.has(name) && colours.get(name) !== colour);
+  const odd = scales(spec).filter(({ name, colour }) => COLOURS.has(name) && COLOURS.get(name) !== colour);
   return [
     ...(titled ? [] : ['a chart without a title']),
     ...(alt ? [] : ['a chart without alt text']),
     ...nameless.map((label) => `an axis without a unit: ${label.slice(0, 60)}`),
     ...(rows === 0 || [...marks.values()].includes(rows) ? [] : [`a chart of ${rows} rows without a mark for each`]),
-    ...odd.map(({ name, colour }) => `${name} in ${colour}: on the server's page it is ${colours.get(name)}`),
+    ...odd.map(({ name, colour }) => `${name} in ${colour}: elsewhere it is ${COLOURS.get(name)}`),
   ];
 }
 

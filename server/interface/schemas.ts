@@ -1,6 +1,6 @@
 // What the server answers with, as clients see it. Members may be added: a client ignores those that it does not know.
 import { z } from 'zod';
-import { TECHNIQUES } from '../ledger.js';
+import { TECHNIQUE_NAMES } from '../techniques.js';
 
 const count = z.int().min(0);
 const named = (id: string, description: string, more: object = {}) => ({ id, description, ...more });
@@ -113,7 +113,7 @@ const tally = z
   .meta({ id: 'Tally' });
 
 const technique = z
-  .enum(TECHNIQUES)
+  .enum(TECHNIQUE_NAMES)
   .meta(
     named(
       'Technique',
@@ -145,7 +145,7 @@ export const row = z
 export const traffic = z
   .object({
     requests: z.array(row),
-    totals: z.object(Object.fromEntries(TECHNIQUES.map((technique) => [technique, tally]))),
+    totals: z.object(Object.fromEntries(TECHNIQUE_NAMES.map((technique) => [technique, tally]))),
   })
   .meta({ id: 'Traffic' });
 

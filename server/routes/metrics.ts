@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { Exchange } from '../http/exchange.js';
 import { type Route, text } from '../interface/route.js';
-import { TECHNIQUES } from '../ledger.js';
+import { TECHNIQUE_NAMES } from '../techniques.js';
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
@@ -27,7 +27,7 @@ export async function metrics(x: Exchange): Promise<void> {
   waiting.set(app.waiting);
   held.set(app.log.all.held);
   const totals = app.ledger.totals(null);
-  for (const technique of TECHNIQUES) {
+  for (const technique of TECHNIQUE_NAMES) {
     const tally = totals[technique];
     requests.set({ technique }, tally.requests);
     events.set({ technique }, tally.events);

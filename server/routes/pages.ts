@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { INVISIBLE } from '../../scripts/shared/visible.mjs';
 import type { Exchange } from '../http/exchange.js';
 import { type Route, text } from '../interface/route.js';
+import { TECHNIQUES } from '../techniques.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
 const worker = read('connections-worker.js');
@@ -46,8 +47,11 @@ const ISOLATED = {
  * with a request of their own, and has no button that changes anything but a new trial.
  */
 function htmlPage(name: string, policy: Record<string, string[]>): (x: Exchange) => void {
-  const shared = JSON.stringify({ invisible: INVISIBLE.source });
-  const html = read(name).replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
+  const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
+  const colours = Object.entries(TECHNIQUES).map(([technique, { colour }]) => `--${technique}: ${colour};`);
+  const html = read(name)
+    .replace('/* techniques */', colours.join(' '))
+    .replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
   const directives = {
     'default-src': ["'none'"],
     'script-src': hashes(html, /<script type="module">(.*?)<\/script>/gs),
