@@ -5,7 +5,6 @@
 /** @typedef {import('./shared/flag-types.js').Command} Command */
 
 const MAX_WHOLE = Number.MAX_SAFE_INTEGER;
-const LARGEST_PORT = 65_535;
 /** Seeds are whole numbers below this. */
 export const SEEDS = 2 ** 31;
 
@@ -67,8 +66,11 @@ const benchParts = Object.fromEntries(
 /** @param {Record<string, string>} parts */
 const only = (parts) => {
   const about = 'one of these alone (may be repeated)';
-  return /** @type {const} */ ({ type: 'string', value: 'NAME', multiple: true, oneOf: Object.keys(parts), about });
+  return /** @type {const} */ ({ value: 'NAME', multiple: true, oneOf: Object.keys(parts), about });
 };
+
+/** A port. */
+const PORT = /** @type {const} */ ({ value: 'PORT', whole: [0, 65_535] });
 
 export const commands = /** @type {const} @satisfies {Record<string, Command>} */ ({
   start: {
@@ -76,20 +78,10 @@ export const commands = /** @type {const} @satisfies {Record<string, Command>} *
     about: `Installs what is missing, starts the course's server in the background, and opens JupyterLab on the
 course. Ctrl-C stops both. While it runs, "npm start" again opens the same JupyterLab.`,
     flags: {
-      notebook: { type: 'string', value: 'N', about: 'the notebook to open, by its number (the first)' },
-      port: {
-        type: 'string',
-        value: 'PORT',
-        whole: [0, LARGEST_PORT],
-        about: "the server's port (4321, or the next free one)",
-      },
-      'lab-port': {
-        type: 'string',
-        value: 'PORT',
-        whole: [0, LARGEST_PORT],
-        about: "JupyterLab's port (8888, or the next free one)",
-      },
-      'no-open': { type: 'boolean', about: 'open no browser' },
+      notebook: { value: 'N', about: 'the notebook to open, by its number (the first)' },
+      port: { ...PORT, about: "the server's port (4321, or the next free one)" },
+      'lab-port': { ...PORT, about: "JupyterLab's port (8888, or the next free one)" },
+      'no-open': { about: 'open no browser' },
     },
   },
   test: {
@@ -107,12 +99,7 @@ not be tried.`,
     parts: soakParts,
     flags: {
       only: only(soakParts),
-      seed: {
-        type: 'string',
-        value: 'N',
-        whole: [0, SEEDS - 1],
-        about: 'what is random comes from it (a new one, printed)',
-      },
+      seed: { value: 'N', whole: [0, SEEDS - 1], about: 'what is random comes from it (a new one, printed)' },
     },
     notes: `Exit code: 0 if every check passed; 1 if one failed or, where CI is set, was skipped; 2 if they could not
 be tried.`,
@@ -124,18 +111,9 @@ notebooks without outputs, whose links, goals and map are what their metadata sa
 and which have a cell for every line of the syllabus. A notebook may take 30 minutes to read and run, the first
 one 15, the main course 180; the time is computed from words, visible lines of code and the last run.`,
     flags: {
-      fix: {
-        type: 'boolean',
-        about: 'format, fix what can be fixed safely, strip outputs, write times, links, goals and map anew',
-      },
-      syllabus: {
-        type: 'boolean',
-        about: 'only the table: each line of the syllabus, the cells that stand for it, and how',
-      },
-      executed: {
-        type: 'boolean',
-        about: 'only what "npm run notebooks" left in build/notebooks: charts, warnings, length',
-      },
+      fix: { about: 'format, fix what can be fixed safely, strip outputs, write times, links, goals and map anew' },
+      syllabus: { about: 'only the table: each line of the syllabus, the cells that stand for it, and how' },
+      executed: { about: 'only what "npm run notebooks" left in build/notebooks: charts, warnings, length' },
     },
     notes: 'Exit code: 0 if every check passed, 1 if one failed.',
     onlyNpm: true,
@@ -149,24 +127,19 @@ nginx with nchan is installed, nchan.`,
     flags: {
       only: only(benchParts),
       rounds: {
-        type: 'string',
         value: 'N',
         whole: [1, 100],
         default: '3',
         about: 'how often each is measured (3); the medians are told',
       },
       clients: {
-        type: 'string',
         value: 'N',
         whole: [100, 19_000],
         default: '10000',
         about: 'how many clients the 10,000 above are (10000), and the 1,000 a tenth of them',
       },
-      profile: {
-        type: 'boolean',
-        about: "instead, where the processor time goes, beside the floor's (Node's --cpu-prof)",
-      },
-      write: { type: 'boolean', about: 'put the table and a picture (or the profile) into the README' },
+      profile: { about: "instead, where the processor time goes, beside the floor's (Node's --cpu-prof)" },
+      write: { about: 'put the table and a picture (or the profile) into the README' },
     },
     notes: `Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.
 Exit code: 0 if all was measured, whether or not the aims were met.`,
@@ -187,49 +160,33 @@ node_modules they have.`,
     names: 'notebook, folder or glob ...',
     flags: {
       parameter: {
-        type: 'string',
         short: 'p',
         value: 'NAME=VALUE',
         multiple: true,
         about: 'set what the cell tagged "parameters" declares (may be repeated)',
       },
       'cell-timeout': {
-        type: 'string',
         value: 'S',
         positive: true,
         default: '60',
         about: 'seconds for one cell (60; a cell\'s metadata "polling-lab": {"timeout": S} wins)',
       },
-      'notebook-timeout': {
-        type: 'string',
-        value: 'S',
-        positive: true,
-        default: '600',
-        about: 'seconds for one notebook (600)',
-      },
+      'notebook-timeout': { value: 'S', positive: true, default: '600', about: 'seconds for one notebook (600)' },
       jobs: {
-        type: 'string',
         value: 'N',
         whole: [1, MAX_WHOLE],
         about: 'notebooks at once (four times the cores, up to 16, as far as memory goes)',
       },
-      repeat: { type: 'string', value: 'N', whole: [1, MAX_WHOLE], default: '1', about: 'every notebook N times' },
-      stress: { type: 'boolean', about: 'keep every core busy meanwhile' },
-      shard: { type: 'string', value: 'I/N', about: 'only the I-th of N shares' },
-      bail: { type: 'boolean', about: 'start no further notebook after a failure' },
-      'allow-leaks': {
-        type: 'boolean',
-        about: 'tell of ports, processes and requests left open, but do not fail for them',
-      },
-      'no-server': { type: 'boolean', about: 'no servers; POLLING_LAB_URL stays as it is' },
-      out: {
-        type: 'string',
-        value: 'FOLDER',
-        about: 'executed copies, with outputs, also of failed notebooks (build/notebooks)',
-      },
-      junit: { type: 'string', value: 'FILE', about: 'a JUnit XML report' },
-      json: { type: 'string', value: 'FILE', about: 'a JSON report' },
-      list: { type: 'boolean', about: 'say which notebooks would run' },
+      repeat: { value: 'N', whole: [1, MAX_WHOLE], default: '1', about: 'every notebook N times' },
+      stress: { about: 'keep every core busy meanwhile' },
+      shard: { value: 'I/N', about: 'only the I-th of N shares' },
+      bail: { about: 'start no further notebook after a failure' },
+      'allow-leaks': { about: 'tell of ports, processes and requests left open, but do not fail for them' },
+      'no-server': { about: 'no servers; POLLING_LAB_URL stays as it is' },
+      out: { value: 'FOLDER', about: 'executed copies, with outputs, also of failed notebooks (build/notebooks)' },
+      junit: { value: 'FILE', about: 'a JUnit XML report' },
+      json: { value: 'FILE', about: 'a JSON report' },
+      list: { about: 'say which notebooks would run' },
     },
     notes: `Tags: skip-execution (not run), raises-exception (must raise; which error, the cell's metadata may say:
 "polling-lab": {"raises": {"name": "TypeError", "message": "a regular expression"}}).
@@ -241,20 +198,18 @@ Exit code: 0 if every cell that should run ran and ended well, 1 if a notebook f
     about: `Executes the course and builds its handouts, in a student and an instructor edition: pages that need no
 network, PDFs, notebooks to work in and to look at, and a zip of it all.`,
     flags: {
-      only: { type: 'string', value: 'N', multiple: true, about: 'a chapter alone, by its number (may be repeated)' },
+      only: { value: 'N', multiple: true, about: 'a chapter alone, by its number (may be repeated)' },
       edition: {
-        type: 'string',
         value: 'NAME',
         multiple: true,
         oneOf: ['student', 'instructor'],
         about: 'student or instructor (both)',
       },
       out: {
-        type: 'string',
         value: 'FOLDER',
         about: 'where to (build/handouts); old handouts are replaced when the new ones are complete',
       },
-      'no-pdf': { type: 'boolean', about: 'no PDFs' },
+      'no-pdf': { about: 'no PDFs' },
     },
     notes: `PDFs are printed by a Chromium, Chrome or Edge of this machine: the one that CHROME_PATH names, else the first
 there is. Exit code: 0 if all was built; 1 if a notebook failed, and nothing was built; 2 if it could not be tried,
@@ -264,7 +219,7 @@ or all but the PDFs was built because there is no browser.`,
     call: 'npm run pictures',
     about: `Makes .github/images: runs the notebooks in JupyterLab, in a browser of this machine, and takes a plot of each,
 and pictures of one notebook and of the server's page beside it. In a copy of this checkout, which is removed.`,
-    flags: { notebook: { type: 'string', value: 'N', about: 'only this one, by its number' } },
+    flags: { notebook: { value: 'N', about: 'only this one, by its number' } },
   },
   doctor: {
     call: 'npm run doctor',
@@ -279,10 +234,8 @@ and pictures of one notebook and of the server's page beside it. In a copy of th
 by itself; nothing outside this folder is written but npm's and pip's caches.`,
     flags: {
       into: {
-        type: 'string',
         value: 'PREFIX',
-        about: `instead of an environment of its own: the kernel into a Jupyter that you have, by the folder of
-                 its Python environment (JupyterHub, Binder; sys.prefix in Python)`,
+        about: `instead of an environment of its own: the kernel into a Jupyter that you have, by the folder of its Python environment (JupyterHub, Binder; sys.prefix in Python)`,
       },
     },
     notes: 'PYTHON names the Python to make the environment with (3.10 or newer).',
@@ -292,6 +245,6 @@ by itself; nothing outside this folder is written but npm's and pip's caches.`,
     about: `Removes what was installed and what was made: node_modules, .polling-lab (the Python environment,
 JupyterLab's settings, the server's jobs, the exercises you solved) and build. Your notebooks stay as
 they are. The next "npm start" installs again.`,
-    flags: { data: { type: 'boolean', about: "only the server's jobs and its ledger" } },
+    flags: { data: { about: "only the server's jobs and its ledger" } },
   },
 });

@@ -18,8 +18,8 @@ const COMMAND = {
 installed into an environment of their own in a temporary folder), on stock tslab and on this kernel, and makes
 the table of how many notebooks that must fail each of them passes. Some ten minutes on two cores.`,
   flags: {
-    write: { type: 'boolean', about: 'put the table into scripts/runner/README.md, and a sentence into README.md' },
-    keep: { type: 'string', value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
+    write: { about: 'put the table into scripts/runner/README.md, and a sentence into README.md' },
+    keep: { value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
   },
 } as const;
 

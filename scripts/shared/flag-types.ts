@@ -1,12 +1,11 @@
-/** A flag of a command. */
+/** A flag of a command: one with a value, or one that is given or not. */
 export interface Flag {
   /** For the help. */
   readonly about: string;
-  readonly type: 'string' | 'boolean';
   readonly short?: string;
-  /** How the help names its value: `PORT`. */
+  /** It has a value, and the help names it so: `PORT`. */
   readonly value?: string;
-  readonly default?: string | boolean;
+  readonly default?: string;
   /** It may be repeated. */
   readonly multiple?: boolean;
   /** Only these names may be given. */
@@ -37,15 +36,15 @@ export interface Command {
 
 type One<F> = F extends { whole: unknown } | { positive: true }
   ? number
-  : F extends { type: 'boolean' }
-    ? boolean
-    : string;
+  : F extends { value: string }
+    ? string
+    : boolean;
 
 type Value<F> = F extends { multiple: true }
   ? One<F>[]
-  : F extends { type: 'boolean' } | { default: unknown }
-    ? One<F>
-    : One<F> | undefined;
+  : F extends { value: string; default?: undefined }
+    ? One<F> | undefined
+    : One<F>;
 
 /** What was given: a list for a flag that may be repeated, undefined for one that was not given and has no default. */
 export type Values<C extends Command> = { [Name in keyof C['flags']]: Value<C['flags'][Name]> };

@@ -7,6 +7,9 @@ import { Problem } from './problem.mjs';
  * @typedef {import('./flag-types.js').Flag} Flag
  */
 
+/** A line of the help has at most so many characters. */
+const LINE = 115;
+
 /**
  * Reads a command's flags; `--help` prints the help and ends the process. Error: a {@link Problem} that says what was
  * expected and what was got.
@@ -26,7 +29,10 @@ export function readFlags(command, args = process.argv.slice(2)) {
   let names;
   try {
     const options = Object.fromEntries(
-      flags.map(([name, { type, short, multiple = false }]) => [name, { type, multiple, ...(short && { short }) }]),
+      flags.map(([name, { value, short, multiple = false }]) => {
+        const type = /** @type {'string' | 'boolean'} */ (value ? 'string' : 'boolean');
+        return [name, { type, multiple, ...(short && { short }) }];
+      }),
     );
     ({ values, positionals: names } = util.parseArgs({ args, options, allowPositionals: Boolean(command.names) }));
   } catch (error) {
@@ -35,7 +41,7 @@ export function readFlags(command, args = process.argv.slice(2)) {
     throw new Problem(`${got}. ${known ? `The flags are ${known}` : 'There are no flags'}; --help says more.`);
   }
   for (const [name, flag] of flags) {
-    const given = values[name] ?? flag.default ?? (flag.multiple ? [] : flag.type === 'boolean' ? false : undefined);
+    const given = values[name] ?? flag.default ?? (flag.multiple ? [] : flag.value ? undefined : false);
     values[name] = Array.isArray(given)
       ? given.map((one) => check(`--${name}`, one, flag))
       : given === undefined
@@ -78,8 +84,12 @@ export function helpOf(/** @type {Command} */ { call, about, flags, names, parts
   return `${sections.filter(Boolean).join('\n\n')}\n`;
 }
 
-/** @param {string[][]} rows */
+/** @param {string[][]} rows each a name and what it means; what is too long goes on below itself */
 function table(rows) {
-  const width = Math.max(...rows.map(([name = '']) => name.length));
-  return rows.map(([name = '', text]) => `  ${name.padEnd(width)}  ${text}`.trimEnd()).join('\n');
+  const width = Math.max(0, ...rows.map(([name = '']) => name.length));
+  const below = ' '.repeat(width + 4);
+  const lines = new RegExp(`(.{1,${LINE - below.length}})(?: |$)`, 'g');
+  return rows
+    .map(([name = '', text = '']) => `  ${name.padEnd(width)}  ${text.replace(lines, `$1\n${below}`)}`.trimEnd())
+    .join('\n');
 }

@@ -17,10 +17,10 @@ describe('flags', () => {
     names: 'leaf ...',
     parts: { boil: 'boils water' },
     flags: {
-      cups: { type: 'string', short: 'c', value: 'N', whole: [1, 9], default: '2', about: 'how many' },
-      minutes: { type: 'string', value: 'N', positive: true, about: 'how long' },
-      with: { type: 'string', multiple: true, oneOf: ['milk', 'lemon'], about: 'what goes in' },
-      loud: { type: 'boolean', about: 'whistles' },
+      cups: { short: 'c', value: 'N', whole: [1, 9], default: '2', about: 'how many' },
+      minutes: { value: 'N', positive: true, about: 'how long' },
+      with: { value: 'THING', multiple: true, oneOf: ['milk', 'lemon'], about: 'what goes in' },
+      loud: { about: 'whistles' },
     },
     notes: 'Exit code: 0 if there is tea.',
   } as const;
@@ -59,7 +59,7 @@ Makes tea.
 
   -c, --cups N  how many
   --minutes N   how long
-  --with        what goes in
+  --with THING  what goes in
   --loud        whistles
   -h, --help
 

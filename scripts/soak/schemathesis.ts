@@ -25,7 +25,7 @@ in build/.`,
       default: '120',
       about: 'how long the requests may take (120)',
     },
-    seed: { type: 'string', value: 'N', whole: [0, SEEDS - 1], about: 'which requests (a new one, printed)' },
+    seed: { value: 'N', whole: [0, SEEDS - 1], about: 'which requests (a new one, printed)' },
   },
 } as const;
 
