@@ -7,7 +7,7 @@ import { discover } from './runner/discover.js';
 import { findBrowser } from './shared/browser.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whenOrphaned } from './shared/orphan.js';
+import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 import { inSeconds } from './shared/progress.mjs';
@@ -21,7 +21,7 @@ await runCommand(async (signal) => {
   const notebooks = chooseChapters(await discover(['notebooks'], checkout), only);
   const out = resolve(process.env.INIT_CWD ?? checkout, given);
   const browser = findBrowser();
-  whenOrphaned(() => process.kill(process.pid, 'SIGHUP'));
+  endWhenOrphaned(signal);
   await buildHandouts({ notebooks, editions, out, browser, pdf: !noPdf, signal, say, execute }).catch((error) => {
     if (signal.aborted) say('Stopped. The handouts of before are as they were.');
     throw error;

@@ -14,7 +14,7 @@ import { stress } from './runner/stress.js';
 import { runCommand } from './shared/command.mjs';
 import { writeWhole } from './shared/files.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { whenOrphaned } from './shared/orphan.js';
+import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 import { quoted } from './shared/run.js';
@@ -38,7 +38,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
     return 0;
   }
   // What started this is gone: as if its terminal had been closed.
-  whenOrphaned(() => process.kill(process.pid, 'SIGHUP'));
+  endWhenOrphaned(signal);
   const notebooks = await Promise.all(paths.map(readNotebook));
   const sources = parametrize(notebooks, new Map(values.parameter.map(parseParameter)));
   const options = {

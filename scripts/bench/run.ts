@@ -36,12 +36,15 @@ export async function measure(
     for (let n = 0; n < servers.length; n++) {
       options.signal.throwIfAborted();
       const name = servers[(n + round) % servers.length] as Name;
-      const server = await startServer(name);
+      const server = await startServer(name, options.signal);
       try {
         const figures = await inTime(workload.measure(server, options.clients), `${workload.name}, ${name}`);
         measured[name] = [...(measured[name] ?? []), figures];
         const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
         options.say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
+      } catch (error) {
+        options.signal.throwIfAborted(); // the server was stopped: what its clients say of that is no news
+        throw error;
       } finally {
         await server.stop();
       }

@@ -54,23 +54,24 @@ const onServerCore = (command: string[]) => (pinned ? ['taskset', '--cpu-list', 
 /** Whether nginx with nchan is on this machine. */
 export const hasNchan = (): boolean => NGINX.some(existsSync) && NCHAN.some(existsSync);
 
-export async function startServer(name: Name): Promise<Server> {
+/** `signal` stops it. */
+export async function startServer(name: Name, signal?: AbortSignal): Promise<Server> {
   const memory = name === 'in memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   const folder = await mkdtemp(join(name === 'in memory' ? memory : tmpdir(), 'polling-lab-bench-'));
   try {
-    return await (name === 'nchan' ? startNchan(folder) : startNode(name, folder));
+    return await (name === 'nchan' ? startNchan(folder, signal) : startNode(name, folder, signal));
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function startNode(name: Name, folder: string): Promise<Server> {
+async function startNode(name: Name, folder: string, signal?: AbortSignal): Promise<Server> {
   // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
   const nodeFlags = ['--expose-gc', '--import', probe, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
   const command =
     name === 'floor' ? typescript(floor, [], nodeFlags) : serverCommand(checkout, ['--data', folder], { nodeFlags });
-  const child = launchServer(onServerCore(command), { cwd: checkout, ipc: true });
+  const child = launchServer(onServerCore(command), { cwd: checkout, ipc: true, signal });
   const port = Number(new URL(await child.ready).port);
   const collect = () =>
     new Promise<void>((resolve) => {
@@ -135,7 +136,7 @@ const telling =
     void (await sendAll(control, requests));
 
 /** Channels are made by whoever names them first; a message of a channel is an event of its job, and its end. */
-async function startNchan(folder: string): Promise<Server> {
+async function startNchan(folder: string, signal?: AbortSignal): Promise<Server> {
   const port = await freePort();
   const template = await readFile(join(import.meta.dirname, 'nchan.conf'), 'utf8');
   const words: Record<string, string> = {
@@ -153,7 +154,7 @@ async function startNchan(folder: string): Promise<Server> {
   await chmod(folder, 0o755);
   const nginx = NGINX.find(existsSync) as string;
   const [program = '', ...args] = onServerCore([nginx, '-c', file, '-p', folder]);
-  const child = start(program, args, { cwd: folder });
+  const child = start(program, args, { cwd: folder, signal });
   const master = child.process.pid as number;
   // It listens before its worker is there.
   const begun = retried(async () => {

@@ -24,7 +24,7 @@ export interface LaunchOptions {
   log?: string;
   /** Opens a channel for messages to the process. */
   ipc?: boolean;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** The command of a Node program in TypeScript. */

@@ -21,6 +21,16 @@ export function whenOrphaned(callback: () => void): void {
   timer.unref();
 }
 
+/**
+ * Ends this command when what started it is gone, as a signal does: in order, with nothing left behind. A command that
+ * is ending already goes on with that: a second signal would end it at once.
+ */
+export function endWhenOrphaned(ending: AbortSignal): void {
+  whenOrphaned(() => {
+    if (!ending.aborted) process.kill(process.pid, 'SIGHUP');
+  });
+}
+
 /** The ancestors up to the npm that runs this script; null if there is none among them. Empty where `ps` cannot say. */
 function upToNpm(): number[] | null {
   const own = processInfo(process.pid);

@@ -22,10 +22,6 @@ describe('every mutation', () => {
     const { cells: have } = await readNotebook(join(checkout, 'notebooks', `${notebook}.ipynb`));
     expect(have.map(({ id }) => id)).toEqual(expect.arrayContaining(cells));
   });
-
-  test('has a name of its own', () => {
-    expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
-  });
 });
 
 const syntaxErrors = (text: string) =>

@@ -1,4 +1,4 @@
-import { whenOrphaned } from '../shared/orphan.js';
+import { endWhenOrphaned } from '../shared/orphan.js';
 import { inSeconds } from '../shared/progress.mjs';
 import type { Count, Step } from './steps.js';
 
@@ -14,7 +14,7 @@ export async function runSteps<Name extends string>(
   only: string[],
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  whenOrphaned(() => process.kill(process.pid, 'SIGTERM')); // an npm that is killed says nothing
+  endWhenOrphaned(signal); // an npm that is killed says nothing
 
   const total: Count = { passed: 0, failed: 0, skipped: [] };
   const lines: string[] = [];
