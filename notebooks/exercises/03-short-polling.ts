@@ -101,7 +101,7 @@ export const fleet = (bytes: number) =>
       const off = [1_000, 1 / 1_000, 60, 1 / 60, 24, 1 / 24].find((unit) => Math.abs(factor / unit - 1) < 0.02);
       assert.equal(off, undefined, `${answer} GB is off by a factor of ${factor.toPrecision(2)}: look at the units.`);
       assert.ok(Math.abs(factor - 1) < 0.02, `${answer} GB is not it. How many polls does one phone send a day?`);
-      return `${right.toFixed(0)} GB a day, to say nothing.`;
+      return `${right.toFixed(0)} GB of HTTP a day, to say nothing.`;
     },
     hint: 'A day has 86,400 seconds. One poll each 30 of them, times a million phones, times the bytes of one poll.',
     solution: { file: FILE, region: 'fleet' },

@@ -143,17 +143,17 @@ export const asFresh = (lateMs: number) =>
       assert.ok(!close(1 / 1_000) && !close(1_000), `${number(answer)} mixes seconds and milliseconds.`);
       assert.ok(!close(2), `${number(answer)} is twice as much: the news of a poll is late by half its interval.`);
       assert.ok(!close(1 / 4), `${number(answer)} is a quarter of it: the interval is twice the lateness.`);
-      assert.ok(close(1), `${number(answer)} is not it. How many requests does each of them send in 30 s?`);
+      assert.ok(close(1), `${number(answer)} is not it. How many requests does each of them send in 25 s?`);
       return `A poll every ${number(2 * lateMs)} ms: ${number(right)} requests for each long poll.`;
     },
-    hint: 'Late by half the interval, so the interval is twice the lateness. How many such polls go into 30 s? The long poll sends one.',
+    hint: 'Late by half the interval, so the interval is twice the lateness. How many such polls go into 25 s? The long poll sends one.',
     solution: { file: FILE, region: 'as-fresh' },
   });
 
 // #region as-fresh
 export const timesTheRequests = (lateMs: number) => {
   const intervalMs = 2 * lateMs;
-  return 30_000 / intervalMs;
+  return 25_000 / intervalMs;
 };
 // #endregion
 
@@ -232,7 +232,7 @@ async function allIds(eventsUrl: string): Promise<string[]> {
 
 // #region resumable
 export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => {
-  const request = { headers: { Accept: 'application/json', Prefer: 'wait=30' }, timeoutMs: 40_000 };
+  const request = { headers: { Accept: 'application/json', Prefer: 'wait=25' }, timeoutMs: 35_000 };
   for (;;) {
     const after = place.cursor ? `?after=${place.cursor}` : '';
     const answer = await sendOnce(client, eventsUrl + after, request);

@@ -140,7 +140,7 @@ export const myFollow: Follow = async (client, base, job) => {
   } catch {
     // No stream, or one that was cut: the long poll tells how the job stands.
   }
-  return longPoll(client, base + job.links.result, 30);
+  return longPoll(client, base + job.links.result, 25);
 };
 // #endregion
 

@@ -63,7 +63,7 @@ export async function* consume(
   eventsUrl: string,
   how: Consuming = {},
 ): AsyncGenerator<LoggedEvent[], void> {
-  const { min = 1, waitS = 30, after = '', signal } = how;
+  const { min = 1, waitS = 25, after = '', signal } = how;
   const headers = { Accept: 'application/json', Prefer: `wait=${waitS}` };
   for (let cursor = after; ; ) {
     const query = new URLSearchParams({ min: String(min), ...(cursor && { after: cursor }) });

@@ -81,6 +81,12 @@ const changes: Record<string, Record<string, Change>> = {
     'Retry-After is missing at a poll': ['shortPoll', 'if (!hasEnded($JOB)) $SET;', '{}', 'wire-compare'],
     '304 is never sent to a poll': ['shortPoll', '$X.hasVersion($V)', '$V < 0', 'etag-run'],
     '304 hides a change': ['shortPoll', '$X.hasVersion($V)', "'if-none-match' in $X.req.headers", 'etag-moves'],
+    'caches must not keep a poll': [
+      'shortPoll',
+      "'Cache-Control': 'no-cache'",
+      "'Cache-Control': 'no-store'",
+      'etag-run',
+    ],
     'the ETag does not change': ['shortPoll', 'ETag: $TAG', `ETag: '"2"'`, 'etag-moves'],
     'the ledger does not count a 304': [
       'add',

@@ -1,5 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 
+/** A status' name. Node has the older ones of two: RFC 9110, sections 15.5.14 and 15.5.21. */
+export const statusName = (status: number) =>
+  ({ 413: 'Content Too Large', 422: 'Unprocessable Content' })[status] ?? STATUS_CODES[status];
+
 /**
  * An answer that says what went wrong, as `application/problem+json` (RFC 9457).
  * `detail` says what was expected, what was got, and what to do.
@@ -19,7 +23,7 @@ export class Problem extends Error {
   /** The problem object. `about:blank`: the title is the status' own name (RFC 9457, section 4.2.1). */
   toJSON() {
     const { status, detail, members } = this;
-    return { type: 'about:blank', title: STATUS_CODES[status], status, detail, ...members };
+    return { type: 'about:blank', title: statusName(status), status, detail, ...members };
   }
 }
 
@@ -36,7 +40,7 @@ export const unavailable = (detail: string, seconds: number) =>
 export function rawProblem(problem: Problem): string {
   const body = JSON.stringify(problem);
   return [
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    `HTTP/1.1 ${problem.status} ${statusName(problem.status)}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...Object.entries({ ...AS_IT_IS, ...problem.headers }).map(([name, value]) => `${name}: ${value}`),

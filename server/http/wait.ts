@@ -1,6 +1,6 @@
 import { badRequest } from './problem.js';
 
-/** The longest wait that is granted, in seconds: what RFC 6202, section 5.5 calls safe is half of it. */
+/** The longest wait that is granted, in seconds: RFC 6202, section 5.5 calls half of it the safer value. */
 export const MAX_WAIT_S = 60;
 
 /** How long a client is willing to wait, in whole seconds. */

@@ -2,11 +2,15 @@
 // Its URL names a job of this server, never an address to connect to.
 const query = new URLSearchParams(location.search);
 const experiment = new URLSearchParams({ experiment: query.get('experiment') });
-const ports = [];
+const ports = new Set();
 const source = new EventSource(`/jobs/${encodeURIComponent(query.get('job'))}/events?${experiment}`);
 for (const event of ['queued', 'started', 'progress', 'succeeded', 'failed', 'cancelled']) {
   source.addEventListener(event, ({ data }) => {
     for (const port of ports) port.postMessage(data);
   });
 }
-addEventListener('connect', ({ ports: [port] }) => ports.push(port));
+addEventListener('connect', ({ ports: [port] }) => {
+  ports.add(port);
+  // A worker is not told that a tab has gone: the tab says so itself.
+  port.onmessage = () => ports.delete(port);
+});

@@ -17,7 +17,8 @@ export function shortPoll(x: Exchange): void {
   x.is('short-poll');
   x.accepts('application/json');
   const { job } = x.job();
-  const headers: Record<string, string> = { ETag: `"${job.version}"` };
+  // RFC 9111, section 5.2.2.4: a cache may keep it, and must ask with its ETag before each use. `no-store` would forbid that.
+  const headers: Record<string, string> = { ETag: `"${job.version}"`, 'Cache-Control': 'no-cache' };
   // RFC 9110, section 10.2.3: how long to wait before asking again, in seconds.
   if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
   // RFC 9110, section 13.1.2: 304 when the client has this very version already.
