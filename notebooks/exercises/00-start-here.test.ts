@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { choice, chose, diagnosed, diagnosis, strangeTrace } from './00-start-here.js';
+import { withServer } from './with-server.js';
 
 describe('1, diagnosed', () => {
   it('takes the solution that it shows', async () => {
@@ -18,22 +17,12 @@ describe('1, diagnosed', () => {
 });
 
 describe('the strange trace', () => {
-  let own: OwnServer;
-  beforeAll(async () => {
-    own = await startServer();
-    vi.stubEnv('POLLING_LAB_URL', own.url);
-  }, 60_000);
-  afterAll(() => {
-    own.process.kill();
-    vi.unstubAllEnvs();
-    vi.unstubAllGlobals();
-  });
+  withServer();
+  afterAll(() => vi.unstubAllGlobals());
 
   it('is of requests that are answered at once, "not yet"', async () => {
     const shown = vi.fn();
     vi.stubGlobal(Symbol.for('polling-lab.display') as unknown as string, shown);
-    vi.spyOn(console, 'log').mockImplementation(() => {});
-    await connect();
     await strangeTrace();
     const text = shown.mock.lastCall?.[0]['text/plain'] as string;
     expect(text).toMatch(/^The first 6 of \d\d+ requests in 150 ms/);

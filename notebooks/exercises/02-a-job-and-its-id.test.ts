@@ -1,22 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
+import { describe, expect, it } from 'vitest';
 import type { Job } from '../instruments/job.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
 import { myOnce, myWay, submitOnce, wholeWay } from './02-a-job-and-its-id.js';
+import { withServer } from './with-server.js';
 
-let own: OwnServer;
-beforeAll(async () => {
-  own = await startServer();
-  vi.stubEnv('POLLING_LAB_URL', own.url);
-  vi.spyOn(console, 'log').mockImplementation(() => {});
-  await connect();
-}, 60_000);
-afterAll(() => {
-  own.process.kill();
-  vi.unstubAllEnvs();
-});
+withServer();
 
 const json = { 'Content-Type': 'application/json' };
 const post = (task: object, headers: Record<string, string> = {}) => ({

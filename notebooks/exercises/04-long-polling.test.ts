@@ -1,20 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { describe, expect, it } from 'vitest';
 import { asFresh, myConsumer, myWait, persistent, resumable, timesTheRequests } from './04-long-polling.js';
+import { withServer } from './with-server.js';
 
-let own: OwnServer;
-beforeAll(async () => {
-  own = await startServer();
-  vi.stubEnv('POLLING_LAB_URL', own.url);
-  vi.spyOn(console, 'log').mockImplementation(() => {});
-  await connect();
-}, 60_000);
-afterAll(() => {
-  own.process.kill();
-  vi.unstubAllEnvs();
-});
+withServer();
 
 describe('1, persistent', () => {
   type Wait = typeof myWait;

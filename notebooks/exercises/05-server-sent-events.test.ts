@@ -1,21 +1,10 @@
 import { once } from 'node:events';
 import type { EventSource } from 'eventsource';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { describe, expect, it } from 'vitest';
 import { myRetry, mySettle, polledPerStreamed, quietDay, scatter, settled } from './05-server-sent-events.js';
+import { withServer } from './with-server.js';
 
-let own: OwnServer;
-beforeAll(async () => {
-  own = await startServer();
-  vi.stubEnv('POLLING_LAB_URL', own.url);
-  vi.spyOn(console, 'log').mockImplementation(() => {});
-  await connect();
-}, 60_000);
-afterAll(async () => {
-  await own.kill();
-  vi.unstubAllEnvs();
-});
+withServer();
 
 describe('1, settled', () => {
   const end = (source: EventSource, name: string) => once(source, name).then(([{ data }]) => JSON.parse(data));

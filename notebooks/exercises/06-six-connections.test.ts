@@ -1,19 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { describe, expect, it } from 'vitest';
 import { myOpens, myPool, myShare, type Opening, opens, pool, type Share, shared } from './06-six-connections.js';
+import { withServer } from './with-server.js';
 
-let own: OwnServer;
-beforeAll(async () => {
-  own = await startServer();
-  vi.stubEnv('POLLING_LAB_URL', own.url);
-  vi.spyOn(console, 'log').mockImplementation(() => {});
-  await connect();
-}, 60_000);
-afterAll(async () => {
-  await own.kill();
-  vi.unstubAllEnvs();
-});
+withServer();
 
 describe('1, pool', () => {
   it('takes the solution that it shows', async () => {

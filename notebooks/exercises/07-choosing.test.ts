@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connect } from '../instruments/connect.js';
-import { type OwnServer, startServer } from '../instruments/own-server.js';
+import { describe, expect, it } from 'vitest';
 import { longPoll } from '../lessons/long-polling.js';
 import { isFinal, readEvents, readStream } from '../lessons/server-sent-events.js';
 import { pollUntilDone } from '../lessons/short-polling.js';
 import { budget, crossing, fallback, myCrossing, myFollow, shortestIntervalS } from './07-choosing.js';
+import { withServer } from './with-server.js';
 
-let own: OwnServer;
-beforeAll(async () => {
-  own = await startServer();
-  vi.stubEnv('POLLING_LAB_URL', own.url);
-  vi.spyOn(console, 'log').mockImplementation(() => {});
-  await connect();
-}, 60_000);
-afterAll(async () => {
-  await own.kill();
-  vi.unstubAllEnvs();
-});
+withServer();
 
 describe('1, budget', () => {
   it('takes the solution that it shows', async () => {
