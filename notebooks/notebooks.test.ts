@@ -84,13 +84,3 @@ describe.each(names)('%s', (name) => {
     }
   });
 });
-
-describe.each(names.filter((name) => /^\d\d-/.test(name)).slice(1))('%s is a lesson', (name) => {
-  const { cells } = JSON.parse(readFileSync(join(__dirname, name), 'utf8')) as Notebook;
-
-  it('with predictions, a picture, the other end, and exercises', () => {
-    const code = cells.map(({ source }) => [source].flat().join('')).join('\n');
-    for (const call of ['predict(', 'draw(', 'showSource(', 'witnesses(', 'assert.']) expect(code).toContain(call);
-    expect(cells.filter(({ metadata }) => metadata.tags?.includes('check')).length).toBeGreaterThanOrEqual(2);
-  });
-});

@@ -1,7 +1,8 @@
 // `npm run pictures`: makes the pictures of the README, from the real thing.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { readCourse } from './check/course.js';
 import { commands } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { findBrowser } from './shared/browser.mjs';
@@ -16,16 +17,6 @@ import { type Cell, LabPage } from './start/lab-page.js';
 import { chooseNotebook } from './start/notebook.js';
 import { borrowedCheckout } from './test/borrow.js';
 
-/** The plot that stands for a notebook: the cell that draws it. */
-const PLOTS: Record<string, string> = {
-  '01': 'crowd-plot',
-  '02': 'retry-plot',
-  '03': 'herd-plot',
-  '04': 'versus-plot',
-  '05': 'cut-plot',
-  '06': 'witnesses-plot',
-  '07': 'crowd-plot',
-};
 /** The one that is shown running. */
 const SHOWN = '03';
 
@@ -33,8 +24,8 @@ const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 }
 
 await runCommand(async () => {
   const { notebook: only } = readFlags(commands.pictures);
-  const numbers = only === undefined ? Object.keys(PLOTS) : [only.padStart(2, '0')];
-  for (const number of numbers) chooseNotebook(checkout, number);
+  const chosen = only === undefined ? null : basename(chooseNotebook(checkout, only));
+  const notebooks = (await readCourse(checkout)).filter(({ name, picture }) => picture && name === (chosen ?? name));
   const executablePath = findBrowser();
   if (!executablePath) throw new Problem('No Chromium or Chrome found. Install one, or name one with CHROME_PATH.');
   const images = join(checkout, '.github', 'images');
@@ -51,10 +42,10 @@ await runCommand(async () => {
     children.push(server, lab);
     const serverUrl = await server.ready;
     const running = await lab.tell(serverUrl);
-    for (const number of numbers) {
-      const notebook = chooseNotebook(checkout, number);
+    for (const { name, picture } of notebooks) {
+      const [notebook, number] = [`notebooks/${name}`, name.slice(0, 2)];
       const plot = await plotOf(browser, copy, notebook, notebookUrl(running, notebook), {
-        cell: PLOTS[number],
+        cell: picture,
         shown: number === SHOWN ? { images, serverUrl } : null,
       });
       if (plot) writeFileSync(join(images, `${number}.svg`), plot);
@@ -68,7 +59,7 @@ await runCommand(async () => {
 });
 
 interface Wanted {
-  cell: string | undefined;
+  cell: string | null;
   /** Where to put pictures of the browser; null for none. */
   shown: { images: string; serverUrl: string } | null;
 }

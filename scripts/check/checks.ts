@@ -4,6 +4,7 @@ import { limiter } from '../shared/limiter.js';
 import { checkout } from '../shared/paths.mjs';
 import { taskReporter } from '../shared/progress.mjs';
 import { run } from '../shared/run.js';
+import { checkLessons } from './lessons.js';
 import { checkNavigation } from './navigation.js';
 import { checkOutputs } from './notebooks.js';
 import { checkSources } from './sources.js';
@@ -73,7 +74,10 @@ const checks: Check[] = [
     ...(await checkNavigation(checkout, fix)),
     ...(await checkSources(checkout)),
   ]),
-  problems('every line of the syllabus has a cell', async () => (await syllabus(checkout)).problems),
+  problems('every lesson is whole, and every line of the syllabus has a cell', async () => [
+    ...(await checkLessons(checkout)),
+    ...(await syllabus(checkout)).problems,
+  ]),
 ];
 
 /** Runs every check, two at a time, and tells of each as it ends. */

@@ -20,6 +20,8 @@ export interface CourseNotebook {
   goals: string[];
   /** How long its cells run, in minutes, rounded up; 0 if never measured. */
   runMinutes: number;
+  /** The cell whose plot stands for the notebook in the README; null for none. */
+  picture: string | null;
   time: ReadingTime;
   cells: Cell[];
   /** The whole file. */
@@ -32,9 +34,9 @@ export function readCourse(root: string): Promise<CourseNotebook[]> {
     courseNotebooks(root).map(async (name) => {
       const json = JSON.parse(await readFile(join(root, 'notebooks', name), 'utf8')) as CourseNotebook['json'];
       const about = json.metadata['polling-lab'] as Partial<CourseNotebook> | undefined;
-      const { title = '', goals = [], runMinutes = 0 } = about ?? {};
+      const { title = '', goals = [], runMinutes = 0, picture = null } = about ?? {};
       const number = Number(name.slice(0, 2));
-      return { name, number, title, goals, runMinutes, time: readingTime(json), cells: json.cells, json };
+      return { name, number, title, goals, runMinutes, picture, time: readingTime(json), cells: json.cells, json };
     }),
   );
 }

@@ -64,7 +64,7 @@ export function evidence(cell: Cell): Covered['how'] | null {
 }
 
 /** What is called in the code, by name. Read by the compiler, so that a comment is no call. */
-function calls(code: string): string[] {
+export function calls(code: string): string[] {
   const file = ts.createSourceFile('cell.ts', code, ts.ScriptTarget.Latest);
   const found: string[] = [];
   const visit = (node: ts.Node) => {

@@ -1,0 +1,47 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CourseNotebook, readCourse, textOf } from './course.js';
+import { calls } from './syllabus.js';
+
+/** What every lesson does, by the instrument that does it. */
+const PARTS = {
+  predict: 'lets the reader predict',
+  draw: 'draws what was measured',
+  showSource: "shows the server's side",
+  witnesses: "holds the client's count against the ledger's",
+};
+
+/**
+ * Holds every lesson (each numbered notebook but the first) to being whole: predictions, a plot, the server's code, both
+ * witnesses, assertions, exercises with their tests, notes for teachers, and its row in the README. `notebooks/README.md`
+ * has the steps that lead there. One line a problem.
+ */
+export async function checkLessons(root: string): Promise<string[]> {
+  const [, ...lessons] = await readCourse(root);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  return lessons.flatMap((lesson) => faults(lesson, root, readme).map((what) => `notebooks/${lesson.name}: ${what}`));
+}
+
+function faults({ name, title, goals, cells, picture }: CourseNotebook, root: string, readme: string): string[] {
+  const stem = name.replace(/\.ipynb$/, '');
+  const code = cells.filter(({ cell_type }) => cell_type === 'code');
+  const called = new Set(code.flatMap((cell) => calls(textOf(cell))));
+  const drawing = code.filter((cell) => calls(textOf(cell)).some((call) => call === 'draw' || call === 'live'));
+  const plot = drawing.some(({ id }) => id === picture);
+  const image = `.github/images/${name.slice(0, 2)}.svg`;
+  const missing = (path: string) => (existsSync(join(root, path)) ? [] : [`there is no ${path}`]);
+  return [
+    ...(title && goals.length > 0 ? [] : ['"polling-lab" in its metadata has to have a "title" and "goals"']),
+    ...Object.entries(PARTS).flatMap(([call, does]) => (called.has(call) ? [] : [`no cell ${does}: ${call}(…)`])),
+    ...([...called].some((call) => /^assert(\.|$)/.test(call)) ? [] : ['no cell asserts what the text says']),
+    ...(cells.some(({ metadata }) => metadata.tags?.includes('check'))
+      ? []
+      : ['no exercise: no cell has the tag "check"']),
+    ...missing(`notebooks/exercises/${stem}.ts`),
+    ...missing(`notebooks/exercises/${stem}.test.ts`),
+    ...missing(`notebooks/notes/${stem}.md`),
+    ...(plot ? [] : [`"picture" in its metadata has to name a cell that draws, got ${JSON.stringify(picture)}`]),
+    ...(plot ? missing(image).map((what) => `${what}: npm run pictures -- --notebook ${name.slice(0, 2)}`) : []),
+    ...(readme.includes(`(notebooks/${name})`) && readme.includes(image) ? [] : ['README.md has no row for it']),
+  ];
+}
