@@ -143,7 +143,7 @@ export const quietDay = (pollBytes: number) =>
       );
       return `${right.toFixed(0)} times as many bytes; but the stream was on the wire twice as often.`;
     },
-    hint: 'A day has 86,400 seconds: one poll each 30 of them, one heartbeat of three bytes each 15. Or think of 30 seconds only.',
+    hint: 'A day has 86,400 seconds: one poll every 30 of them, one heartbeat of three bytes every 15. Or think of 30 seconds only.',
     solution: { file: FILE, region: 'quiet-day' },
   });
 

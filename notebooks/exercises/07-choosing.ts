@@ -58,7 +58,7 @@ export const crossing = exercise<Crossing>({
     for (const [pollS, heartbeatS] of cases) {
       const right = myCrossing(pollS, heartbeatS);
       const got = cross(pollS, heartbeatS);
-      const where = `For a poll each ${pollS} s and a heartbeat each ${heartbeatS} s`;
+      const where = `For a poll every ${pollS} s and a heartbeat every ${heartbeatS} s`;
       assert.ok(Number.isFinite(got), `${where} it gave ${got}: expected a number.`);
       assert.ok(got >= 0, `${where} it gave ${number(got)}: the stream is never better there, say 0.`);
       assert.ok(
@@ -124,7 +124,7 @@ export const fallback = exercise<Follow>({
       const { requests } = (await ledger(run)).totals['long-poll'];
       assert.ok(requests > 0, `When the stream ${name}, it did not use a long poll.`);
     }
-    return `One request where the stream gets through, and the result all the same when it does not.`;
+    return `One request when the stream gets through, and the result even when it does not.`;
   },
   hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and where the line is cut: catch that. After all that comes the long poll, wherever the stream did not tell.',
   solution: { file: FILE, region: 'fallback' },
