@@ -14,7 +14,6 @@ import { Uploads } from './jobs/uploads.js';
 import { Ledger } from './ledger.js';
 import { EventLog, type JobRecord } from './log/log.js';
 import { SqliteStore } from './log/sqlite-store.js';
-import type { Store } from './log/store.js';
 import { allow, preflight } from './routes/cors.js';
 import { routes } from './routes/index.js';
 import type { Settings } from './settings.js';
@@ -26,7 +25,6 @@ const allowed = (methods: Record<string, Answer> = {}): string =>
 /** The server without its sockets: what it keeps, and how it answers a request. */
 export class App {
   readonly ledger: Ledger;
-  readonly log: EventLog;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
   /** Where it speaks HTTPS, once it listens. */
@@ -34,21 +32,25 @@ export class App {
   /** How many clients wait. */
   waiting = 0;
   stopping = false;
-  private readonly store: Store;
   private readonly guard: (req: IncomingMessage) => void;
 
-  constructor(
-    readonly settings: Settings,
-    /** A secret of whoever started this server; `GET /healthz` proves it with a hash. */
-    readonly token: string,
-  ) {
-    this.store = SqliteStore.open(settings.data);
-    this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
-    this.guard = guard(settings.allowHost, settings.allowOrigin);
-    this.log = new EventLog(this.store, {
+  /** Opens what the data folder holds, and sets its unfinished jobs going. Error: `StoreError`. */
+  static async open(settings: Settings, token: string): Promise<App> {
+    const log = await EventLog.open(SqliteStore.at(settings.data), {
       ...{ events: settings.maxEvents, eventBytes: settings.maxEventBytes },
       ...{ jobs: settings.keepJobs, jobBytes: settings.keepJobBytes },
     });
+    return new App(settings, token, log);
+  }
+
+  private constructor(
+    readonly settings: Settings,
+    /** A secret of whoever started this server; `GET /healthz` proves it with a hash. */
+    readonly token: string,
+    readonly log: EventLog,
+  ) {
+    this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
+    this.guard = guard(settings.allowHost, settings.allowOrigin);
     this.jobs = new Jobs(this.log, {
       maxUnfinished: settings.maxJobs,
       ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
@@ -106,7 +108,11 @@ export class App {
     if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
     const name = method === 'HEAD' ? 'GET' : method;
     // Its own: in HTTP/2 a method may be called "toString", which every object has.
-    if (Object.hasOwn(methods, name)) return methods[name]?.(x);
+    if (Object.hasOwn(methods, name)) {
+      const answer = methods[name] as Answer;
+      const stale = /^\/(jobs|events)\b/.test(route) ? this.log.fresh() : undefined;
+      return stale ? stale.then(() => answer(x)) : answer(x);
+    }
     const Allow = allowed(methods);
     throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
   }
@@ -130,8 +136,7 @@ export class App {
   }
 
   /** Writes what is staged. Jobs that have not ended go on with the next server on this data. */
-  close(): void {
-    this.log.flush();
-    this.store.close();
+  async close(): Promise<void> {
+    await this.log.close();
   }
 }

@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   if (state && existsSync(state) && pidIn(state) === null)
     throw new SettingError(`${state} exists and is no state file of a server. Choose another one with --state.`);
   const token = randomBytes(16).toString('hex');
-  const app = new App(settings, token);
+  const app = await App.open(settings, token);
   const { url, close } = await listen(app);
 
   if (state) {
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     stopping = true;
     app.stop();
     await close(settings.graceMs);
-    app.close();
+    await app.close();
     // Unless another server has taken its place meanwhile.
     if (state && pidIn(state) === process.pid) rmSync(state, { force: true });
     process.exit(0);

@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Negotiator from 'negotiator';
 import type { App } from '../app.js';
-import type { Job } from '../jobs/job.js';
 import type { Row } from '../ledger.js';
-import { THE_END } from '../log/cursor.js';
 import type { JobRecord } from '../log/log.js';
-import type { Topic } from '../log/topic.js';
+import { THE_END, type Topic } from '../log/topic.js';
 import type { Technique } from '../techniques.js';
 import { streamOf } from './http2.js';
 import { AS_IT_IS, badRequest, Problem, unavailable } from './problem.js';
@@ -52,12 +50,6 @@ export class Exchange {
   /** The job of the path. Error: 404. */
   job(): JobRecord {
     return this.app.jobs.find(this.jobId);
-  }
-
-  /** A job as its last committed event left it: what is staged may yet be lost, so that nobody is told of it. */
-  committed(record: JobRecord): Job {
-    if (record.staged) this.app.log.flush();
-    return record.job;
   }
 
   /** Says which technique the request is, for the ledger. */

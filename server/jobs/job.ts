@@ -24,9 +24,6 @@ export interface Job {
   readonly result: string | null;
   /** A problem object (RFC 9457), as JSON text. */
   readonly error: string | null;
-  /** The positions of its first and its newest event in the log. */
-  readonly firstSeq: number;
-  readonly lastSeq: number;
   /** The Idempotency-Key that it was submitted with, and the fingerprint of that request. */
   readonly key: { name: string; fingerprint: string } | null;
 }

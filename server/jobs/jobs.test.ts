@@ -10,11 +10,12 @@ import { Uploads } from './uploads.js';
 
 let folder: string;
 let store: SqliteStore;
+let log: EventLog;
 let jobs: Jobs;
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'polling-lab-jobs-'));
-  store = SqliteStore.open(folder);
-  const log = new EventLog(store, { events: 1_000, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
+  store = SqliteStore.at(folder);
+  log = await EventLog.open(store, { events: 1_000, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
   jobs = new Jobs(log, { maxUnfinished: 10, maxFinished: 10, maxFinishedBytes: 1e6 });
 });
 afterEach(() => {
@@ -25,9 +26,10 @@ afterEach(() => {
 test('a retry that comes while its first try fails keeps the Idempotency-Key', async () => {
   const key = { name: 'k', fingerprint: 'f' };
   const first = jobs.create({ kind: 'manual' }, key, 'first');
-  vi.spyOn(store, 'save').mockImplementationOnce(() => {
+  vi.spyOn(store, 'commit').mockImplementationOnce(() => {
     throw new Error('disk is full');
   });
+  void log.flush();
   expect(jobs.submittedWith('k')).toBeUndefined();
   const retry = jobs.create({ kind: 'manual' }, key, 'retry');
   await expect(first).rejects.toThrow(/disk is full/);
@@ -54,8 +56,8 @@ test('a simulated job goes on after a cancel that cannot be committed', async ()
   const progress = jobs.progress.bind(jobs);
   vi.spyOn(jobs, 'progress').mockImplementationOnce((...step) => {
     queueMicrotask(() => {
-      jobs.find('job'); // commits the step; the job has yet to hear of it when it is cancelled
-      vi.spyOn(store, 'save').mockImplementationOnce(() => {
+      void log.flush(); // commits the step; the job has yet to hear of it when it is cancelled
+      vi.spyOn(store, 'commit').mockImplementationOnce(() => {
         throw new Error('disk is full');
       });
       cancelled = jobs.end(topic, { event: 'cancelled' });

@@ -17,20 +17,21 @@ export class Jobs {
   unfinished = 0;
   /** Called when a job has ended. */
   onEnd: (record: JobRecord) => void = () => {};
-  private readonly keys = new Map<string, string>();
+  /** The jobs by their Idempotency-Key; also those that are not committed yet. */
+  private readonly keys = new Map<string, JobRecord>();
   /** The finished ones, the first to finish first, each with what it takes in memory. */
-  private readonly finished = new Map<string, number>();
+  private readonly finished = new Map<JobRecord, number>();
   private finishedBytes = 0;
 
   constructor(
     readonly log: EventLog,
     private readonly bounds: JobBounds,
   ) {
-    const jobs = [...log.jobs()].map(({ job }) => job);
-    for (const { jobId, key } of jobs) if (key) this.keys.set(key.name, jobId);
-    this.unfinished = jobs.filter((job) => !hasEnded(job)).length;
-    const ended = jobs.filter(hasEnded).sort((a, b) => a.lastSeq - b.lastSeq);
-    for (const job of ended) this.keep(job);
+    const records = [...log.jobs()];
+    for (const record of records) if (record.job.key) this.keys.set(record.job.key.name, record);
+    const ended = records.filter(({ job }) => hasEnded(job)).sort((a, b) => a.events.head - b.events.head);
+    this.unfinished = records.length - ended.length;
+    for (const record of ended) this.keep(record);
   }
 
   /** The job of that id. Error: {@link NoSuchJob}. */
@@ -40,10 +41,10 @@ export class Jobs {
     return record;
   }
 
-  /** The job that was submitted with an Idempotency-Key. */
+  /** The job that was submitted with an Idempotency-Key. While it is `staged`, it may yet be undone. */
   submittedWith(key: string): JobRecord | undefined {
-    const jobId = this.keys.get(key);
-    return jobId === undefined ? undefined : this.log.find(jobId);
+    const record = this.keys.get(key);
+    return record?.staged || record?.first ? record : undefined; // the others were undone
   }
 
   /** Error: {@link TooManyJobs}, when as many jobs are unfinished as may be. */
@@ -54,19 +55,19 @@ export class Jobs {
   /** Makes a job. Uploads take turns and are queued; the others start at once. Resolves when the job is committed. */
   async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobRecord> {
     const job: Job = {
-      ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0, firstSeq: 0, lastSeq: 0 },
+      ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0 },
       ...{ createdAt: now(), startedAt: null, finishedAt: null, result: null, error: null },
     };
     const record = new JobRecord(job);
     this.unfinished += 1;
-    if (key) this.keys.set(key.name, jobId);
+    if (key) this.keys.set(key.name, record);
     try {
       const queued = this.change(record, 'queued', job.createdAt, {});
       await (spec.kind === 'video' ? queued : this.start(record));
     } catch (error) {
       this.unfinished -= 1;
       // Unless a retry has come meanwhile, and its job has the key.
-      if (key && this.keys.get(key.name) === jobId) this.keys.delete(key.name);
+      if (key && this.keys.get(key.name) === record) this.keys.delete(key.name);
       throw error;
     }
     return record;
@@ -74,46 +75,49 @@ export class Jobs {
 
   /** The job begins to run. */
   start(record: JobRecord): Promise<void> {
-    const startedAt = now(record.job);
+    const startedAt = now(record.latest);
     return this.change(record, 'started', startedAt, { state: 'running', startedAt });
   }
 
   /** The job has come further. `more` is passed on in the event's data. */
   progress(record: JobRecord, progress: number, more: Record<string, unknown> = {}): Promise<void> {
-    return this.change(record, 'progress', now(record.job), { progress }, more);
+    return this.change(record, 'progress', now(record.latest), { progress }, more);
   }
 
   /** The job ends, once: a second end changes nothing. */
   async end(record: JobRecord, ending: Ending): Promise<void> {
-    if (hasEnded(record.job)) return;
+    while (hasEnded(record.latest)) {
+      if (!record.staged) return;
+      await this.log.flush(); // The first end may yet be undone.
+    }
     const { event, ...outcome } = ending;
-    const finishedAt = now(record.job);
+    const finishedAt = now(record.latest);
     const result = 'result' in ending ? JSON.stringify(ending.result) : null;
     const error = 'error' in ending ? JSON.stringify(ending.error) : null;
-    const progress = event === 'succeeded' ? 1 : record.job.progress;
+    const progress = event === 'succeeded' ? 1 : record.latest.progress;
     await this.change(record, event, finishedAt, { progress, state: event, finishedAt, result, error }, outcome);
     this.unfinished -= 1;
-    this.keep(record.job);
+    this.keep(record);
     this.onEnd(record);
   }
 
   private change(record: JobRecord, event: EventName, at: string, patch: Partial<Job>, more = {}): Promise<void> {
-    const job: Job = { ...record.job, ...patch, version: record.job.version + 1 };
+    const job: Job = { ...record.latest, ...patch, version: record.latest.version + 1 };
     const { jobId, progress, version } = job;
     const data = JSON.stringify({ ...more, jobId, progress, version });
     return this.log.append(record, job, { event, data, at });
   }
 
   /** Keeps a finished job, and forgets the oldest ones when there are too many. */
-  private keep(job: Job): void {
-    const bytes = jobBytes(job);
-    this.finished.set(job.jobId, bytes);
+  private keep(record: JobRecord): void {
+    const bytes = jobBytes(record.job);
+    this.finished.set(record, bytes);
     this.finishedBytes += bytes;
     for (const [oldest, size] of this.finished) {
       if (this.finished.size <= this.bounds.maxFinished && this.finishedBytes <= this.bounds.maxFinishedBytes) return;
       this.finished.delete(oldest);
       this.finishedBytes -= size;
-      const key = this.log.find(oldest)?.job.key;
+      const { key } = oldest.job;
       if (key && this.keys.get(key.name) === oldest) this.keys.delete(key.name);
       this.log.forget(oldest);
     }

@@ -1,5 +1,5 @@
-import { THE_END } from '../log/cursor.js';
 import type { JobRecord } from '../log/log.js';
+import { THE_END } from '../log/topic.js';
 import { failure } from './failure.js';
 import { hasEnded, type Spec } from './job.js';
 import type { Jobs } from './jobs.js';
@@ -14,15 +14,16 @@ const BATCH = 64;
 export function simulate(jobs: Jobs, record: JobRecord): void {
   const { durationMs, steps, failAtStep } = record.job.spec as Extract<Spec, { kind: 'simulated' }>;
   const stepMs = durationMs / steps;
-  const done = () => Math.round(record.job.progress * steps);
+  const done = () => Math.round(record.latest.progress * steps);
   const first = done();
   const began = performance.now();
   const dueInMs = (step: number) => began + (step - first) * stepMs - performance.now();
 
   const advance = async (): Promise<void> => {
+    while (record.staged) await jobs.log.flush(); // A cancel that is not committed yet may be undone.
     if (hasEnded(record.job)) return;
     let committed: Promise<void> | undefined;
-    for (let step = done() + 1; !hasEnded(record.job) && step <= steps && dueInMs(step) <= 0; step++) {
+    for (let step = done() + 1; !hasEnded(record.latest) && step <= steps && dueInMs(step) <= 0; step++) {
       if (step === failAtStep) {
         const error = failure(500, `The job failed at step ${step} of ${steps}, as it was told to by failAtStep.`);
         committed = jobs.end(record, { event: 'failed', error });
@@ -32,7 +33,6 @@ export function simulate(jobs: Jobs, record: JobRecord): void {
     if (done() === steps) committed = jobs.end(record, { event: 'succeeded', result: { steps, durationMs } });
     await committed;
     // Waits until the next step, but no longer than the job lasts, so that a cancelled job leaves no timer behind.
-    // A cancel that is not committed yet may be undone.
     const { ended, head } = record.events;
     if (!ended) jobs.log.delivery.wait(record.events, head, THE_END, Math.max(0, dueInMs(done() + 1)), run);
   };

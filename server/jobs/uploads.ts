@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { THE_END } from '../log/cursor.js';
+import { NotWritable } from '../log/errors.js';
 import type { JobRecord } from '../log/log.js';
-import { NotWritable } from '../log/not-writable.js';
+import { THE_END } from '../log/topic.js';
 import { TooManyUploads } from './errors.js';
 import { failure } from './failure.js';
 import { hasEnded, type Spec } from './job.js';
@@ -110,6 +110,7 @@ export class Uploads {
   }
 
   private async process(record: JobRecord, path: string): Promise<void> {
+    while (record.staged) await this.jobs.log.flush();
     if (record.job.state === 'queued') await this.jobs.start(record);
     const { bytes } = specOf(record);
     const { read, sha256 } = await this.read(record, path);
@@ -133,6 +134,7 @@ export class Uploads {
       read += chunk.length;
       const progress = Math.min(1, Math.floor((100 * read) / bytes) / 100);
       if (paceMs !== null && progress > told) await this.until(record, began + (paceMs * read) / bytes);
+      while (hasEnded(record.latest) && record.staged) await this.jobs.log.flush();
       if (hasEnded(record.job)) break; // cancelled
       if (progress > record.job.progress) await this.jobs.progress(record, progress);
     }

@@ -5,18 +5,17 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Job } from '../jobs/job.js';
-import { type Cursor, THE_END } from './cursor.js';
 import { EventLog, JobRecord } from './log.js';
 import { SqliteStore } from './sqlite-store.js';
 import type { Bounds } from './store.js';
-import type { Topic } from './topic.js';
+import { type Cursor, THE_END, type Topic } from './topic.js';
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'polling-lab-log-'));
 let folder: string;
 let store: SqliteStore;
 const open = (bounds: Partial<Bounds> = {}) => {
-  store = SqliteStore.open(folder);
-  return new EventLog(store, { events: 1_000, eventBytes: 1e6, jobs: 1_000, jobBytes: 1e6, ...bounds });
+  store = SqliteStore.at(folder);
+  return EventLog.open(store, { events: 1_000, eventBytes: 1e6, jobs: 1_000, jobBytes: 1e6, ...bounds });
 };
 
 beforeEach(() => {
@@ -37,13 +36,13 @@ function recordOf(jobId: string): JobRecord {
     key: null,
     ...times,
   };
-  return new JobRecord({ ...job, progress: 0, result: null, error: null, firstSeq: 0, lastSeq: 0 } as Job);
+  return new JobRecord({ ...job, progress: 0, result: null, error: null } as Job);
 }
 
 /** Appends an event to a job, the last one if so told. */
 function append(log: EventLog, record: JobRecord, last = false, data?: string): Promise<void> {
-  const version = record.job.version + 1;
-  const job = { ...record.job, version, finishedAt: last ? 'now' : null };
+  const version = record.latest.version + 1;
+  const job = { ...record.latest, version, finishedAt: last ? 'now' : null };
   return log.append(record, job, { event: last ? 'succeeded' : 'progress', data: data ?? `${version}`, at: '' });
 }
 
@@ -132,7 +131,7 @@ describe('whatever the interleaving, a reader sees each event once and in order'
 
   test('of appends, joins, drops, slow readers and resumes', async () => {
     const run = async (steps: Step[], seed: number[]) => {
-      const log = open();
+      const log = await open();
       const jobs = ['a', 'b', 'c'].map(recordOf);
       const readers: { reader: Reader; from: number }[] = [];
       let chance = 0;
@@ -151,7 +150,7 @@ describe('whatever the interleaving, a reader sees each event once and in order'
         if (s.do === 'drain' && one && (one.full || !one.joined)) one.join(); // drained, or back with its cursor
         if (s.do === 'turn') await turn();
       }
-      log.flush();
+      void log.flush();
       for (const { reader } of readers) if (!reader.joined || reader.full) reader.join();
       for (let round = 0; round < 200 && readers.some(({ reader }) => reader.after < reader.topic.head); round++) {
         await quiet(readers.map(({ reader }) => reader));
@@ -169,17 +168,17 @@ describe('whatever the interleaving, a reader sees each event once and in order'
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.array(fc.nat(), { minLength: 1, maxLength: 50 }), run),
       { numRuns: Number(process.env.SOAK ? 2_000 : 150) },
     );
-    open();
+    await open();
   });
 
   test('a whole crowd is served, a slice a turn, and a timer is not kept from its turn', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     const { events: topic } = job;
     const readers = Array.from({ length: 1_000 }, () => new Reader(log, topic, 0, 10, () => false));
     for (const reader of readers) reader.join();
     void append(log, job);
-    log.flush();
+    void log.flush();
     await turn();
     const first = readers.filter(({ got }) => got.length > 0).length;
     expect(first).toBeGreaterThan(0);
@@ -198,7 +197,7 @@ describe('whoever waits is called once', () => {
   };
 
   test('for the end, and progress does not wake it', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     const { events: topic } = job;
     const patient = outcome(log, topic, 0, THE_END);
@@ -211,7 +210,7 @@ describe('whoever waits is called once', () => {
   });
 
   test('for so many events, or the end if it comes before', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     const { events: topic } = job;
     const three = outcome(log, topic, 0, 3);
@@ -228,7 +227,7 @@ describe('whoever waits is called once', () => {
   });
 
   test('when the time is up; and not at all when it has left', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     const { events: topic } = job;
     const gone = outcome(log, topic, 0, 1);
@@ -242,23 +241,23 @@ describe('whoever waits is called once', () => {
 
 describe('nothing is told before it is committed', () => {
   test('events of one turn are committed together', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     const { events: topic } = job;
-    const save = vi.spyOn(store, 'save');
+    const commit = vi.spyOn(store, 'commit');
     const commits = [append(log, job), append(log, job), append(log, job)];
     expect(topic.held).toBe(0);
     await Promise.all(commits);
     expect(topic.held).toBe(3);
-    expect(save).toHaveBeenCalledOnce();
+    expect(commit).toHaveBeenCalledOnce();
   });
 
   test('a commit that fails undoes all of it, and says so', async () => {
-    const log = open();
+    const log = await open();
     const job = recordOf('a');
     await append(log, job);
     const before = job.job;
-    vi.spyOn(store, 'save').mockImplementation(() => {
+    vi.spyOn(store, 'commit').mockImplementation(() => {
       throw new Error('disk is full');
     });
     await expect(append(log, job)).rejects.toThrow(/cannot be written/);
@@ -271,7 +270,7 @@ describe('nothing is told before it is committed', () => {
 
 describe('what is held is bounded', () => {
   test('the oldest events go, from the job and from all; and it is known after a restart', async () => {
-    let log = open({ events: 4 });
+    let log = await open({ events: 4 });
     const job = recordOf('a');
     const { events: topic } = job;
     for (let i = 0; i < 10; i++) await append(log, job);
@@ -283,7 +282,7 @@ describe('what is held is bounded', () => {
     cpSync(folder, copy, { recursive: true });
     rmSync(folder, { recursive: true });
     folder = copy;
-    log = open({ events: 4 });
+    log = await open({ events: 4 });
     const again = log.find('a')!.events;
     expect([again.held, again.trimmed, again.head]).toEqual([4, 7, 11]);
     expect(again.read(0, 99).map(({ seq }) => seq)).toEqual([8, 9, 10, 11]);

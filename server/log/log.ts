@@ -1,26 +1,33 @@
 import type { Job } from '../jobs/job.js';
-import { Delivery } from './cursor.js';
+import { Delivery } from './delivery.js';
+import { NotReadable, NotWritable } from './errors.js';
 import { Ids, type LogEvent } from './event.js';
-import { NotWritable } from './not-writable.js';
-import type { Bounds, Store } from './store.js';
+import type { Bounds, Change, Committed, Contents, Store } from './store.js';
 import { Topic } from './topic.js';
 
 /** A job that the log keeps. */
 export class JobRecord {
   /** The job's own events. A stream holds only these: a job that is forgotten goes, however long its readers stay. */
   readonly events = new Topic();
-  /** Whether a change of the job is not committed yet. */
-  staged = false;
+  /** The position of the job's first event; 0 before it is committed. */
+  first = 0;
+  /** The job as changes will leave it that are not committed yet; null when all are. No client is told of it. */
+  staged: Job | null = null;
 
-  /** @param job - the job as its newest event left it. */
+  /** @param job - the job as its newest committed event left it. */
   constructor(public job: Job) {}
+
+  /** The job that the next change is made of. */
+  get latest(): Job {
+    return this.staged ?? this.job;
+  }
 }
 
-/** One change that is not committed yet, the job as it was before, and the caller that waits for the commit. */
-interface Change {
+/** A change that is not committed yet, and the caller that waits for the commit. */
+interface Staged {
   record: JobRecord;
-  event: LogEvent;
-  before: Job | null;
+  event: Pick<LogEvent, 'jobId' | 'event' | 'data' | 'at'>;
+  job: Job;
   resolve: () => void;
   reject: (error: Error) => void;
 }
@@ -34,25 +41,156 @@ export class EventLog {
   readonly all = new Topic();
   readonly delivery = new Delivery();
   readonly ids: Ids;
+  /** The jobs that are committed. */
   private readonly records = new Map<string, JobRecord>();
+  /** New jobs that are not committed yet. */
+  private readonly unborn = new Map<string, JobRecord>();
   /** The events of jobs that are forgotten, until the log lets go the last of them. */
   private readonly orphans = new Map<string, Topic>();
-  private staged: Change[] = [];
+  private staged: Staged[] = [];
+  /** The commit that is under way, where the store takes its time. */
+  private committing: Promise<void> | undefined;
   private forgotten: string[] = [];
   private trimmed = 0;
-  private next = 1;
+  /** The question for the store's head that all readers of this turn share. */
+  private asking: Promise<void> | undefined;
+  /** Readers that wait until this log is as new as the store's head was. */
+  private behind: { head: number; resolve: () => void }[] = [];
 
-  constructor(
+  private constructor(
     private readonly store: Store,
     private readonly bounds: Bounds,
   ) {
     this.ids = new Ids(store.name);
-    const { events, jobs, trimmed } = store.load(bounds);
-    for (const job of jobs.sort((a, b) => a.firstSeq - b.firstSeq)) {
+  }
+
+  /** Opens the log that a store keeps. Error: `StoreError`. */
+  static async open(store: Store, bounds: Bounds): Promise<EventLog> {
+    const early: Committed[] = [];
+    let tail = (committed: Committed[]): void => {
+      early.push(...committed);
+    };
+    const contents = await store.open(bounds, (committed) => tail(committed));
+    const log = new EventLog(store, bounds);
+    log.load(contents);
+    tail = (committed) => log.take(committed);
+    log.take(early);
+    return log;
+  }
+
+  /** Finds a job, as its last committed event left it. */
+  find(jobId: string): JobRecord | undefined {
+    return this.records.get(jobId);
+  }
+
+  /** All jobs, the oldest first. */
+  jobs(): Iterable<JobRecord> {
+    return this.records.values();
+  }
+
+  /**
+   * Undefined when this log is as new as any server's; or else a promise that resolves when it is, so that no client
+   * reads an older state than it was told of before. Error: {@link NotReadable}.
+   */
+  fresh(): Promise<void> | undefined {
+    const head = this.store.head();
+    if (typeof head === 'number' && head <= this.all.head) return undefined;
+    this.asking ??= this.catchUp(head);
+    return this.asking;
+  }
+
+  private async catchUp(asked: number | Promise<number>): Promise<void> {
+    // Whoever asks in a later turn may have been told of a later head.
+    setImmediate(() => {
+      this.asking = undefined;
+    });
+    const head = await Promise.resolve(asked).catch(({ message }: Error) => {
+      throw new NotReadable(message);
+    });
+    if (head > this.all.head) await new Promise<void>((resolve) => this.behind.push({ head, resolve }));
+  }
+
+  /**
+   * Stages an event and the job it leads to; the promise resolves when both are committed. Error: {@link NotWritable},
+   * and the change is undone, with those that were staged after it.
+   */
+  append(record: JobRecord, job: Job, event: Pick<LogEvent, 'event' | 'data' | 'at'>): Promise<void> {
+    const { jobId } = job;
+    record.staged = job;
+    if (record.first === 0) this.unborn.set(jobId, record);
+    if (this.staged.length === 0) setImmediate(() => void this.flush());
+    const committed = new Promise<void>((resolve, reject) => {
+      this.staged.push({ record, event: { jobId, ...event }, job, resolve, reject });
+    });
+    committed.catch(() => {}); // Callers may ignore the promise.
+    return committed;
+  }
+
+  /** Forgets a finished job. Its events stay in the log of all until they are the oldest. */
+  forget({ job: { jobId }, events }: JobRecord): void {
+    if (events.held > 0) this.orphans.set(jobId, events);
+    this.records.delete(jobId);
+    this.forgotten.push(jobId);
+  }
+
+  /** Commits what is staged, and only then tells it. Returns a promise where that takes its time. Throws nothing. */
+  flush(): Promise<void> | undefined {
+    if (this.committing || this.staged.length === 0) return this.committing;
+    const staged = this.staged;
+    const dropped = { jobs: this.forgotten, events: this.trimmed };
+    [this.staged, this.forgotten, this.trimmed] = [[], [], 0];
+    const done = () => {
+      for (const { resolve } of staged) resolve();
+    };
+    const failed = ({ message }: Error) => {
+      this.forgotten = [...dropped.jobs, ...this.forgotten];
+      this.trimmed = Math.max(this.trimmed, dropped.events);
+      this.undo([...staged, ...this.staged], message);
+    };
+    const changes: Change[] = staged.map(({ record, event, job }) => {
+      return { event, job, first: record.first, last: record.events.head };
+    });
+    try {
+      const committing = this.store.commit(changes, dropped);
+      if (!committing) {
+        done();
+        return undefined;
+      }
+      this.committing = committing.then(done, failed).finally(() => {
+        this.committing = undefined;
+        if (this.staged.length > 0) void this.flush();
+      });
+      return this.committing;
+    } catch (error) {
+      failed(error as Error);
+      return undefined;
+    }
+  }
+
+  /** Commits what is staged, and closes the store. */
+  async close(): Promise<void> {
+    while (this.staged.length > 0 || this.committing) await this.flush();
+    await this.store.close();
+  }
+
+  /** What was staged is dropped: also what was staged on top of it meanwhile. */
+  private undo(staged: Staged[], reason: string): void {
+    this.staged = [];
+    for (const { record, job, reject } of staged) {
+      record.staged = null;
+      this.unborn.delete(job.jobId);
+      reject(new NotWritable(reason));
+    }
+  }
+
+  /** Takes in what a store held when it was opened. */
+  private load({ events, jobs, trimmed }: Contents): void {
+    for (const { job, first, last } of jobs.sort((a, b) => a.first - b.first)) {
       const record = new JobRecord(job);
+      record.first = first;
       this.records.set(job.jobId, record);
       // Until an event of the job is found: none is held.
-      Object.assign(record.events, { ended: job.finishedAt !== null, head: job.lastSeq, trimmed: job.lastSeq });
+      Object.assign(record.events, { ended: job.finishedAt !== null, head: last, trimmed: last });
     }
     this.all.head = this.all.trimmed = trimmed;
     for (const event of events) {
@@ -61,81 +199,29 @@ export class EventLog {
       if (topic?.held === 0) topic.trimmed = event.prev;
       this.hold(topic, event);
     }
-    this.next = this.all.head + 1;
   }
 
-  /** Finds a job, as its last committed event left it. */
-  find(jobId: string): JobRecord | undefined {
-    // Only for a change of this job: a commit for each look at any job would undo the batching of a busy turn.
-    if (this.records.get(jobId)?.staged) this.flush();
-    return this.records.get(jobId);
-  }
-
-  /** All jobs, the oldest first. */
-  jobs(): Iterable<JobRecord> {
-    this.flush();
-    return this.records.values();
-  }
-
-  /**
-   * Stages an event and the job it leads to; the promise resolves when both are committed. A caller that does not
-   * await it sees the new job, and no other caller does. Error: {@link NotWritable}, and the change is undone.
-   */
-  append(record: JobRecord, job: Job, event: Pick<LogEvent, 'event' | 'data' | 'at'>): Promise<void> {
-    const before = this.records.has(job.jobId) ? record.job : null;
-    const seq = this.next++;
-    record.job = { ...job, firstSeq: job.firstSeq || seq, lastSeq: seq };
-    record.staged = true;
-    this.records.set(job.jobId, record);
-    if (this.staged.length === 0) setImmediate(() => this.flush());
-    const committed = new Promise<void>((resolve, reject) => {
-      const { jobId, lastSeq: prev } = job;
-      this.staged.push({ record, event: { seq, prev, jobId, ...event }, before, resolve, reject });
-    });
-    committed.catch(() => {}); // Callers may ignore the promise.
-    return committed;
-  }
-
-  /** Forgets a finished job. Its events stay in the log of all until they are the oldest. */
-  forget(jobId: string): void {
-    const topic = this.records.get(jobId)?.events;
-    if (topic && topic.held > 0) this.orphans.set(jobId, topic);
-    this.records.delete(jobId);
-    this.forgotten.push(jobId);
-  }
-
-  /** Commits what is staged, and only then tells it. When it cannot be written, all of it is undone. */
-  flush(): void {
-    const { staged, forgotten, trimmed } = this;
-    if (staged.length === 0) return;
-    this.staged = [];
-    for (const { record } of staged) record.staged = false;
-    const jobs = new Set(staged.map(({ record }) => record.job));
-    try {
-      this.store.save({ events: staged.map(({ event }) => event), jobs, forgotten, trimmed });
-    } catch (error) {
-      this.undo(staged, error as Error);
-      return;
-    }
-    this.forgotten = [];
-    this.trimmed = 0;
-    for (const { record, event, resolve } of staged) {
-      record.events.ended = record.job.finishedAt !== null;
+  /** Takes in what was committed, by this server or by another one, and wakes who waits for it. */
+  private take(committed: Committed[]): void {
+    for (const { event, job } of committed) {
+      const { jobId } = job;
+      const record = this.records.get(jobId) ?? this.unborn.get(jobId) ?? new JobRecord(job);
+      if (record.first === 0) {
+        record.first = event.seq;
+        this.unborn.delete(jobId);
+        this.records.set(jobId, record);
+      }
+      record.job = job;
+      if (record.staged === job) record.staged = null;
+      record.events.ended = job.finishedAt !== null;
       this.hold(record.events, event);
       this.delivery.wake(record.events);
-      resolve();
     }
     this.delivery.wake(this.all);
-  }
-
-  /** The newest change first, so that each job ends up as it was before its oldest one. */
-  private undo(changes: Change[], { message }: Error): void {
-    for (const { record, before, reject } of changes.reverse()) {
-      if (before) record.job = before;
-      else this.records.delete(record.job.jobId);
-      reject(new NotWritable(message));
-    }
-    this.next = this.all.head + 1;
+    if (this.behind.length === 0) return;
+    const caughtUp = this.behind.filter(({ head }) => head <= this.all.head);
+    this.behind = this.behind.filter(({ head }) => head > this.all.head);
+    for (const { resolve } of caughtUp) resolve();
   }
 
   /** Takes an event in, and lets the oldest ones go until all bounds are kept. */

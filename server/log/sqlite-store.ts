@@ -3,10 +3,20 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import Database from 'libsql';
-import { hasEnded, type Job, jobBytes } from '../jobs/job.js';
+import { hasEnded, jobBytes } from '../jobs/job.js';
 import { type LogEvent, NOWHERE } from './event.js';
 import { Evidence } from './evidence.js';
-import { type Batch, type Bounds, type Contents, type Store, StoreError } from './store.js';
+import {
+  type Bounds,
+  type Change,
+  type Committed,
+  type Contents,
+  type Dropped,
+  type Store,
+  type StoredJob,
+  StoreError,
+  type Tail,
+} from './store.js';
 import { eventBytes } from './topic.js';
 
 /** How long to wait for another server that starts on the same folder at the same moment, in milliseconds. */
@@ -21,8 +31,10 @@ const WASTE_BYTES = 64 * 1024 ** 2;
  */
 export class SqliteStore implements Store {
   readonly name: string;
-  /** A prepared transaction. */
-  readonly save: (batch: Batch) => void;
+  private newest = 0;
+  private tail: Tail = () => {};
+  /** One transaction: writes the changes, and returns them with their positions. */
+  private readonly write: (changes: readonly Change[], dropped: Dropped) => Committed[];
 
   private constructor(
     private readonly db: Database.Database,
@@ -37,30 +49,36 @@ export class SqliteStore implements Store {
     const dropJob = db.prepare('DELETE FROM jobs WHERE jobId = ?');
     const dropEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
     const setTrimmed = db.prepare(`UPDATE meta SET value = ? WHERE key = 'trimmed'`);
-    const write = db.transaction(({ events, jobs, forgotten, trimmed }: Batch) => {
-      for (const event of events) {
-        const { seq, jobId, event: name, data, at, prev } = event;
-        addEvent.run(seq, jobId, name, data, at, prev, eventCrc(event));
+    this.write = db.transaction((changes: readonly Change[], dropped: Dropped) => {
+      let seq = this.newest;
+      const committed: Committed[] = [];
+      // A job may change more than once in a commit: only the last state is written.
+      const jobs = new Map<string, StoredJob>();
+      for (const { event, job, first, last } of changes) {
+        seq += 1;
+        const { jobId, event: name, data, at } = event;
+        const earlier = jobs.get(jobId);
+        const prev = earlier?.last ?? last;
+        const numbered = { seq, prev, jobId, event: name, data, at };
+        addEvent.run(seq, jobId, name, data, at, prev, eventCrc(numbered));
+        jobs.set(jobId, { job, first: earlier?.first ?? (first || seq), last: seq });
+        committed.push({ event: numbered, job });
       }
-      for (const job of jobs) {
-        const record = JSON.stringify(job);
-        putJob.run(job.jobId, record, crc32(record));
+      for (const [jobId, { job, first, last }] of jobs) {
+        const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
+        putJob.run(jobId, record, crc32(record));
       }
-      for (const jobId of forgotten) dropJob.run(jobId);
-      if (trimmed > 0) {
-        dropEvents.run(trimmed);
-        setTrimmed.run(trimmed);
+      for (const jobId of dropped.jobs) dropJob.run(jobId);
+      if (dropped.events > 0) {
+        dropEvents.run(dropped.events);
+        setTrimmed.run(dropped.events);
       }
+      return committed;
     });
-    this.save = (batch) => {
-      write(batch);
-      const newest = batch.events.at(-1);
-      if (newest) evidence.write(newest.seq);
-    };
   }
 
-  /** Opens the store in a folder, which it makes. Errors: {@link StoreError}. */
-  static open(folder: string): SqliteStore {
+  /** The store in a folder, which it makes, for this process alone. Error: {@link StoreError}. */
+  static at(folder: string): SqliteStore {
     const file = join(folder, 'log.db');
     const owner = join(folder, 'owner');
     try {
@@ -78,18 +96,32 @@ export class SqliteStore implements Store {
     }
   }
 
-  load(bounds: Bounds): Contents {
+  open(bounds: Bounds, tail: Tail): Contents {
     try {
       const { events, trimmed } = this.readEvents(bounds);
       const { jobs, forgotten } = this.readJobs(bounds);
-      this.save({ events: [], jobs: [], forgotten, trimmed });
+      this.newest = events.at(-1)?.seq ?? trimmed;
+      this.write([], { jobs: forgotten, events: trimmed });
       this.shrink();
+      this.tail = tail;
       return { events, jobs, trimmed };
     } catch (error) {
       const { code = '', message } = error as Error & { code?: string };
       // A flipped bit may also leave text that is no JSON or no UTF-8.
       throw error instanceof StoreError || code.startsWith('SQLITE') ? error : damaged(this.file, message);
     }
+  }
+
+  commit(changes: readonly Change[], dropped: Dropped): void {
+    const committed = this.write(changes, dropped);
+    this.newest += committed.length;
+    this.evidence.write(this.newest);
+    this.tail(committed);
+  }
+
+  /** No other server writes here. */
+  head(): number {
+    return this.newest;
   }
 
   close(): void {
@@ -136,30 +168,30 @@ export class SqliteStore implements Store {
   }
 
   /** Reads the unfinished jobs, and the newest of the finished ones that the bounds allow. */
-  private readJobs(bounds: Bounds): { jobs: Job[]; forgotten: string[] } {
-    const unfinished: Job[] = [];
-    let finished: Job[] = [];
+  private readJobs(bounds: Bounds): { jobs: StoredJob[]; forgotten: string[] } {
+    const unfinished: StoredJob[] = [];
+    let finished: StoredJob[] = [];
     let bytes = 0;
     const forgotten: string[] = [];
     const cut = () => {
-      finished.sort((a, b) => b.lastSeq - a.lastSeq);
+      finished.sort((a, b) => b.last - a.last);
       bytes = 0;
-      const kept = finished.findIndex((job, n) => {
+      const kept = finished.findIndex(({ job }, n) => {
         bytes += jobBytes(job);
         return n === bounds.jobs || bytes > bounds.jobBytes;
       });
       if (kept < 0) return;
-      bytes -= jobBytes(finished[kept]!);
-      for (const { jobId } of finished.slice(kept)) forgotten.push(jobId);
+      bytes -= jobBytes(finished[kept]!.job);
+      for (const { job } of finished.slice(kept)) forgotten.push(job.jobId);
       finished = finished.slice(0, kept);
     };
     for (const row of this.db.prepare('SELECT * FROM jobs').iterate() as Iterable<JobRow>) {
       if (row.crc !== null && row.crc !== crc32(row.record)) throw damaged(this.file, `job ${row.jobId} has changed`);
-      const job = jobOf(row);
-      if (!hasEnded(job)) unfinished.push(job);
+      const stored = jobOf(row);
+      if (!hasEnded(stored.job)) unfinished.push(stored);
       else {
-        finished.push(job);
-        bytes += jobBytes(job);
+        finished.push(stored);
+        bytes += jobBytes(stored.job);
       }
       if (finished.length > 2 * bounds.jobs || bytes > 2 * bounds.jobBytes) cut();
     }
@@ -200,12 +232,13 @@ const TABLES: Record<string, string> = {
 const eventCrc = ({ seq, prev, jobId, event, data, at }: LogEvent): number =>
   crc32(`${seq} ${prev} ${jobId} ${event} ${at} ${data}`);
 
-function jobOf({ record, crc }: JobRow): Job {
-  const job = JSON.parse(record);
+function jobOf({ record, crc }: JobRow): StoredJob {
+  const { firstSeq: first, lastSeq: last, ...job } = JSON.parse(record);
   // Rows without a checksum hold the result and the error as values, not as text.
-  if (crc !== null) return job;
+  if (crc !== null) return { job, first, last };
   const text = (value: unknown) => (value === null ? null : JSON.stringify(value));
-  return { ...job, result: job.state === 'succeeded' ? JSON.stringify(job.result) : null, error: text(job.error) };
+  const result = job.state === 'succeeded' ? JSON.stringify(job.result) : null;
+  return { job: { ...job, result, error: text(job.error) }, first, last };
 }
 
 /** Opens the database for this process alone: the system lets the lock go however the process ends. */

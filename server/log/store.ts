@@ -1,17 +1,30 @@
 import type { Job } from '../jobs/job.js';
 import type { LogEvent } from './event.js';
 
-/** The data folder cannot be used. The message says why and what to do. */
+/** The store cannot be used. The message says why and what to do. */
 export class StoreError extends Error {}
 
-/** What one commit writes. */
-export interface Batch {
-  events: readonly LogEvent[];
-  jobs: Iterable<Job>;
+/** A change that is to be committed: an event, and the job as the event leaves it. */
+export interface Change {
+  event: Pick<LogEvent, 'jobId' | 'event' | 'data' | 'at'>;
+  job: Job;
+  /** The position of the job's first event, and of its newest committed one; 0 for a job that is new. */
+  first: number;
+  last: number;
+}
+
+/** A change that is committed: the event has its position in the log. */
+export interface Committed {
+  event: LogEvent;
+  job: Job;
+}
+
+/** What a store is told to let go with a commit. */
+export interface Dropped {
   /** Jobs that are no longer kept. */
-  forgotten: readonly string[];
-  /** The position of the newest event that is no longer held. */
-  trimmed: number;
+  jobs: readonly string[];
+  /** The position of the newest event that is no longer held; 0 for none. */
+  events: number;
 }
 
 /** How much of a log is held. The oldest go. */
@@ -26,22 +39,47 @@ export interface Bounds {
   jobBytes: number;
 }
 
-/** What a store held when it was last written. */
+/** What a store holds when it is opened. */
 export interface Contents {
-  /** The oldest first. */
+  /** The oldest first, without holes. */
   events: LogEvent[];
-  jobs: Job[];
+  jobs: StoredJob[];
   /** The position of the newest event that is no longer held. */
   trimmed: number;
 }
 
-/** What keeps a log while no server runs. */
+/** A job, and the positions of its first and its newest event. */
+export interface StoredJob {
+  job: Job;
+  first: number;
+  last: number;
+}
+
+/** Is told of every commit, in the order of the log. */
+export type Tail = (committed: Committed[]) => void;
+
+/**
+ * What keeps the log: the one part that another engine replaces. Each method may answer at once or with a promise; an
+ * engine in this process answers at once, and costs its callers no turn of the event loop.
+ */
 export interface Store {
-  /** Names this store: event ids that another store gave are not taken for its own. */
+  /** Names this store: event ids that another store gave are not taken for its own. 8 characters of a-z and 0-9. */
   readonly name: string;
-  /** All that was held, within bounds: what is beyond them is let go, also in the store. Error: {@link StoreError}. */
-  load(bounds: Bounds): Contents;
-  /** Writes all of a batch; or throws, and has written none of it. */
-  save(batch: Batch): void;
-  close(): void;
+
+  /**
+   * Reads what is held, within bounds, and lets go what is beyond them. From then on every commit is told to `tail`,
+   * whichever server it came from. Called once. Error: {@link StoreError}.
+   */
+  open(bounds: Bounds, tail: Tail): Contents | Promise<Contents>;
+
+  /**
+   * Writes all of the changes, or none: gives each event the position after the one before it, and tells `tail` before
+   * it returns. What it has written survives the end of this process. Throws, or rejects, when it has written nothing.
+   */
+  commit(changes: readonly Change[], dropped: Dropped): void | Promise<void>;
+
+  /** The position of the newest event that any server has committed. Throws, or rejects, when it cannot be known. */
+  head(): number | Promise<number>;
+
+  close(): void | Promise<void>;
 }

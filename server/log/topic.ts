@@ -1,6 +1,26 @@
-import type { Cursor } from './cursor.js';
 import type { LogEvent } from './event.js';
 import { textBytes } from './size.js';
+
+/** The `min` of a cursor that wants nothing before the end. */
+export const THE_END = Number.POSITIVE_INFINITY;
+
+/**
+ * Where a waiting client stands in a topic. A long poll is a cursor that wants the end, a consumer one that wants `min`
+ * events, an event stream one that wants every event, a slow reader one that is behind: nothing else is kept for it.
+ */
+export interface Cursor {
+  readonly topic: Topic;
+  /** The position of the last event that the client has. */
+  after: number;
+  /** How many events past `after` it waits for. */
+  readonly min: number;
+  /** The topic's head when this cursor was last looked at. */
+  seen: number;
+  /** Takes what there is. True to stay and be served again. */
+  serve(): boolean;
+  /** The server stops: nothing more will come. */
+  release(): void;
+}
 
 /** What an event takes in memory beside its data, in bytes: the object, its time, its place in two lists. */
 const EVENT_BYTES = 176;

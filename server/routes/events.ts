@@ -24,7 +24,6 @@ export function jobEvents(x: Exchange): void | Promise<void> {
 
 /** `GET /events`: the events of all jobs, from now on. */
 export function allEvents(x: Exchange): void | Promise<void> {
-  x.app.log.flush();
   const { all } = x.app.log;
   return read(x, all, all.head);
 }

@@ -24,14 +24,13 @@ export function list(x: Exchange): void {
   if (place === null || place === NOWHERE)
     throw badRequest(`after expects the "next" of an earlier page, got "${after}".`);
   const jobs = [...log.jobs()]
-    .map(({ job }) => job)
     .reverse()
-    .filter((job) => (state === null || job.state === state) && job.firstSeq < place);
+    .filter(({ job, first }) => (state === null || job.state === state) && first < place);
   const page: string[] = [];
   for (let length = 0; page.length < Math.min(limit, jobs.length) && length < MAX_LENGTH; ) {
-    length += page[page.push(jobJson(jobs[page.length]!)) - 1]!.length;
+    length += page[page.push(jobJson(jobs[page.length]!.job)) - 1]!.length;
   }
-  const next = jobs.length > page.length ? `"${log.ids.of(jobs[page.length - 1]!.firstSeq)}"` : 'null';
+  const next = jobs.length > page.length ? `"${log.ids.of(jobs[page.length - 1]!.first)}"` : 'null';
   x.json(200, `{"jobs":[${page.join(',')}],"next":${next}}`);
 }
 

@@ -13,7 +13,7 @@ export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> 
   const known = x.hasVersion(record.job.version);
   // Every change of a job is one event of its topic: one more of them is what to wait for.
   if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);
-  const job = x.committed(record);
+  const { job } = record;
   const headers: Record<string, string> = { ...(known && wait.applied), ETag: `"${job.version}"` };
   if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
   if (x.hasVersion(job.version)) x.empty(304, headers);

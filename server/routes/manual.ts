@@ -32,6 +32,8 @@ export async function progress(x: Exchange): Promise<void> {
   if (bytes > MAX_MORE_BYTES) {
     throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
   }
+  // Whether the job may move is decided by what is committed: a change that is under way may yet be undone.
+  while (x.job().staged) await x.app.log.flush();
   const record = movable(x);
   if (progress < record.job.progress) {
     throw new Problem(
@@ -50,6 +52,7 @@ export async function finish(x: Exchange): Promise<void> {
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
+  while (x.job().staged) await x.app.log.flush();
   const record = movable(x);
   if (error === undefined) await x.app.jobs.end(record, { event: 'succeeded', result });
   else await x.app.jobs.end(record, { event: 'failed', error: problemOf(error) });

@@ -12,7 +12,7 @@ export async function result(x: Exchange): Promise<void> {
   x.accepts('application/json');
   const record = x.job();
   if (wait) await x.holdForEnd(record, wait.seconds);
-  outcome(x, x.committed(record), { ...wait?.applied });
+  outcome(x, record.job, { ...wait?.applied });
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */

@@ -50,6 +50,11 @@ export async function submit(x: Exchange): Promise<void> {
   const jobId = randomUUID();
   const { spec, content } = await read(x, jobId);
   let record = name ? jobs.submittedWith(name) : undefined;
+  // A first try that is not committed yet may fail, and this one is then the first.
+  while (name && record?.staged) {
+    await x.app.log.flush();
+    record = jobs.submittedWith(name);
+  }
   const key = name ? { name, fingerprint: fingerprint(x, content) } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
@@ -75,7 +80,7 @@ async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promis
   // Without Preference-Applied, also to a client that would wait but may not, as too many do.
   if (!wait || !x.mayWait) return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.app.retryAfter });
   await x.holdForEnd(record, wait.seconds);
-  outcome(x, x.committed(record), { ...wait.applied, Location });
+  outcome(x, record.job, { ...wait.applied, Location });
 }
 
 /** What is to be done, and what tells the body that says so from another: its text, or its digest. Errors: 400, 413, 415. */

@@ -1,34 +1,13 @@
-import type { Topic } from './topic.js';
-
-/** Wants nothing before the end. */
-export const THE_END = Number.POSITIVE_INFINITY;
+import { type Cursor, THE_END, type Topic } from './topic.js';
 
 /** How many cursors are served before the event loop gets a turn, so that a poll is answered during a fan-out. */
 const SLICE = 256;
 
-/**
- * A place in a topic, held by somebody who waits. A long poll is a cursor that wants the end, a consumer one that
- * wants `min` events, an event stream one that wants every event, a slow reader one that lags: nothing is kept for it.
- */
-export interface Cursor {
-  readonly topic: Topic;
-  /** The place of the last event taken. */
-  after: number;
-  /** How many events past `after` it waits for. */
-  readonly min: number;
-  /** The topic's head when this cursor was last looked at. */
-  seen: number;
-  /** Takes what there is. True to stay and be served again. */
-  serve(): boolean;
-  /** The server stops: there will be no more. */
-  release(): void;
-}
-
-/** Serves the cursors that are behind: a slice a turn of the event loop, the stalest first. */
+/** Serves the cursors that are behind: some of them in each turn of the event loop, the stalest first. */
 export class Delivery {
   /** Topics that grew. */
   private readonly grown = new Set<Topic>();
-  /** Cursors that had more to take than one piece, or come back when much has passed. */
+  /** Cursors that had more to take than one piece, or that come back after a while. */
   private readonly stragglers = new Set<Cursor>();
   private scheduled = false;
 
@@ -38,15 +17,15 @@ export class Delivery {
     if (topic.head > after && topic.satisfies(after, min)) {
       this.stragglers.add(cursor);
       this.schedule();
-    } else line(cursor).add(cursor);
+    } else queueOf(cursor).add(cursor);
   }
 
   leave(cursor: Cursor): void {
-    line(cursor).delete(cursor);
+    queueOf(cursor).delete(cursor);
     this.stragglers.delete(cursor);
   }
 
-  /** Calls back once, when the topic has `min` events past a place, or when the time is up; unless it is given up. */
+  /** Calls back once: when the topic has `min` events past a cursor, or when the time is up; not once it is abandoned. */
   wait(topic: Topic, after: number, min: number, ms: number, done: () => void): Waiter {
     const waiter = new Waiter(this, topic, after, min, ms, done);
     this.join(waiter);
@@ -60,7 +39,7 @@ export class Delivery {
     this.schedule();
   }
 
-  /** Lets all go that wait on a topic. */
+  /** Lets go all cursors that wait on a topic. */
   release(topic: Topic): void {
     for (const cursor of [...topic.readers, ...topic.patient]) {
       this.leave(cursor);
@@ -85,27 +64,27 @@ export class Delivery {
       this.grown.delete(topic);
       budget = this.visit(topic, budget);
       if (budget > 0) continue;
-      this.grown.add(topic); // to the end of the line: topics take turns, too
+      this.grown.add(topic); // to the end of the queue: topics take turns, too
       break;
     }
     if (this.grown.size > 0 || this.stragglers.size > 0) this.schedule();
   }
 
-  /** Serves what lags in a topic. Returns what is left of the budget. */
+  /** Serves the cursors of a topic that are behind. Returns what is left of the budget. */
   private visit(topic: Topic, budget: number): number {
     for (const cursor of topic.ended ? topic.patient : []) {
       if (budget-- <= 0) return 0;
       this.serve(cursor);
     }
     for (const cursor of topic.readers) {
-      if (cursor.seen >= topic.head) break; // the stalest is up to date: so are all
+      if (cursor.seen >= topic.head) break; // the stalest is up to date, and so all are
       if (budget-- <= 0) return 0;
       this.serve(cursor);
     }
     return budget;
   }
 
-  /** Serves a cursor that has what it waits for; any other goes to the end of the line. */
+  /** Serves a cursor that has what it waits for; any other goes to the end of the queue. */
   private serve(cursor: Cursor): void {
     this.leave(cursor);
     const { topic, after, min } = cursor;
@@ -113,7 +92,7 @@ export class Delivery {
   }
 }
 
-/** A cursor that is served once. A class, since many wait: closures would weigh more. */
+/** A cursor that is served once. A class: there are thousands of them, and closures would take more memory. */
 class Waiter implements Cursor {
   seen = 0;
   private readonly timer: NodeJS.Timeout;
@@ -126,7 +105,7 @@ class Waiter implements Cursor {
     ms: number,
     private readonly done: () => void,
   ) {
-    // Node keeps one ordered list of timers for each duration: however many wait, one more costs the same.
+    // Node keeps one ordered list of timers for each duration, so that one more costs the same however many there are.
     this.timer = setTimeout(() => this.release(), ms);
   }
 
@@ -140,7 +119,7 @@ class Waiter implements Cursor {
     this.done();
   }
 
-  /** Waits no longer, and does not call back. */
+  /** Stops waiting, and does not call back. */
   abandon(): void {
     clearTimeout(this.timer);
     this.delivery.leave(this);
@@ -148,4 +127,4 @@ class Waiter implements Cursor {
 }
 
 /** Where a cursor waits. */
-const line = ({ topic, min }: Cursor) => (min === THE_END ? topic.patient : topic.readers);
+const queueOf = ({ topic, min }: Cursor) => (min === THE_END ? topic.patient : topic.readers);

@@ -4,3 +4,10 @@ export class NotWritable extends Error {
     super(`The data folder cannot be written (${reason}). Nothing was changed. Free some space, and try again.`);
   }
 }
+
+/** The store does not say what it holds, so that an answer might be stale. The message says why and what to do. */
+export class NotReadable extends Error {
+  constructor(reason: string) {
+    super(`The store cannot be reached (${reason}). Try again.`);
+  }
+}
