@@ -5,17 +5,18 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Job } from '../jobs/job.js';
+import { DelayedStore } from './delayed-store.js';
 import { EventLog, JobRecord } from './log.js';
 import { SqliteStore } from './sqlite-store.js';
-import type { Bounds } from './store.js';
+import type { Bounds, Committed, Store, Tail } from './store.js';
 import { type Cursor, THE_END, type Topic } from './topic.js';
 
 const temporary = () => mkdtempSync(join(tmpdir(), 'polling-lab-log-'));
 let folder: string;
 let store: SqliteStore;
-const open = (bounds: Partial<Bounds> = {}) => {
+const open = (bounds: Partial<Bounds> = {}, wrap = (plain: Store): Store => plain) => {
   store = SqliteStore.at(folder);
-  return EventLog.open(store, { events: 1_000, eventBytes: 1e6, jobs: 1_000, jobBytes: 1e6, ...bounds });
+  return EventLog.open(wrap(store), { events: 1_000, eventBytes: 1e6, jobs: 1_000, jobBytes: 1e6, ...bounds });
 };
 
 beforeEach(() => {
@@ -129,9 +130,12 @@ describe('whatever the interleaving, a reader sees each event once and in order'
     { weight: 3, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
   );
 
-  test('of appends, joins, drops, slow readers and resumes', async () => {
+  test.each([
+    ['a store that answers at once', (plain: Store): Store => plain],
+    ['a store that takes its time', (plain: Store): Store => new DelayedStore(plain)],
+  ])('of appends, joins, drops, slow readers and resumes: %s', async (_, wrap) => {
     const run = async (steps: Step[], seed: number[]) => {
-      const log = await open();
+      const log = await open({}, wrap);
       const jobs = ['a', 'b', 'c'].map(recordOf);
       const readers: { reader: Reader; from: number }[] = [];
       let chance = 0;
@@ -150,7 +154,7 @@ describe('whatever the interleaving, a reader sees each event once and in order'
         if (s.do === 'drain' && one && (one.full || !one.joined)) one.join(); // drained, or back with its cursor
         if (s.do === 'turn') await turn();
       }
-      void log.flush();
+      while (jobs.some(({ staged }) => staged)) await log.flush();
       for (const { reader } of readers) if (!reader.joined || reader.full) reader.join();
       for (let round = 0; round < 200 && readers.some(({ reader }) => reader.after < reader.topic.head); round++) {
         await quiet(readers.map(({ reader }) => reader));
@@ -265,6 +269,77 @@ describe('nothing is told before it is committed', () => {
     expect(log.all.head).toBe(1);
     await expect(append(log, recordOf('b'))).rejects.toThrow(/cannot be written/);
     expect(log.find('b')).toBeUndefined();
+  });
+});
+
+describe('a store that other servers write to', () => {
+  /** Holds nothing; the test is the other servers. */
+  class Shared implements Store {
+    readonly name = 'shared00';
+    tail: Tail = () => {};
+    newest = 0;
+    asked = 0;
+
+    async open(_: Bounds, tail: Tail) {
+      this.tail = tail;
+      return { events: [], jobs: [], trimmed: 0 };
+    }
+
+    async commit(): Promise<void> {
+      throw new Error('it is away');
+    }
+
+    async head(): Promise<number> {
+      this.asked += 1;
+      return this.newest;
+    }
+
+    close(): void {}
+  }
+
+  const byOthers = (seq: number): Committed => ({
+    event: { seq, prev: seq - 1, jobId: 'a', event: 'progress', data: '{}', at: '' },
+    job: { ...recordOf('a').job, version: seq },
+  });
+
+  test('is read when this log has caught up, and asked once for all readers of a turn', async () => {
+    await open(); // closed after the test
+    const shared = new Shared();
+    const log = await EventLog.open(shared, { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
+    shared.newest = 2;
+    let fresh = false;
+    const readers = Promise.all([log.fresh(), log.fresh(), log.fresh()]).then(() => {
+      fresh = true;
+    });
+    shared.tail([byOthers(1)]);
+    for (let n = 0; n < 5; n++) await turn();
+    expect(fresh).toBe(false);
+    shared.tail([byOthers(2)]);
+    await readers;
+    expect(log.find('a')?.job.version).toBe(2);
+    expect(
+      log
+        .find('a')
+        ?.events.read(0, 9)
+        .map(({ seq }) => seq),
+    ).toEqual([1, 2]);
+    expect(shared.asked).toBe(1);
+  });
+
+  test('wakes who waits here for what was committed there; and what it does not take is undone', async () => {
+    await open();
+    const shared = new Shared();
+    const log = await EventLog.open(shared, { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
+    const woken = new Promise<void>((resolve) => log.delivery.wait(log.all, 0, 1, 60_000, resolve));
+    shared.tail([byOthers(1)]);
+    await woken;
+    const record = log.find('a') as JobRecord;
+    const first = append(log, record);
+    await turn();
+    const onTopOfIt = append(log, record);
+    await expect(first).rejects.toThrow(/it is away/);
+    await expect(onTopOfIt).rejects.toThrow(/it is away/);
+    expect([record.job.version, record.staged]).toEqual([1, null]);
   });
 });
 

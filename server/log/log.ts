@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Job } from '../jobs/job.js';
 import { Delivery } from './delivery.js';
 import { NotReadable, NotWritable } from './errors.js';
@@ -93,18 +94,16 @@ export class EventLog {
    * reads an older state than it was told of before. Error: {@link NotReadable}.
    */
   fresh(): Promise<void> | undefined {
-    const head = this.store.head();
-    if (typeof head === 'number' && head <= this.all.head) return undefined;
-    this.asking ??= this.catchUp(head);
+    if (this.store.head) this.asking ??= this.catchUp();
     return this.asking;
   }
 
-  private async catchUp(asked: number | Promise<number>): Promise<void> {
-    // Whoever asks in a later turn may have been told of a later head.
-    setImmediate(() => {
-      this.asking = undefined;
-    });
-    const head = await Promise.resolve(asked).catch(({ message }: Error) => {
+  private async catchUp(): Promise<void> {
+    // The store is asked once for all requests of this turn, and after the last of them has come: what a client of it
+    // was told by another server before is then part of the answer.
+    await nextTurn();
+    this.asking = undefined;
+    const head = await this.store.head!().catch(({ message }: Error) => {
       throw new NotReadable(message);
     });
     if (head > this.all.head) await new Promise<void>((resolve) => this.behind.push({ head, resolve }));

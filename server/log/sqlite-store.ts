@@ -119,11 +119,6 @@ export class SqliteStore implements Store {
     this.tail(committed);
   }
 
-  /** No other server writes here. */
-  head(): number {
-    return this.newest;
-  }
-
   close(): void {
     try {
       this.db.pragma('wal_checkpoint(TRUNCATE)');

@@ -78,8 +78,11 @@ export interface Store {
    */
   commit(changes: readonly Change[], dropped: Dropped): void | Promise<void>;
 
-  /** The position of the newest event that any server has committed. Throws, or rejects, when it cannot be known. */
-  head(): number | Promise<number>;
+  /**
+   * The position of the newest event that any server has committed. Rejects when it cannot be known. Left out by a store
+   * that no other server writes to: what it has told is all that there is.
+   */
+  head?(): Promise<number>;
 
   close(): void | Promise<void>;
 }
