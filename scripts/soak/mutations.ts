@@ -62,7 +62,7 @@ const changes: Record<string, Record<string, Change>> = {
       'failed-compare',
     ],
     'cancel is ignored': ['cancel', 'await $JOBS.end($$$);', '{}', 'cancel-compare'],
-    'a job that has ended ends once more': ['Jobs.end', 'if (hasEnded($JOB)) return;', '{}', 'cancel-compare'],
+    'a job that has ended ends once more': ['Jobs.end', 'hasEnded($JOB)', 'false', 'cancel-compare'],
     'the Idempotency-Key is ignored': [
       'submit',
       'idempotencyKey($X)',
