@@ -101,6 +101,8 @@ export class LabPage {
 
   /** Clicks into a cell and runs it. Resolves when it has begun. */
   async begin(cell: Locator): Promise<void> {
+    const folded = cell.locator('.jp-InputPlaceholder .jp-Placeholder-content');
+    if ((await folded.count()) > 0) await folded.click(PATIENCE); // shows the code of a folded cell
     await cell.locator('.cm-content').click(PATIENCE);
     const before = await cell.locator('.jp-InputPrompt').innerText();
     await this.page.keyboard.press('ControlOrMeta+Enter');
