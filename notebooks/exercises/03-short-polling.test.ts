@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { conditional, fleet, gigabytesADay, myDelay, myLoop, polite } from './03-short-polling.js';
+import { conditional, myDelay, myLoop, polite } from './03-short-polling.js';
 import { withServer } from './with-server.js';
 
 withServer();
@@ -59,22 +59,5 @@ describe('2, polite', () => {
     ['waits too long', (_: number, answer: Told) => myDelay(0, answer as never) * 3 + 1_000, /more than a quarter/],
   ])('sees one that %s', async (_name, delay, reason) => {
     expect((await polite.verdict(delay)).text).toMatch(reason);
-  });
-});
-
-describe('3, a fleet', () => {
-  const bytes = 401;
-  it('takes the solution that it shows', async () => {
-    expect((await fleet(bytes).verdict(gigabytesADay(bytes))).came).toBe('solved');
-  });
-  it('takes one that was rounded', async () => {
-    expect((await fleet(bytes).verdict(Math.round(gigabytesADay(bytes)))).came).toBe('solved');
-  });
-  it.each([
-    ['megabytes', 1_000, /look at the units/],
-    ['an hour', 1 / 24, /look at the units/],
-    ['half', 0.5, /How many polls/],
-  ])('sees an answer that is off by %s', async (_name, factor, reason) => {
-    expect((await fleet(bytes).verdict(gigabytesADay(bytes) * factor)).text).toMatch(reason);
   });
 });

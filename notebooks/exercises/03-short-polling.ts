@@ -90,26 +90,3 @@ export const polite = exercise<Delay>({
 // #region polite
 export const myDelay: Delay = (_poll, { headers }) => retryAfterMs(headers) * (1 + Math.random() / 4);
 // #endregion
-
-/** 3. What a fleet's polls weigh, from a weight that the reader measured, in bytes a poll. */
-export const fleet = (bytes: number) =>
-  exercise<number>({
-    id: '03-short-polling/3-fleet',
-    check(answer) {
-      const right = gigabytesADay(bytes);
-      const factor = answer / right;
-      const off = [1_000, 1 / 1_000, 60, 1 / 60, 24, 1 / 24].find((unit) => Math.abs(factor / unit - 1) < 0.02);
-      assert.equal(off, undefined, `${answer} GB is off by a factor of ${factor.toPrecision(2)}: look at the units.`);
-      assert.ok(Math.abs(factor - 1) < 0.02, `${answer} GB is not it. How many polls does one phone send a day?`);
-      return `${right.toFixed(0)} GB of HTTP a day, to say nothing.`;
-    },
-    hint: 'A day has 86,400 seconds. One poll each 30 of them, times a million phones, times the bytes of one poll.',
-    solution: { file: FILE, region: 'fleet' },
-  });
-
-// #region fleet
-export const gigabytesADay = (bytesAPoll: number) => {
-  const pollsADay = (24 * 60 * 60) / 30;
-  return (1_000_000 * pollsADay * bytesAPoll) / 1e9;
-};
-// #endregion

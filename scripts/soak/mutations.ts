@@ -78,7 +78,7 @@ const changes: Record<string, Record<string, Change>> = {
   },
 
   '03-short-polling': {
-    'Retry-After is missing at a poll': ['shortPoll', 'if (!hasEnded($JOB)) $SET;', '{}', 'wire-compare'],
+    'Retry-After is missing at a poll': ['shortPoll', 'if (!hasEnded($JOB)) $SET;', '{}', 'etag-moves'],
     '304 is never sent to a poll': ['shortPoll', '$X.hasVersion($V)', '$V < 0', 'etag-run'],
     '304 hides a change': ['shortPoll', '$X.hasVersion($V)', "'if-none-match' in $X.req.headers", 'etag-moves'],
     'caches must not keep a poll': [
