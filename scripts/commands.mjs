@@ -156,7 +156,7 @@ Exit code: 0 if all was measured, whether or not the aims were met.`,
     call: 'npm run notebooks',
     about: `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own
 (POLLING_LAB_URL). Without arguments, the course. Notebooks of other repositories run as well, with the
-node_modules they have.`,
+node_modules they have, and the compiler options of their tsconfig.json.`,
     names: 'notebook, folder or glob ...',
     flags: {
       parameter: {
@@ -181,6 +181,11 @@ node_modules they have.`,
       stress: { about: 'keep every core busy meanwhile' },
       shard: { value: 'I/N', about: 'only the I-th of N shares' },
       bail: { about: 'start no further notebook after a failure' },
+      kernel: {
+        value: 'NAME',
+        oneOf: ['tslab', 'jslab'],
+        about: 'tslab (TypeScript) or jslab (JavaScript), whatever the notebooks name',
+      },
       'allow-leaks': { about: 'tell of ports, processes and requests left open, but do not fail for them' },
       'no-server': { about: 'no servers; POLLING_LAB_URL stays as it is' },
       out: { value: 'FOLDER', about: 'executed copies, with outputs, also of failed notebooks (build/notebooks)' },
@@ -235,7 +240,11 @@ by itself; nothing outside this folder is written but npm's and pip's caches.`,
     flags: {
       into: {
         value: 'PREFIX',
-        about: `instead of an environment of its own: the kernel into a Jupyter that you have, by the folder of its Python environment (JupyterHub, Binder; sys.prefix in Python)`,
+        about: `instead of an environment of its own: the kernels tslab (TypeScript) and jslab (JavaScript) into a Jupyter that you have, by the folder of its Python environment (JupyterHub, Binder; sys.prefix in Python). Kernels of these names that are there, such as stock tslab's, are kept aside.`,
+      },
+      'out-of': {
+        value: 'PREFIX',
+        about: 'takes that back: what was kept aside is there again',
       },
     },
     notes: 'PYTHON names the Python to make the environment with (3.10 or newer).',

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { release, type } from 'node:os';
 import { commands } from './commands.mjs';
 import { findPython } from './setup/python.mjs';
-import { kernelspec, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
+import { kernelspecs, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
 import { findBrowser } from './shared/browser.mjs';
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
@@ -48,7 +48,7 @@ async function look() {
     { name: 'uv', ok: null, found: uvVersion() ?? 'none: pip does it, more slowly' },
     folder(),
     disk(),
-    ...[npmPackages, pythonEnvironment, kernelspec, labSettings].map((step) => {
+    ...[npmPackages, pythonEnvironment, kernelspecs, labSettings].map((step) => {
       const { name, isDone } = step(paths);
       const ok = isDone();
       return { name, ok, found: ok ? 'up to date' : 'not installed, or out of date', mend: 'npm run setup' };

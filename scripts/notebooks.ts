@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import { commands } from './commands.mjs';
 import { discover, shard, shown } from './runner/discover.js';
 import { known, remember } from './runner/durations.js';
-import { readNotebook } from './runner/notebook.js';
+import { isKernel, readNotebook } from './runner/notebook.js';
 import { parametrize, parseParameter } from './runner/parameters.js';
 import { jsonReport, junitReport, workflow } from './runner/report/files.js';
 import { progress } from './runner/report/progress.js';
@@ -39,7 +39,13 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   }
   // What started this is gone: as if its terminal had been closed.
   endWhenOrphaned(signal);
-  const notebooks = await Promise.all(paths.map(readNotebook));
+  const kernel = isKernel(values.kernel) ? values.kernel : undefined;
+  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, kernel)));
+  for (const { path, kernel: used, namedKernel } of notebooks) {
+    if (namedKernel === used || kernel) continue;
+    const names = namedKernel === null ? 'names no kernel' : `names the kernel "${namedKernel}"`;
+    process.stdout.write(`${shown(path, checkout)} ${names}; by its language, it runs with "${used}"\n`);
+  }
   const sources = parametrize(notebooks, new Map(values.parameter.map(parseParameter)));
   const options = {
     checkout,
@@ -58,7 +64,12 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
 
   const began = performance.now();
   const again = (path: string) =>
-    [`${npmRun(base)} --`, ...values.parameter.map((one) => `-p ${quoted(one)}`), quoted(path)].join(' ');
+    [
+      `${npmRun(base)} --`,
+      ...(kernel ? [`--kernel ${kernel}`] : []),
+      ...values.parameter.map((one) => `-p ${quoted(one)}`),
+      quoted(path),
+    ].join(' ');
   const github = process.env.GITHUB_ACTIONS ? workflow(randomUUID()) : null;
   if (github) {
     process.stdout.write(github.stop);

@@ -4,21 +4,31 @@
 import './shared/platform.mjs';
 import { resolve } from 'node:path';
 import { commands } from './commands.mjs';
+import { register, unregister } from './setup/registration.mjs';
 import { setUp } from './setup/set-up.mjs';
-import { registerKernel } from './setup/steps.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { checkout } from './shared/paths.mjs';
+import { checkout, pathsOf } from './shared/paths.mjs';
 import { inSeconds } from './shared/progress.mjs';
 
 await runCommand(async (signal) => {
-  const { into } = readFlags(commands.setup);
+  const flags = readFlags(commands.setup);
+  // npm runs scripts in the package's folder, and tells where its user was.
+  const fromUser = (/** @type {string} */ path) => resolve(process.env.INIT_CWD ?? '', path);
+  const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
+  if (flags['out-of'] !== undefined) {
+    const { removed, restored } = unregister(fromUser(flags['out-of']));
+    for (const file of removed) say(`Removed: ${file}`);
+    for (const file of restored) say(`As it was before: ${file}`);
+    return;
+  }
   const began = performance.now();
-  const done = await setUp({ onlyNpm: into !== undefined, signal });
-  if (into !== undefined) {
-    // npm runs scripts in the package's folder, and tells where its user was.
-    const file = await registerKernel(checkout, resolve(process.env.INIT_CWD ?? '', into));
-    process.stdout.write(`The kernel TypeScript is registered: ${file}\n`);
+  const done = await setUp({ onlyNpm: flags.into !== undefined, signal });
+  if (flags.into !== undefined) {
+    const { registered, kept } = register(pathsOf(checkout).kernel, fromUser(flags.into));
+    for (const file of registered) say(`Registered: ${file}`);
+    for (const file of kept) say(`Kept what was there: ${file}`);
+    say(`To take it back: npm run setup -- --out-of ${flags.into}`);
     return;
   }
   const ms = performance.now() - began;

@@ -21,7 +21,7 @@ export type Execute = (notebooks: string[], out: string, signal: AbortSignal) =>
 
 /** Executes notebooks by the runner, whose green can be believed. Shows how it goes on. */
 export const execute: Execute = async (paths, out, signal) => {
-  const notebooks = await Promise.all(paths.map(readNotebook));
+  const notebooks = await Promise.all(paths.map((path) => readNotebook(path)));
   const live = progress(process.stdout);
   const began = performance.now();
   const reports: string[] = [];

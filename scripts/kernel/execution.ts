@@ -29,6 +29,8 @@ export class Execution {
   private count = 0;
   /** The cell that runs now. */
   cell: Cell | undefined;
+  /** Whether the client that sent it answers an `input_request`. */
+  allowsInput = false;
 
   constructor(
     private readonly compiler: Compiler,
@@ -54,6 +56,7 @@ export class Execution {
     // Code that is not counted has a name of its own: in tracebacks it must not stand in for a cell of the reader's.
     const cell = new Cell(counted ? `cell [${execution_count}]` : 'code without a number', header);
     this.cell = cell;
+    this.allowsInput = content.allow_stdin === true;
     cell.outcome
       .then((result) => {
         if (!silent && result) this.show(result.value, execution_count, header);

@@ -15,9 +15,9 @@ const STUCK_MS = 150;
 /** How long the kernel may take to its end: the running cell, and handlers of `process.on('exit')`. */
 const EXIT_MS = 2000;
 
-export function start(data: { connectionFile: string; shared: SharedArrayBuffer }): void {
+export function start(data: { connectionFile: string; shared: SharedArrayBuffer; isJS: boolean }): void {
   const connection: Connection = JSON.parse(readFileSync(data.connectionFile, 'utf8'));
-  new Front(connection, new Int32Array(data.shared))
+  new Front(connection, new Int32Array(data.shared), data.isJS)
     .start()
     .catch((error) => die('The kernel could not open its sockets', error));
 }
@@ -42,21 +42,27 @@ class Front {
   constructor(
     private readonly connection: Connection,
     private readonly shared: Int32Array,
+    private readonly isJS: boolean,
   ) {
     this.publisher = new Publisher(connection.key, shared);
   }
 
   async start(): Promise<void> {
     const { transport, ip, iopub_port, shell_port, control_port, stdin_port, hb_port } = this.connection;
+    // With ipc, "ip" is the path of a file, and each socket's has its number behind it.
+    const at = (port: number) => `${transport}://${ip}${transport === 'ipc' ? '-' : ':'}${port}`;
     // iopub first: the others can bring a request at once, and its answer goes through iopub.
-    await this.publisher.socket.bind(`${transport}://${ip}:${iopub_port}`);
-    await this.heartbeat.bind(`${transport}://${ip}:${hb_port}`);
-    await this.control.bind(`${transport}://${ip}:${control_port}`);
-    await this.stdin.bind(`${transport}://${ip}:${stdin_port}`);
-    await this.shell.bind(`${transport}://${ip}:${shell_port}`);
+    await this.publisher.socket.bind(at(iopub_port));
+    await this.heartbeat.bind(at(hb_port));
+    await this.control.bind(at(control_port));
+    await this.stdin.bind(at(stdin_port));
+    await this.shell.bind(at(shell_port));
     this.publisher.publish('status', undefined, { execution_state: 'starting' });
     parentPort!.on('message', (message: ToFront) => this.fromMain(message));
     watchParent(() => void this.exit());
+    void this.listen(this.stdin, ({ header, content }) => {
+      if (header.msg_type === 'input_reply') this.toMain({ kind: 'input', text: String(content.value ?? '') });
+    });
     void this.listen(this.shell, (request) => {
       this.queue.push(request);
       this.next();
@@ -106,7 +112,7 @@ class Front {
   private answer(request: Request): void {
     switch (request.header.msg_type) {
       case 'kernel_info_request':
-        this.reply(request, kernelInfo());
+        this.reply(request, kernelInfo(this.isJS));
         break;
       case 'comm_info_request':
         this.reply(request, { status: 'ok', comms: {} });
@@ -135,6 +141,13 @@ class Front {
     }
     if (message.kind === 'stream') {
       this.publisher.writeTo(message.name, message.parent);
+      return;
+    }
+    if (message.kind === 'ask') {
+      // "The stdin socket of the client is required to have the same zmq IDENTITY as the client's shell socket."
+      const { header, identities } = this.current!;
+      const request = makeMessage('input_request', header, { prompt: message.prompt, password: false }, identities);
+      this.stdin.send(encode(this.connection.key, request)).catch(() => {});
       return;
     }
     if (message.kind === 'publish') {

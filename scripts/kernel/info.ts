@@ -2,25 +2,35 @@
 import { type Content, PROTOCOL_VERSION } from './protocol.js';
 
 /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-info */
-export function kernelInfo(): Content {
+export function kernelInfo(isJS: boolean): Content {
   const tslab: string = require('tslab/package.json').version;
   // Read, not loaded: the compiler itself takes much longer than this answer may.
   const typescript: string = require('@tslab/typescript-for-tslab/package.json').version;
   return {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,
-    implementation: 'tslab',
+    implementation: isJS ? 'jslab' : 'tslab',
     implementation_version: tslab,
-    language_info: {
-      name: 'typescript',
-      version: typescript,
-      mimetype: 'text/typescript',
-      file_extension: '.ts',
-      pygments_lexer: 'typescript',
-      codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
-      nbconvert_exporter: 'script',
-    },
-    banner: `TypeScript ${typescript} (tslab ${tslab}, Node.js ${process.version})`,
+    language_info: isJS
+      ? {
+          name: 'javascript',
+          version: process.versions.node,
+          mimetype: 'text/javascript',
+          file_extension: '.js',
+          pygments_lexer: 'javascript',
+          codemirror_mode: { name: 'javascript' },
+          nbconvert_exporter: 'script',
+        }
+      : {
+          name: 'typescript',
+          version: typescript,
+          mimetype: 'text/typescript',
+          file_extension: '.ts',
+          pygments_lexer: 'typescript',
+          codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
+          nbconvert_exporter: 'script',
+        },
+    banner: `${isJS ? 'JavaScript, checked by TypeScript' : 'TypeScript'} ${typescript} (tslab ${tslab}, Node.js ${process.version})`,
     help_links: [
       { text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' },
       { text: 'tslab', url: 'https://github.com/yunabe/tslab' },

@@ -7,6 +7,7 @@ import { complete, inspectCode, isComplete } from './editor.js';
 import { Execution } from './execution.js';
 import { finish } from './finish.js';
 import { startGuardian } from './guardian.js';
+import { Input } from './input.js';
 import { die, Shared, type ToFront, type ToMain } from './link.js';
 import { optionsInMetadata } from './options.js';
 import { Output } from './output.js';
@@ -35,6 +36,12 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
 
   // Bound before any cell runs, for a cell may put something else in its place.
   const post: (message: ToFront) => void = front.postMessage.bind(front);
+  const input = new Input(
+    () => execution.cell,
+    () => execution.allowsInput,
+    (prompt) => post({ kind: 'ask', prompt }),
+  );
+  input.capture();
   const reply = (content: Content) => post({ kind: 'reply', content });
   const editors: Record<string, (content: Content) => Content> = {
     is_complete_request: isComplete,
@@ -48,6 +55,7 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
     Atomics.add(shared, Shared.heard, 1);
     // Not as `process.exit(0)`: a cell may have put another function there.
     if (message.kind === 'exit') return Reflect.apply(finished ? reallyExit : exit, process, [0]);
+    if (message.kind === 'input') return input.answer(message.text);
     if (message.kind === 'interrupt') {
       if (execution.cell?.header.msg_id === message.target) execution.interrupt();
       return;

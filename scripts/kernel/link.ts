@@ -13,7 +13,9 @@ export type ToMain =
   | { kind: 'interrupt'; target: string }
   /** `id`: the msg_id of the request that is answered when the cells' work has ended, or after `ms`. */
   | { kind: 'finish'; id: string; ms: number }
-  | { kind: 'exit' };
+  | { kind: 'exit' }
+  /** What the reader typed, for the cell that asked. */
+  | { kind: 'input'; text: string };
 
 /** Main to front. */
 export type ToFront =
@@ -21,6 +23,8 @@ export type ToFront =
   | string
   | { kind: 'stream'; parent: Header | undefined; name: string }
   | { kind: 'reply'; content: Content }
+  /** The cell that runs wants a line from the reader. */
+  | { kind: 'ask'; prompt: string }
   | { kind: 'finished'; id: string; content: Content }
   | { kind: 'publish'; type: string; parent: Header | undefined; content: Content; size: number };
 

@@ -161,7 +161,7 @@ function unique(problems: CellProblem[]): CellProblem[] {
 /** `tsx scripts/runner/check-cells.ts [notebook, folder or glob ...]`; without arguments, the course. */
 async function main(args: string[]): Promise<number> {
   const paths = await discover(args.length ? args : [join(checkout, 'notebooks')], process.cwd());
-  const problems = checkCells(await Promise.all(paths.map(readNotebook)));
+  const problems = checkCells(await Promise.all(paths.map((path) => readNotebook(path))));
   for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
   const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
   process.stdout.write(`${count} type-checked: ${problems.length || 'no'} problems\n`);

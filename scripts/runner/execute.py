@@ -2,7 +2,7 @@
 
 Reads one JSON object a line on stdin and writes one a line on stdout.
 
-in:   {"id", "path", "text", "out", "cwd", "run", "url", "kernels", "cellSeconds", "notebookSeconds",
+in:   {"id", "path", "text", "out", "cwd", "run", "url", "kernels", "kernel", "cellSeconds", "notebookSeconds",
        "sources": {"<cell>": "<source>"}}
 out:  {"event": "ready"}
       {"id", "event": "starting" | "kernel" | "cell" | "ended" | "settling" | "done", ...}
@@ -95,7 +95,7 @@ class Job:
             on_event=self._say,
             cell_seconds=order["cellSeconds"],
             notebook_seconds=nb.metadata.get("polling-lab", {}).get("timeout", order["notebookSeconds"]),
-            kernel_name="tslab",
+            kernel_name=order["kernel"],
             startup_timeout=STARTUP_SECONDS,
         )
         failure: Failure | None = None
@@ -185,7 +185,7 @@ class Job:
             began = time.monotonic()
             for attempt in range(1, STARTS + 1):
                 client.km = AsyncKernelManager(
-                    kernel_name="tslab",
+                    kernel_name=order["kernel"],
                     kernel_spec_manager=specs,
                     connection_file=os.path.join(runtime, f"kernel-{order['id']}-{attempt}.json"),
                 )

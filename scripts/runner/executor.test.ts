@@ -32,7 +32,7 @@ it('starts a kernel again whose port was taken in between', async () => {
     await writeFile(join(home, 'kernels', 'tslab', 'kernel.json'), JSON.stringify(spec));
     const order = {
       ...{ id: 1, path: 'a.ipynb', out: join(home, 'a.ipynb'), cwd: home, run: 'run-of-executor-test.1', url: null },
-      ...{ kernels: join(home, 'kernels'), cellSeconds: 60, notebookSeconds: 60, sources: {} },
+      ...{ kernels: join(home, 'kernels'), kernel: 'tslab', cellSeconds: 60, notebookSeconds: 60, sources: {} },
       text: JSON.stringify({ nbformat: 4, nbformat_minor: 4, metadata: {}, cells: [] }),
     };
     const events: Event['event'][] = [];

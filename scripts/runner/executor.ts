@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Problem } from '../shared/problem.mjs';
+import { kernels as names } from './notebook.js';
 import type { CellResult, Failure } from './result.js';
 
 /** -E: what a person has set for a Python of theirs (PYTHONPATH, PYTHONHOME) is not for this one. -B, -u: no files, no delay. */
@@ -21,7 +22,9 @@ export interface Order {
   cwd: string;
   run: string;
   url: string | null;
+  /** The folder of the kernelspecs, and which of them. */
   kernels: string;
+  kernel: string;
   cellSeconds: number;
   notebookSeconds: number;
   sources: Record<string, string>;
@@ -54,17 +57,18 @@ export function environment(checkout: string): { python: string; kernels: string
   const venv = process.env.POLLING_LAB_VENV ?? join(checkout, '.polling-lab', 'venv');
   const python = join(venv, 'bin', 'python');
   const kernels = join(venv, 'share', 'jupyter', 'kernels');
-  for (const needed of [python, join(kernels, 'tslab', 'kernel.json')]) {
+  for (const needed of [python, ...names.map((name) => join(kernels, name, 'kernel.json'))]) {
     if (!existsSync(needed)) {
       throw new Problem(`${needed} is missing. Run "node scripts/setup.mjs" in ${checkout}.`);
     }
   }
   // Another kernel of that name would be believed, too.
   const launcher = join(checkout, 'scripts', 'kernel', 'launch.cjs');
-  const { argv } = JSON.parse(readFileSync(join(kernels, 'tslab', 'kernel.json'), 'utf8'));
-  if (!argv.includes(launcher)) {
+  for (const name of names) {
+    const { argv } = JSON.parse(readFileSync(join(kernels, name, 'kernel.json'), 'utf8'));
+    if (argv.includes(launcher)) continue;
     throw new Problem(
-      `The kernel "tslab" in ${kernels} is not the one of this checkout. Run "node scripts/setup.mjs" in ${checkout}.`,
+      `The kernel "${name}" in ${kernels} is not the one of this checkout. Run "node scripts/setup.mjs" in ${checkout}.`,
     );
   }
   return { python, kernels };

@@ -21,27 +21,44 @@ export interface Notebook {
   path: string;
   /** The file as it was read: what is executed, also if somebody saves another meanwhile. */
   text: string;
+  kernel: Kernel;
+  /** The kernel that the notebook itself names. */
+  namedKernel: string | null;
   cells: Cell[];
   /** Options for the compiler of its cells, in the words of a `tsconfig.json`, from the notebook's metadata. */
   compilerOptions: object;
 }
 
-/** Reads a notebook and checks that it can be run: for the kernel `tslab`, with annotations that make sense. */
-export async function readNotebook(path: string): Promise<Notebook> {
+/** The kernels of this checkout: for TypeScript, and for JavaScript. */
+export const kernels = ['tslab', 'jslab'] as const;
+export type Kernel = (typeof kernels)[number];
+export const isKernel = (name: unknown): name is Kernel => kernels.includes(name as Kernel);
+
+/**
+ * Reads a notebook and checks that it can be run: in TypeScript or JavaScript, with annotations that make sense. `as` is
+ * the kernel to run it with, whatever it names itself.
+ */
+export async function readNotebook(path: string, as?: Kernel): Promise<Notebook> {
   const { text, content } = await readNotebookFile(path);
-  return toNotebook(path, text, content);
+  return toNotebook(path, text, content, as);
 }
 
 /** As `readNotebook`, for the text of a file. */
-export function parseNotebook(path: string, text: string): Notebook {
-  return toNotebook(path, text, parseNotebookFile(path, text));
+export function parseNotebook(path: string, text: string, as?: Kernel): Notebook {
+  return toNotebook(path, text, parseNotebookFile(path, text), as);
 }
 
-function toNotebook(path: string, text: string, { cells: rawCells, metadata }: INotebookContent): Notebook {
-  const kernel = metadata?.kernelspec?.name;
-  if (kernel !== 'tslab') {
+function toNotebook(
+  path: string,
+  text: string,
+  { cells: rawCells, metadata }: INotebookContent,
+  as?: Kernel,
+): Notebook {
+  const named = typeof metadata?.kernelspec?.name === 'string' ? metadata.kernelspec.name : null;
+  const kernel = as ?? kernelFor(metadata ?? {});
+  if (!kernel) {
     throw new Problem(
-      `${path} is for the kernel ${JSON.stringify(kernel ?? 'none')}: only notebooks for "tslab" are run here.`,
+      `${path} is for the kernel ${JSON.stringify(named ?? 'none')}, and its metadata does not say that its language is TypeScript or JavaScript. If it is, name the kernel: --kernel tslab, or --kernel jslab for JavaScript.`,
     );
   }
   const { timeout, compilerOptions = {} } = annotationsOf(metadata);
@@ -62,7 +79,18 @@ function toNotebook(path: string, text: string, { cells: rawCells, metadata }: I
     checkAnnotations(path, checked, annotationsOf(cell.metadata));
     return checked;
   });
-  return { path, text, cells, compilerOptions };
+  return { path, text, kernel, namedKernel: named, cells, compilerOptions };
+}
+
+/**
+ * The kernel that a notebook asks for, by name; or, since that name is one of the machine it was written on, the one
+ * for the language that it says it is in.
+ */
+function kernelFor({ kernelspec, language_info }: INotebookContent['metadata']): Kernel | undefined {
+  const name = kernelspec?.name;
+  if (isKernel(name)) return name;
+  const language = String(kernelspec?.language ?? language_info?.name).toLowerCase();
+  return language === 'typescript' ? 'tslab' : language === 'javascript' ? 'jslab' : undefined;
 }
 
 /** What the metadata of a notebook or of a cell says to this runner. Nothing of it is checked yet. */

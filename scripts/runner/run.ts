@@ -102,6 +102,7 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
         run: `${runId}.${job.id}`,
         url: server?.url ?? null,
         kernels,
+        kernel: notebook.kernel,
         cellSeconds: options.cellSeconds,
         notebookSeconds: options.notebookSeconds,
         sources: options.sources.get(notebook.path) ?? {},

@@ -43,7 +43,7 @@ function options(more: Partial<RunOptions>): RunOptions {
   };
 }
 
-const read = (paths: string[]): Promise<Notebook[]> => Promise.all(paths.map(readNotebook));
+const read = (paths: string[]): Promise<Notebook[]> => Promise.all(paths.map((path) => readNotebook(path)));
 
 async function execute(names: string[], more: Partial<RunOptions> = {}): Promise<Map<string, Result>> {
   const results = await run(await read(names.map((name) => join(folder, name))), options(more), silent);

@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -63,6 +64,7 @@ beforeEach(() => {
     'scripts/setup.mjs',
     'scripts/commands.mjs',
     'scripts/kernel/kernel.json',
+    'scripts/kernel/papermill',
   ])
     cpSync(join(checkout, path), join(root, path), { recursive: true });
   mkdirSync(join(root, 'calls'));
@@ -240,19 +242,43 @@ test('without a Python that will do, it says so at once, with the remedy', async
   expect(named.said).toContain('PYTHON is "/no/such/python"');
 });
 
-test('--into registers the kernel in an environment that exists, and makes none', async () => {
+test('--into registers the kernels in an environment that exists, and makes none; --out-of takes it back', async () => {
   const prefix = join(root, 'somebody’s');
   const wrong = await setup({}, ['--into', prefix]).ended;
   expect(wrong.code).toBe(2);
   expect(wrong.said).toContain('--into expects the folder of a Python environment');
 
+  const packages = join(prefix, 'lib/python3.11/site-packages');
+  const kernelspec = (name: string) => join(prefix, 'share/jupyter/kernels', name, 'kernel.json');
+  const stock = JSON.stringify({ argv: ['tslab', 'kernel', '--config-path', '{connection_file}'] });
   mkdirSync(join(prefix, 'bin'), { recursive: true });
   symlinkSync(join(root, 'bin', 'python3'), join(prefix, 'bin', 'python'));
-  // As under npm, started in the environment's folder.
-  expect(await setup({ INIT_CWD: prefix }, ['--into', '.']).ended).toMatchObject({ code: 0 });
+  mkdirSync(packages, { recursive: true });
+  mkdirSync(dirname(kernelspec('tslab')), { recursive: true });
+  writeFileSync(kernelspec('tslab'), stock);
+
+  // As under npm, started in the environment's folder. The second time, what is there is ours and is not kept.
+  for (const _ of [1, 2]) {
+    const { code, said } = await setup({ INIT_CWD: prefix }, ['--into', '.']).ended;
+    expect(code).toBe(0);
+    expect(said).toContain(`Kept what was there: ${kernelspec('tslab')}.before-polling-lab`);
+    expect(said).toContain('npm run setup -- --out-of .');
+  }
   expect(installs()).toEqual(['npm']);
-  const spec = readFileSync(join(prefix, 'share/jupyter/kernels/tslab/kernel.json'), 'utf8');
-  expect(JSON.parse(spec).argv).toContain(join(root, 'scripts', 'kernel', 'launch.cjs'));
+  const launcher = join(root, 'scripts', 'kernel', 'launch.cjs');
+  const spec = (name: string) => JSON.parse(readFileSync(kernelspec(name), 'utf8'));
+  expect(spec('tslab')).toMatchObject({ language: 'typescript', argv: expect.arrayContaining([launcher]) });
+  expect(spec('jslab').argv.slice(-3)).toEqual([launcher, '--js', '{connection_file}']);
+  expect(spec('jslab')).toMatchObject({ language: 'javascript', display_name: 'JavaScript' });
+  expect(readdirSync(packages)).toHaveLength(2);
+
+  expect((await setup({ INIT_CWD: prefix }, ['--out-of', '.']).ended).code).toBe(0);
+  expect(readFileSync(kernelspec('tslab'), 'utf8')).toBe(stock);
+  expect(readdirSync(join(prefix, 'share/jupyter/kernels'))).toEqual(['tslab']);
+  expect(readdirSync(dirname(kernelspec('tslab')))).toEqual(['kernel.json']);
+  expect(readdirSync(packages)).toEqual([]);
+  const again = await setup({ INIT_CWD: prefix }, ['--out-of', '.']).ended;
+  expect(again).toMatchObject({ code: 1, said: expect.stringContaining('nothing to take back') });
 });
 
 test('a folder that cannot be written is told in a sentence', async () => {

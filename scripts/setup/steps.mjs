@@ -4,10 +4,9 @@ import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { readText, writeWhole } from '../shared/files.mjs';
-import { pathsOf } from '../shared/paths.mjs';
-import { Problem } from '../shared/problem.mjs';
 import { install } from './install.mjs';
 import { findPython } from './python.mjs';
+import { registrationFiles } from './registration.mjs';
 import { fingerprint, isStamped, stamp, unstamp } from './stamp.mjs';
 
 /**
@@ -149,38 +148,20 @@ function pythonEnv() {
 }
 
 /**
- * The kernelspec, in the course's environment only, for this checkout's node and kernel.
+ * The kernels, in the course's environment only, for this checkout's node.
  * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
-export function kernelspec(paths) {
-  const text = () =>
-    `${JSON.stringify(fillTemplate(readText(join(paths.kernel, 'kernel.json')) ?? '{}', { node: process.execPath, kernel: paths.kernel }), null, 2)}\n`;
-  return fileStep('TypeScript kernel', 'registered in the environment', paths.kernelspec, text);
-}
-
-/**
- * Registers the kernel in a Python environment that is not this checkout's. Resolves with the file that does it.
- * @param {string} root
- * @param {string} prefix the environment's folder, absolute
- */
-export async function registerKernel(root, prefix) {
-  if (!existsSync(join(prefix, 'bin', 'python')))
-    throw new Problem(`--into expects the folder of a Python environment, with bin/python in it, got "${prefix}".`);
-  const file = join(prefix, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
-  await kernelspec({ ...pathsOf(root), kernelspec: file }).run({ signal: new AbortController().signal, working() {} });
-  return file;
-}
-
-/**
- * Puts values in the places of `{name}`; `{connection_file}` stays, for Jupyter.
- * @param {string} template JSON
- * @param {Record<string, string>} values
- */
-export function fillTemplate(template, values) {
-  return JSON.parse(template, (_, value) =>
-    typeof value === 'string' ? value.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole) : value,
-  );
+export function kernelspecs(paths) {
+  const files = () => registrationFiles(paths.kernel, paths.venv);
+  return {
+    name: 'the kernels',
+    doing: 'TypeScript and JavaScript, registered in the environment',
+    isDone: () => files().every(({ path, text }) => readText(path) === text),
+    run: async () => {
+      for (const { path, text } of files()) writeWhole(path, text);
+    },
+  };
 }
 
 /**
@@ -189,23 +170,12 @@ export function fillTemplate(template, values) {
  * @returns {Step}
  */
 export function labSettings(paths) {
-  const source = join(paths.root, 'scripts', 'setup', 'overrides.json');
-  return fileStep('JupyterLab settings', 'no news, no update checks', paths.overrides, () => readText(source) ?? '{}');
-}
-
-/**
- * @param {string} name
- * @param {string} doing
- * @param {string} file
- * @param {() => string} text
- * @returns {Step}
- */
-function fileStep(name, doing, file, text) {
+  const text = () => readText(join(paths.root, 'scripts', 'setup', 'overrides.json')) ?? '{}';
   return {
-    name,
-    doing,
-    isDone: () => readText(file) === text(),
-    run: async () => writeWhole(file, text()),
+    name: 'JupyterLab settings',
+    doing: 'no news, no update checks',
+    isDone: () => readText(paths.overrides) === text(),
+    run: async () => writeWhole(paths.overrides, text()),
   };
 }
 

@@ -34,7 +34,9 @@ def _write_specs():
         "display_name": "stock tslab",
         "language": "typescript",
     }
-    for name, spec in {"ours": template, "stock": stock}.items():
+    launcher = template["argv"].index(f"{KERNEL}/launch.cjs")
+    jslab = {**template, "argv": [*template["argv"][: launcher + 1], "--js", *template["argv"][launcher + 1 :]]}
+    for name, spec in {"ours": template, "jslab": jslab, "stock": stock}.items():
         (specs / name).mkdir()
         (specs / name / "kernel.json").write_text(json.dumps(spec))
 
@@ -79,7 +81,7 @@ def plain(text):
 class Kernel:
     """A running kernel and one client."""
 
-    def __init__(self, name="ours", files=None, *, subfolder="", session=None):
+    def __init__(self, name="ours", files=None, *, subfolder="", session=None, transport="tcp"):
         """`files` are written into its folder; `subfolder` of a new one; `session` is the notebook's name."""
         self._temporary = Path(tempfile.mkdtemp(prefix="polling-lab-cells-")).resolve()
         self.folder = self._temporary / subfolder
@@ -91,6 +93,9 @@ class Kernel:
         if not any(path.startswith("node_modules") for path in files):
             (self.folder / "node_modules").symlink_to(ROOT / "node_modules")
         self.manager = new_manager(name)
+        self.manager.transport = transport
+        if transport == "ipc":
+            self.manager.ip = str(self._temporary / "socket")
         env = {**os.environ, **({"JPY_SESSION_NAME": str(self.folder / session)} if session else {})}
         self.manager.start_kernel(
             cwd=str(self.folder), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

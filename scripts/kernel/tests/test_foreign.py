@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import Kernel, KernelCase
+from harness import PATIENCE, Kernel, KernelCase
 
 
 class WithoutConfig(KernelCase):
@@ -264,6 +264,91 @@ class Configured(unittest.TestCase):
     def test_types_that_are_installed_are_there_unasked(self):
         (run,) = self.run_in({"node_modules/@types/ambient/index.d.ts": "declare const ambient: 1;"}, "typeof ambient")
         self.assertEqual(run.status, "ok", run.reply)
+
+
+class Javascript(KernelCase):
+    kernel_name = "jslab"
+
+    def test_it_says_so(self):
+        msg_id = self.kernel.client.kernel_info()
+        info = self.kernel.reply_to(msg_id)["content"]
+        self.assertEqual(info["language_info"]["name"], "javascript")
+        self.assertEqual(info["language_info"]["file_extension"], ".js")
+
+    def test_cells(self):
+        self.run_ok("function twice(x) { return x * 2; }\nclass Shape { #side = 3; area() { return this.#side ** 2 } }")
+        self.run_ok("const fs = require('fs'); let list = []; list.push(1)")
+        run = self.run_ok("list.push(await twice(4)); [...list, new Shape().area(), typeof fs.readFileSync]")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "[ 1, 8, 9, 'function' ]")
+        self.run_error("throw new RangeError('far')", "RangeError", "far")
+
+    def test_type_syntax_is_refused(self):
+        self.run_error("let n: number = 1", "CompileError", "TypeScript files")
+
+    def test_a_class_expression_with_private_members(self):
+        self.run_ok("const Counter = class { #n = 1; value() { return this.#n } }")
+        self.run_ok("new Counter().value()")
+
+
+class StandardInput(KernelCase):
+    RL = "import * as readline from 'node:readline/promises';\n"
+
+    def answer(self, code, *lines, **options):
+        msg_id = self.kernel.send(code, allow_stdin=True, **options)
+        prompts = []
+        for line in lines:
+            request = self.kernel.client.get_stdin_msg(timeout=PATIENCE)
+            self.assertEqual(request["msg_type"], "input_request")
+            self.assertEqual(request["parent_header"]["msg_id"], msg_id)
+            prompts.append(request["content"]["prompt"])
+            self.kernel.client.input(line)
+        return self.kernel.finish(msg_id), prompts
+
+    def test_questions(self):
+        self.kernel.run(
+            self.RL + "const rl = readline.createInterface({ input: process.stdin, output: process.stdout });"
+        )
+        code = "const name = await rl.question('Name? ');\nconst age = await rl.question('Age? ');\n[name, age]"
+        run, _ = self.answer(code, "Ada", "36")
+        self.assertEqual(run.status, "ok", run.reply)
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "[ 'Ada', '36' ]")
+        self.assertEqual(run.text(), "Name? Age? ")
+
+    def test_a_line_without_a_question(self):
+        code = "await new Promise<string>((done) => process.stdin.once('data', (data) => done(String(data))))"
+        kernel = Kernel()
+        try:
+            msg_id = kernel.send(code, allow_stdin=True)
+            kernel.client.get_stdin_msg(timeout=PATIENCE)
+            kernel.client.input("typed")
+            run = kernel.finish(msg_id)
+            self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'typed\\n'")
+        finally:
+            kernel.shutdown()
+
+    def test_where_the_client_does_not_ask_the_cell_fails(self):
+        self.run_error(
+            self.RL + "await readline.createInterface({ input: process.stdin }).question('Name? ')",
+            "StdinNotImplementedError",
+            "reads a line",
+            allow_stdin=False,
+        )
+        self.run_ok("1", allow_stdin=False)
+
+    def test_a_readline_that_asks_nothing_is_no_fault(self):
+        self.run_ok(
+            self.RL + "const idle = readline.createInterface({ input: process.stdin });\nidle.close();",
+            allow_stdin=False,
+        )
+
+
+class Transport(unittest.TestCase):
+    def test_ipc(self):
+        kernel = Kernel(transport="ipc")
+        try:
+            self.assertEqual(kernel.run("console.log('over a file')").text(), "over a file\n")
+        finally:
+            kernel.shutdown()
 
 
 if __name__ == "__main__":

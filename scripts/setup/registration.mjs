@@ -1,0 +1,133 @@
+// @ts-check
+// The kernels in a Python environment: their kernelspecs, and what lets papermill pass parameters to them.
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { readText, writeWhole } from '../shared/files.mjs';
+import { Problem } from '../shared/problem.mjs';
+
+/** A kernelspec that was there before stays beside ours under this name. Jupyter looks for `kernel.json` alone. */
+const KEPT = 'kernel.json.before-polling-lab';
+const LAUNCHER = 'launch.cjs';
+const MODULE = 'polling_lab_papermill';
+
+/** @typedef {{ path: string, text: string }} File */
+
+/**
+ * What a registration writes.
+ * @param {string} kernel the folder of the kernel, absolute
+ * @param {string} prefix the folder of the Python environment, absolute
+ * @returns {File[]}
+ */
+export function registrationFiles(kernel, prefix) {
+  const template = readText(join(kernel, 'kernel.json')) ?? '{}';
+  const typescript = fillTemplate(template, { node: process.execPath, kernel });
+  const { argv = [] } = typescript;
+  const javascript = {
+    ...typescript,
+    argv: argv.flatMap((/** @type {string} */ part) => (basename(part) === LAUNCHER ? [part, '--js'] : [part])),
+    display_name: 'JavaScript',
+    language: 'javascript',
+  };
+  return [
+    { path: kernelspecIn(prefix, 'tslab'), text: `${JSON.stringify(typescript, null, 2)}\n` },
+    { path: kernelspecIn(prefix, 'jslab'), text: `${JSON.stringify(javascript, null, 2)}\n` },
+    ...packageFolders(prefix).flatMap((folder) => [
+      { path: join(folder, `${MODULE}.py`), text: readText(join(kernel, 'papermill', `${MODULE}.py`)) ?? '' },
+      // What makes a module a distribution, whose entry points are found.
+      {
+        path: join(distribution(folder), 'METADATA'),
+        text: `Metadata-Version: 2.1\nName: ${MODULE.replaceAll('_', '-')}\nVersion: 1\n`,
+      },
+      {
+        path: join(distribution(folder), 'entry_points.txt'),
+        text: `[papermill.engine]\ntslab = ${MODULE}:Engine\n`,
+      },
+    ]),
+  ];
+}
+
+const kernelspecIn = (/** @type {string} */ prefix, /** @type {string} */ name) =>
+  join(prefix, 'share', 'jupyter', 'kernels', name, 'kernel.json');
+const distribution = (/** @type {string} */ folder) => join(folder, `${MODULE}-1.dist-info`);
+
+/** Where an environment has its packages; it may have several Pythons, or none that this finds. */
+function packageFolders(/** @type {string} */ prefix) {
+  const lib = join(prefix, 'lib');
+  if (!existsSync(lib)) return [];
+  return readdirSync(lib)
+    .filter((name) => /^python3(\.\d+)?$/.test(name))
+    .flatMap((name) => ['site-packages', 'dist-packages'].map((folder) => join(lib, name, folder)))
+    .filter(existsSync);
+}
+
+/**
+ * Registers the kernels in an environment that is not this checkout's. Kernelspecs of others are kept aside.
+ * @returns {{ registered: string[], kept: string[] }} the kernelspecs, and where those are that were there
+ */
+export function register(/** @type {string} */ kernel, /** @type {string} */ prefix) {
+  if (!existsSync(join(prefix, 'bin', 'python')))
+    throw new Problem(`--into expects the folder of a Python environment, with bin/python in it, got "${prefix}".`);
+  const kept = [];
+  const registered = [];
+  for (const { path, text } of registrationFiles(kernel, prefix)) {
+    if (basename(path) === 'kernel.json') {
+      const aside = join(dirname(path), KEPT);
+      if (existsSync(path) && !isOurs(path)) renameSync(path, aside);
+      if (existsSync(aside)) kept.push(aside);
+      registered.push(path);
+    }
+    mkdirSync(dirname(path), { recursive: true });
+    writeWhole(path, text);
+  }
+  return { registered, kept };
+}
+
+/**
+ * Takes back what `register` did. A kernelspec that somebody has put over ours since then stays.
+ * @returns {{ removed: string[], restored: string[] }}
+ */
+export function unregister(/** @type {string} */ prefix) {
+  const removed = [];
+  const restored = [];
+  for (const name of ['tslab', 'jslab']) {
+    const path = kernelspecIn(prefix, name);
+    if (!isOurs(path)) continue;
+    const aside = join(dirname(path), KEPT);
+    if (existsSync(aside)) {
+      renameSync(aside, path);
+      restored.push(path);
+      continue;
+    }
+    rmSync(path);
+    if (readdirSync(dirname(path)).length === 0) rmdirSync(dirname(path));
+    removed.push(path);
+  }
+  for (const folder of packageFolders(prefix)) {
+    rmSync(join(folder, `${MODULE}.py`), { force: true });
+    rmSync(distribution(folder), { recursive: true, force: true });
+  }
+  if (removed.length + restored.length === 0)
+    throw new Problem(`${prefix} has no kernel of this project: there is nothing to take back.`, { exitCode: 1 });
+  return { removed, restored };
+}
+
+/** Whether a kernelspec is of this project, of whichever checkout. */
+function isOurs(/** @type {string} */ path) {
+  try {
+    const { argv } = JSON.parse(readText(path) ?? '{}');
+    return argv.some((/** @type {string} */ part) => part.endsWith(join('scripts', 'kernel', LAUNCHER)));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Puts values in the places of `{name}`; `{connection_file}` stays, for Jupyter.
+ * @param {string} template JSON
+ * @param {Record<string, string>} values
+ */
+export function fillTemplate(template, values) {
+  return JSON.parse(template, (_, value) =>
+    typeof value === 'string' ? value.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole) : value,
+  );
+}
