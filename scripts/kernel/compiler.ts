@@ -72,6 +72,8 @@ const isPackage = (path: string) => path.includes('/node_modules/');
 const isSource = (path: string) => /(?<!\.d)\.(ts|tsx|mts|cts|js|jsx)$/.test(path) && !isPackage(path);
 
 export class Compiler {
+  /** Whether the cells are JavaScript. */
+  readonly isJS: boolean;
   private readonly options: TypeScript.CompilerOptions;
   private readonly library: string;
   /** What is wrong with the options that were asked for. */
@@ -106,6 +108,7 @@ export class Compiler {
     };
     this.library = library;
     this.problems = problems;
+    this.isJS = isJS;
     this.cellPath = join(folder, isJS ? '__tslab__.js' : '__tslab__.ts');
     this.earlierPath = join(folder, '__prev__.d.ts');
     this.libraryPath = join(folder, '__node__.d.ts');

@@ -1,8 +1,9 @@
 // Executes cells.
 import { inspect } from 'node:util';
 import { Script } from 'node:vm';
-import { getCodeMetadata } from 'tslab/dist/metadata.js';
+import { type CodeMetadata, getCodeMetadata } from 'tslab/dist/metadata.js';
 import { installAwaits } from './awaits.js';
+import type { BrowserCells } from './browser.js';
 import { Cell } from './cell.js';
 import type { Compiled, Compiler, Diagnostic } from './compiler.js';
 import { hints } from './hints.js';
@@ -26,6 +27,7 @@ export class Execution {
     () => this.cell,
     (error, header) => this.output.publish('error', error, header),
   );
+  private browserCells: BrowserCells | undefined;
   private count = 0;
   /** The cell that runs now. */
   cell: Cell | undefined;
@@ -94,7 +96,12 @@ export class Execution {
     let run: CellFunction;
     let resultName: string | undefined;
     try {
-      const compiled = this.compile(cell, code);
+      const meta = getCodeMetadata(code);
+      if (meta.mode === 'browser') {
+        cell.run(() => this.showInBrowser(cell, code, meta.module));
+        return;
+      }
+      const compiled = this.compile(cell, code, meta);
       if (!compiled) {
         cell.run(async () => undefined);
         return;
@@ -119,21 +126,28 @@ export class Execution {
     });
   }
 
-  private compile(cell: Cell, code: string): Compiled | undefined {
-    const meta = getCodeMetadata(code);
-    if (meta.mode === 'browser') {
-      throw new CellError('CompileError', 'A @browser cell cannot run: this kernel has no browser.');
-    }
+  private compile(cell: Cell, code: string, meta: CodeMetadata): Compiled | undefined {
+    // Told once, where the reader looks.
+    for (const problem of this.compiler.problems.splice(0)) process.stderr.write(`${problem}\n`);
     if (meta.module) {
       throwIfAny(this.compiler.addModule(meta.module, code, meta.jsx === true), cell, code);
       return undefined;
     }
     const compiled = this.compiler.compile(code);
-    // Told once, where the reader looks.
-    for (const problem of this.compiler.problems.splice(0)) process.stderr.write(`${problem}\n`);
     this.modules.update(compiled.files);
     throwIfAny(compiled.diagnostics, cell, code);
     return compiled;
+  }
+
+  private async showInBrowser(cell: Cell, code: string, module: string | undefined): Promise<undefined> {
+    if (!this.browserCells) {
+      // Loaded only for notebooks that have such cells.
+      const { BrowserCells } = require('./browser.js') as typeof import('./browser.js');
+      this.browserCells = new BrowserCells(process.cwd(), this.compiler.isJS);
+    }
+    if (module) return this.browserCells.addModule(module, code) as undefined;
+    const html = await this.browserCells.toHtml(cell.name, code);
+    this.output.publish('display_data', { data: { 'text/html': html }, metadata: {} }, cell.header);
   }
 
   private link(cell: Cell, code: string, compiled: Compiled): CellFunction {

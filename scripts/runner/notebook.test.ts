@@ -25,11 +25,29 @@ describe('parseNotebook', () => {
   });
 
   it.each([
+    ['its name', { kernelspec: { name: 'jslab', language: 'javascript' } }, 'jslab'],
+    ['the language of its kernelspec', { kernelspec: { name: 'typescript', language: 'typescript' } }, 'tslab'],
+    ['that of another runtime', { kernelspec: { name: 'deno', language: 'typescript' } }, 'tslab'],
+    ['the language that its cells ran in', { kernelspec: {}, language_info: { name: 'javascript' } }, 'jslab'],
+  ])('finds the kernel by %s', (_, metadata, kernel) => {
+    expect(parseNotebook('x.ipynb', notebook([], metadata))).toMatchObject({ kernel });
+  });
+
+  it('takes the kernel that it is told', () => {
+    expect(parseNotebook('x.ipynb', notebook([], {}), 'jslab')).toMatchObject({ kernel: 'jslab', namedKernel: null });
+  });
+
+  it.each([
     ['not JSON', '{', /is no notebook: it is not JSON/],
     ['an old format', '{"nbformat": 3, "worksheets": []}', /expected nbformat 4 with cells, got nbformat 3/],
     ['null', 'null', /expected nbformat 4/],
     ['another kernel', notebook([], { kernelspec: { name: 'python3' } }), /for the kernel "python3"/],
-    ['no kernel', notebook([], {}), /for the kernel "none"/],
+    ['no kernel', notebook([], {}), /for the kernel "none".*--kernel tslab/],
+    [
+      'compiler options that are none',
+      notebook([], { kernelspec: { name: 'tslab' }, 'polling-lab': { compilerOptions: 1 } }),
+      /"compilerOptions" takes an object such as {"strict": true}, got 1/,
+    ],
     [
       'an expected error without the tag',
       notebook([code('', { 'polling-lab': { raises: { name: 'TypeError' } } })]),

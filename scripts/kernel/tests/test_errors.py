@@ -174,8 +174,9 @@ class Errors(KernelCase):
             "setTimeout(() => process.exit(1), 1); await new Promise(() => {})", "ProcessExit", "would end the kernel"
         )
 
-    def test_browser_cell_is_not_skipped_in_silence(self):
-        self.run_error("/** @browser */\ndocument.title", "CompileError", "browser")
+    def test_browser_cell_that_cannot_be_bundled(self):
+        run = self.run_error("/** @browser */\nimport './nowhere';", "CompileError", "Could not resolve")
+        self.assertIn("----> 2 | import './nowhere';", run.traceback)
 
 
 class Strays(KernelCase):

@@ -87,6 +87,23 @@ class Jsx(KernelCase):
         self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "'1'")
 
 
+class Browser(KernelCase):
+    files = {"page.ts": "export const greet = (name: string): string => `hello, ${name}`;\n"}
+
+    def test_a_browser_cell_is_shown_as_a_script(self):
+        run = self.run_ok("/** @browser */\nimport { greet } from './page';\ndocument.title = greet('</script>');")
+        (shown,) = run.of("display_data")
+        html = shown["data"]["text/html"]
+        self.assertTrue(html.startswith('<script type="module">'))
+        self.assertEqual(html.count("</script>"), 1)
+        self.assertIn("`hello, ${name}`", html)
+        self.assertNotIn("import", html)
+        self.run_ok("/** @module names\n@browser */\nexport const name: string = 'Ada';")
+        run = self.run_ok("/** @browser */\nimport { name } from './names';\ndocument.title = name;")
+        self.assertIn('"Ada"', run.of("display_data")[0]["data"]["text/html"])
+        self.assertEqual(self.run_ok("1").of("execute_result")[0]["data"]["text/plain"], "1")
+
+
 class Helpers(KernelCase):
     """Files beside the notebook, as they are now."""
 

@@ -152,6 +152,12 @@ export const failing: Record<string, Expected> = {
     message: 'expected a message like /^fetch failed/, got TypeError: terminated',
   },
 
+  'asks-its-reader.ipynb': fails(
+    2,
+    1,
+    'StdinNotImplementedError: The cell reads a line from its reader, and this client does not ask for one. Run it in JupyterLab, or give the value to the cell.',
+  ),
+
   // ends or never ends
   'exits-process.ipynb': fails(1, 1, exits),
   'exits-process-in-timer.ipynb': fails(1, 1, exits),
@@ -194,12 +200,16 @@ export const passing: string[] = [
   'declares-names-again.ipynb',
   'ends-its-background-work-in-time.ipynb',
   'expects-what-does-not-compile.ipynb',
+  'exports-from-cells.ipynb',
   'handles-its-errors.ipynb',
   'has-empty-cells.ipynb',
   'has-parameters.ipynb',
+  'imports-in-other-ways.ipynb',
   'imports-local-file.ipynb',
   'imports-packages.ipynb',
   'leaves-only-what-node-does-not-wait-for.ipynb',
+  'leaves-types-to-be-guessed.ipynb',
+  'names-another-kernel.ipynb',
   'passes-node-test.ipynb',
   'prints-100000-lines.ipynb',
   'prints-from-earlier-cell.ipynb',
@@ -209,6 +219,8 @@ export const passing: string[] = [
   'rejects-as-expected.ipynb',
   'replaces-globals-and-is-well.ipynb',
   'rethrows-in-handlers.ipynb',
+  'runs-javascript.ipynb',
+  'shows-browser-cell.ipynb',
   'shows-rich-output.ipynb',
   'skips-tagged-cell.ipynb',
   'uses-types-across-cells.ipynb',

@@ -1,0 +1,1 @@
+export const one = await Promise.resolve(1);
