@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { visible } from '../scripts/shared/visible.mjs';
-import { Exchange } from './http/exchange.js';
+import { Exchange, type Expectation } from './http/exchange.js';
 import { guard } from './http/guard.js';
+import { Connections } from './http/lifetime.js';
 import { Problem } from './http/problem.js';
 import { problemOf } from './http/problem-of.js';
 import type { Answer } from './interface/route.js';
@@ -11,12 +12,13 @@ import { hasEnded } from './jobs/job.js';
 import { Jobs } from './jobs/jobs.js';
 import { simulate } from './jobs/simulated.js';
 import { Uploads } from './jobs/uploads.js';
-import { Ledger } from './ledger.js';
+import { Ledger, MAX_METHOD } from './ledger.js';
 import { EventLog, type JobRecord } from './log/log.js';
 import { SqliteStore } from './log/sqlite-store.js';
 import { allow, preflight } from './routes/cors.js';
 import { routes } from './routes/index.js';
 import type { Settings } from './settings.js';
+import { Waiting } from './waiting.js';
 
 /** What a route takes, as `Allow` lists it (RFC 9110, section 10.2.1). */
 const allowed = (methods: Record<string, Answer> = {}): string =>
@@ -29,8 +31,8 @@ export class App {
   readonly uploads: Uploads;
   /** Where it speaks HTTPS, once it listens. */
   httpsUrl = '';
-  /** How many clients wait. */
-  waiting = 0;
+  readonly waiting: Waiting;
+  readonly connections: Connections;
   stopping = false;
   private readonly guard: (req: IncomingMessage) => void;
 
@@ -49,6 +51,8 @@ export class App {
     readonly token: string,
     readonly log: EventLog,
   ) {
+    this.waiting = new Waiting(settings.maxWaiters);
+    this.connections = new Connections(settings);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
     this.guard = guard(settings.allowHost, settings.allowOrigin);
     this.jobs = new Jobs(this.log, {
@@ -80,23 +84,30 @@ export class App {
   }
 
   /** Answers a request. */
-  readonly handle = (req: IncomingMessage, res: ServerResponse, expectsContinue = false): void => {
+  readonly handle = (req: IncomingMessage, res: ServerResponse, expects: Expectation = null): void => {
     const looksAtLedger = /^([a-zA-Z]+:\/\/[^/?#]*)?\/traffic(\?|$)/.test(req.url as string);
-    const row = this.ledger.begin(req, res, !looksAtLedger);
-    const x = new Exchange(this, req, res, row, expectsContinue);
+    const lifetime = this.connections.begin(req, res);
+    const row = this.ledger.begin(req, res, lifetime, !looksAtLedger);
+    const x = new Exchange(this, req, res, lifetime, row, expects);
+    lifetime.connection.admit(lifetime, () => this.answer(x));
+  };
+
+  private answer(x: Exchange): void {
     try {
       const answering = this.dispatch(x);
       if (answering) answering.catch((error: Error) => this.fail(x, error));
     } catch (error) {
       this.fail(x, error as Error);
     }
-  };
+  }
 
   /** Not async itself: with each answer that is held it would be held, too, and all that it looked up. */
   private dispatch(x: Exchange): void | Promise<void> {
     const { req } = x;
-    x.nameExperiment();
     this.guard(req);
+    x.nameExperiment();
+    if (x.expects === 'unknown')
+      throw new Problem(417, `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`);
     if (req.headers.origin !== undefined) allow(x);
     const [, jobId, resource = ''] = /^\/jobs\/([^/]+)(\/[a-z]+)?$/.exec(x.path) ?? [];
     x.jobId = jobId ?? '';
@@ -104,6 +115,9 @@ export class App {
     const methods = routes.get(route);
     if (methods) x.row.route = route;
     const method = req.method as string;
+    // In HTTP/2 it may have any length, and the ledger keeps it.
+    if (method.length > MAX_METHOD)
+      throw new Problem(501, `A method has at most ${MAX_METHOD} characters here, got ${method.length}. Use GET, say.`);
     if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, allowed(methods));
     if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
     const name = method === 'HEAD' ? 'GET' : method;
@@ -118,7 +132,7 @@ export class App {
   }
 
   private fail(x: Exchange, error: Error): void {
-    if (x.gone) return;
+    if (x.lifetime.left) return;
     const problem = problemOf(error);
     if (problem.status === 500) {
       const [asked, failed] = [`${x.req.method} ${x.req.url}`, error.stack];
@@ -131,12 +145,12 @@ export class App {
   /** Lets go all who wait, and lets nobody wait any more. */
   stop(): void {
     this.stopping = true;
-    for (const topic of [this.log.all, ...[...this.log.jobs()].map(({ events }) => events)])
-      this.log.delivery.release(topic);
+    this.waiting.stop();
   }
 
   /** Writes what is staged. Jobs that have not ended go on with the next server on this data. */
   async close(): Promise<void> {
+    this.connections.stop();
     await this.log.close();
   }
 }

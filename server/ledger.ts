@@ -1,7 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { payloadOf, streamOf } from './http/http2.js';
+import type { Connection as Carrier, Lifetime } from './http/lifetime.js';
 import { TECHNIQUE_NAMES, type Technique } from './techniques.js';
+
+/** The longest method that is served, or kept. */
+export const MAX_METHOD = 32;
 
 /** What was counted of one technique. */
 export interface Tally {
@@ -13,10 +17,19 @@ export interface Tally {
 }
 export type Totals = Record<Technique, Tally>;
 
+/** What a client names with the header `Experiment`. */
+interface Experiment {
+  readonly name: string;
+  /** The sums of its rows that are closed. */
+  readonly closed: Totals;
+  /** How many of its rows are open. */
+  open: number;
+}
+
 /** One request, as the server saw it. Times are milliseconds since the epoch. */
 export class Row {
   route: string | null = null;
-  experiment: string | null = null;
+  experiment: Experiment | null = null;
   technique: Technique = 'other';
   status: number | null = null;
   readonly arrivedAt = Date.now();
@@ -28,6 +41,9 @@ export class Row {
   events = 0;
   /** Grows with every change, so that a live reader can ask for what changed since it last looked. */
   revision = 0;
+  /** Whether nothing of it can change any more. */
+  settled = false;
+  private text: string | null = null;
 
   constructor(
     readonly id: number,
@@ -41,14 +57,18 @@ export class Row {
     return this.arrivedAt + Math.round(performance.now() - this.#arrived);
   }
 
-  toJSON() {
-    const { revision, id, method, ...row } = this;
-    return {
-      ...{ id, method, ...row },
+  /** What a client sees of it: made once when the row can no longer change, since the ledger is read over and over. */
+  json(): string {
+    if (this.text !== null) return this.text;
+    const { revision, settled, text, id, method, ...row } = this;
+    const json = JSON.stringify({
+      ...{ id, method, ...row, experiment: row.experiment?.name ?? null },
       arrivedAt: timestamp(row.arrivedAt),
       answeredAt: timestamp(row.answeredAt),
       endedAt: timestamp(row.endedAt),
-    };
+    });
+    if (settled) this.text = json;
+    return json;
   }
 }
 
@@ -60,7 +80,6 @@ const timestamp = (ms: number | null) => (ms === null ? null : new Date(ms).toIS
  * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
  */
 interface Connection {
-  id: number;
   bytesIn: number;
   bytesOut: number;
   /** The newest request, until it is over; with pipelining, others are still being answered. */
@@ -83,11 +102,10 @@ export class Ledger {
   private rows: Row[] = [];
   private readonly open = new Map<Row, Entry>();
   private readonly all = zeros();
-  private readonly experiments = new Map<string, Totals>();
-  /** By socket; in HTTP/2, by session. */
-  private readonly connections = new WeakMap<object, Connection>();
+  /** By name, the one longest unused first. */
+  private readonly experiments = new Map<string, Experiment>();
+  private readonly connections = new WeakMap<Carrier, Connection>();
   private nextRow = 1;
-  private nextConnection = 1;
   /** The newest revision of any row. */
   revision = 0;
 
@@ -97,17 +115,22 @@ export class Ledger {
   ) {}
 
   /** Begins to count a request. `counted` is false for a look at the ledger itself, which leaves no trace in it. */
-  begin(req: IncomingMessage, res: ServerResponse, counted: boolean): Row {
-    const { socket } = req;
+  begin(req: IncomingMessage, res: ServerResponse, lifetime: Lifetime, counted: boolean): Row {
+    const carrier = lifetime.connection;
+    const { socket } = carrier;
     const stream = streamOf(req);
-    const carrier = stream?.session ?? socket;
     let connection = this.connections.get(carrier);
     if (!connection) {
-      connection = { id: this.nextConnection++, bytesIn: 0, bytesOut: 0, latest: null };
+      connection = { bytesIn: 0, bytesOut: 0, latest: null };
       this.connections.set(carrier, connection);
     }
     const protocol = stream ? 'HTTP/2' : `HTTP/${req.httpVersion}`;
-    const row = new Row(counted ? this.nextRow++ : 0, req.method as string, protocol, connection.id);
+    const row = new Row(
+      counted ? this.nextRow++ : 0,
+      (req.method as string).slice(0, MAX_METHOD),
+      protocol,
+      carrier.id,
+    );
     // What a stream carries is its own from the first byte.
     const entry: Entry = { row, req, res, socket, connection, settledIn: stream !== null, settledOut: stream !== null };
     if (connection.latest) this.passedBy(connection.latest);
@@ -121,17 +144,40 @@ export class Ledger {
     }
     // Before Node's own listener, which hands the connection to the next pipelined response.
     res.prependListener('finish', () => this.settleOut(entry));
-    res.on('close', () => this.end(entry));
+    lifetime.onEnd(() => this.end(entry));
+    lifetime.onSettle(() => this.settle(entry));
     return row;
   }
 
-  /** Puts a row under the experiment's name; past the bound, under a name for all the others. */
-  name(row: Row, experiment: string): void {
-    if (!this.experiments.has(experiment)) {
-      if (this.experiments.size >= this.maxExperiments) experiment = '(other)';
-      if (!this.experiments.has(experiment)) this.experiments.set(experiment, zeros());
+  /** Puts an open row under the experiment's name. Past the bound, the name longest unused that has no open row goes. */
+  name(row: Row, name: string): void {
+    let experiment = this.find(name);
+    if (!experiment) {
+      if (this.experiments.size >= this.maxExperiments) this.forgetOne();
+      experiment = { name, closed: zeros(), open: 0 };
+      this.experiments.set(name, experiment);
     }
+    experiment.open += 1;
     row.experiment = experiment;
+  }
+
+  /** The experiment of that name, which is in use now. */
+  private find(name: string): Experiment | undefined {
+    const experiment = this.experiments.get(name);
+    if (experiment) {
+      this.experiments.delete(name);
+      this.experiments.set(name, experiment);
+    }
+    return experiment;
+  }
+
+  /** There may be more names than the bound, but no more than open rows: each is somebody's at this moment. */
+  private forgetOne(): void {
+    for (const [name, { open }] of this.experiments) {
+      if (open > 0) continue;
+      this.experiments.delete(name);
+      return;
+    }
   }
 
   /** Marks a row as changed. */
@@ -140,7 +186,10 @@ export class Ledger {
   }
 
   /** The rows that are held, oldest first, brought up to date. */
-  read(experiment: string | null, since = 0): Row[] {
+  read(name: string | null, since = 0): Row[] {
+    // Not by name: the rows of an experiment that went are not of a later one that is called the same.
+    const experiment = name === null ? null : this.find(name);
+    if (experiment === undefined) return [];
     const wanted = (row: Row) => row.revision > since && (experiment === null || row.experiment === experiment);
     const rows = this.rows.slice(-this.maxRows).filter(wanted);
     for (const row of rows) {
@@ -150,9 +199,10 @@ export class Ledger {
     return rows;
   }
 
-  totals(experiment: string | null): Totals {
-    const closed = experiment === null ? this.all : this.experiments.get(experiment);
-    const totals = structuredClone(closed ?? zeros());
+  totals(name: string | null): Totals {
+    const experiment = name === null ? null : this.find(name);
+    if (experiment === undefined) return zeros();
+    const totals = structuredClone(experiment?.closed ?? this.all);
     for (const [row, entry] of this.open) {
       if (experiment !== null && row.experiment !== experiment) continue;
       this.measure(entry);
@@ -195,15 +245,13 @@ export class Ledger {
 
   /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
   private end(entry: Entry): void {
-    const { row, req, socket } = entry;
+    const { row, socket } = entry;
     if (!entry.settledOut) {
       row.bytesOut = Math.max(row.bytesOut, socket.bytesWritten - entry.connection.bytesOut); // cut off
       this.settleOut(entry);
     }
     row.endedAt = row.now();
     if (this.open.has(row)) this.touch(row);
-    if (req.complete || socket.destroyed) this.settle(entry);
-    else req.once('close', () => this.settle(entry));
   }
 
   private settle(entry: Entry): void {
@@ -213,9 +261,12 @@ export class Ledger {
     entry.settledIn = true;
     // A connection that is idle would keep its last request, and all that hangs on it.
     if (connection.latest === entry) connection.latest = null;
+    row.settled = true;
     if (!this.open.delete(row)) return;
     add(this.all[row.technique], row);
-    if (row.experiment !== null) add(this.experiments.get(row.experiment)![row.technique], row);
+    if (row.experiment === null) return;
+    add(row.experiment.closed[row.technique], row);
+    row.experiment.open -= 1;
   }
 }
 

@@ -15,13 +15,16 @@ const CERTIFICATE = fileURLToPath(new URL('../.polling-lab/certificate.pem', imp
 
 /** Opens the server's two ports: one for HTTP, one for HTTPS. */
 export async function listen(app: App) {
+  const { headTimeoutMs, maxConnections, maxSecureConnections } = app.settings;
   const http1 = http1Server(app);
   const http2 = http2Server(app);
   const secure = tls.createServer(
-    { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: app.settings.headTimeoutMs },
+    { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
     // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
-    (socket) => (socket.alpnProtocol === 'h2' ? http2.server : http1).emit('connection', socket),
+    (socket) => (socket.alpnProtocol === 'h2' ? http2.accept(socket) : http1.emit('connection', socket)),
   );
+  // A handshake that fails, or takes too long: Node tells of it, and leaves the connection open.
+  secure.on('tlsClientError', (_, socket) => socket.destroy());
   let trusted: Promise<void> | undefined;
   const door = net.createServer((socket) => {
     socket.on('error', () => {}); // it broke before TLS began: nobody to tell
@@ -36,6 +39,9 @@ export async function listen(app: App) {
     );
   });
 
+  // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
+  http1.maxConnections = maxConnections;
+  door.maxConnections = maxSecureConnections;
   // HTTPS first, so that GET /healthz can tell of it from the start.
   app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings)}`;
   const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings)}`;

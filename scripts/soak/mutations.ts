@@ -43,7 +43,7 @@ const changes: Record<string, Record<string, Change>> = {
       'wire-compare',
     ],
     'the ledger counts a request twice': ['add', '$TALLY.requests += 1', '$TALLY.requests += 2', 'compare-one'],
-    'every request is on the same connection': ['begin', 'this.nextConnection++', '1', 'crowd-compare'],
+    'every request is on the same connection': ['of', 'this.next++', '1', 'crowd-compare'],
   },
 
   '02-a-job-and-its-id': {
@@ -127,12 +127,7 @@ const changes: Record<string, Record<string, Change>> = {
     ],
     'a wait has no cap': ['preferredWait', 'Math.min($N, MAX_WAIT_S)', '$N', 'capped'],
     'a version is skipped': ['change', '$JOB.version + 1', '$JOB.version + 2', 'crowd-compare'],
-    'a client that left is not forgotten': [
-      'Exchange',
-      "$RES.on('close', () => this.endWaiting());",
-      '{}',
-      'leave-compare',
-    ],
+    'a client that left is not forgotten': ['hold', '$LIFETIME.onEnd($F);', '{}', 'leave-compare'],
     'the cursor that is given to come back with is one early': [
       'consume',
       '$EVENTS.at(-1)',

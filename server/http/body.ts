@@ -27,7 +27,7 @@ export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
     });
   }
   if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
-  if (x.expectsContinue) res.writeContinue();
+  if (x.expects === 'continue') res.writeContinue();
   limitBody(req, app.settings.bodyTimeoutMs);
   return bounded(req, limit);
 }

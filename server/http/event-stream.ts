@@ -20,21 +20,20 @@ export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
 /** An answer that is an event stream: kept alive by comments, and dropped when its reader takes nothing. */
 export class EventStream {
   private readonly heart: NodeJS.Timeout;
-  private stalled: NodeJS.Timeout | undefined;
+  /** Whether the reader has yet to take what was written. */
+  full = false;
 
   constructor(
     private readonly x: Exchange,
     /** Called when a reader that was full has drained. */
     private readonly drained: () => void,
-    /** Called when the stream is over, whoever ended it. */
-    closed: () => void,
+    /** Called when the stream is over, whoever ended it; perhaps twice. */
+    private readonly closed: () => void,
   ) {
     const { app, req, res } = x;
-    x.beginWaiting(() => {
-      clearTimeout(this.heart);
-      clearTimeout(this.stalled);
-      closed();
-    });
+    app.waiting.admit();
+    app.waiting.enter(this);
+    x.lifetime.onEnd(() => this.close());
     this.heart = setTimeout(() => this.write(':\n\n'), app.settings.heartbeatMs); // a comment: the connection is alive
     // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
     // written as it is to every reader. Not to a proxy: some keep such a body back until it has ended (Tornado's client
@@ -45,28 +44,31 @@ export class EventStream {
     this.write(`retry: ${app.settings.retryMs}\n\n`);
   }
 
-  /** Whether the reader has yet to take what was written. */
-  get full(): boolean {
-    return this.stalled !== undefined;
-  }
-
   /** True while the reader takes what is written. Else nothing is written, and nothing kept for it. */
   write(text: string | Buffer): boolean {
-    const { res, app } = this.x;
+    const { res, lifetime } = this.x;
     this.heart.refresh();
-    if (this.full || text.length === 0) return !this.full;
+    if (this.full || text.length === 0 || res.writableEnded) return !this.full;
     if (res.write(text)) return true;
-    this.stalled = setTimeout(() => res.destroy(), app.settings.stallMs);
+    this.full = true;
+    lifetime.hold(text.length);
     res.once('drain', () => {
-      clearTimeout(this.stalled);
-      this.stalled = undefined;
-      this.drained();
+      this.full = false;
+      lifetime.took(lifetime.unsent);
+      if (!res.writableEnded) this.drained();
     });
     return false;
   }
 
   /** Ends the stream: its client comes back with the id of the last event. */
-  end(): void {
+  release(): void {
+    this.close();
     this.x.res.end();
+  }
+
+  private close(): void {
+    clearTimeout(this.heart);
+    this.x.app.waiting.leave(this);
+    this.closed();
   }
 }

@@ -6,8 +6,12 @@ import type { JobRecord } from '../log/log.js';
 import { THE_END, type Topic } from '../log/topic.js';
 import type { Technique } from '../techniques.js';
 import { streamOf } from './http2.js';
-import { AS_IT_IS, badRequest, Problem, unavailable } from './problem.js';
+import type { Lifetime } from './lifetime.js';
+import { AS_IT_IS, badRequest, Problem } from './problem.js';
 import { readWait, type Wait } from './wait.js';
+
+/** What the client expects before it sends the body (RFC 9110, section 10.1.1): a `100 Continue`; something unknown; nothing. */
+export type Expectation = 'continue' | 'unknown' | null;
 
 /** One request and its response, with what every route needs of them. */
 export class Exchange {
@@ -15,25 +19,24 @@ export class Exchange {
   readonly query: URLSearchParams;
   /** The job's id in the path; empty where there is none. */
   jobId = '';
-  private stopWaiting: (() => void) | null = null;
 
   constructor(
     readonly app: App,
     readonly req: IncomingMessage,
     readonly res: ServerResponse,
+    readonly lifetime: Lifetime,
     readonly row: Row,
-    /** A `100 Continue` is awaited before the body comes (RFC 9110, section 10.1.1). */
-    readonly expectsContinue: boolean,
+    readonly expects: Expectation,
   ) {
     const url = (req.url as string).replace(/^[a-z]+:\/\/[^/?#]*/i, '');
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark));
-    res.on('close', () => this.endWaiting());
   }
 
-  /** Puts the request under the experiment that its client names. Error: 400. */
+  /** Puts the request under the experiment that its client names. A look at the ledger is in none. Error: 400. */
   nameExperiment(): void {
+    if (this.row.id === 0) return;
     const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
     if (!name) return;
     if ([...name].length > 100)
@@ -105,31 +108,50 @@ export class Exchange {
       ...AS_IT_IS,
       ...headers,
     });
-    this.end(body);
+    this.end(this.req.method === 'HEAD' ? '' : body);
   }
 
   /** Ends the answer, also to a client that is still sending: the rest of a refused body is read and dropped, for a time. */
   private end(body: string): void {
-    const { req, res } = this;
+    const { req, res, lifetime } = this;
     const stream = streamOf(req);
     const sends = stream
       ? !stream.endAfterHeaders
       : 'content-length' in req.headers || 'transfer-encoding' in req.headers;
-    if (req.method === 'HEAD') body = '';
-    if (req.complete || !sends) return void res.end(body);
+    if (req.complete || !sends) return void this.finish(body);
     // RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending.
     // A stream of HTTP/2 may end as it likes, and ask for the rest not to be sent (RFC 9113, section 8.1).
     if (stream) res.end(body);
     else res.write(body);
-    const late = setTimeout(() => {
-      res.end();
-      stream?.close();
-    }, this.app.settings.graceMs);
     const end = () => {
-      clearTimeout(late);
+      lifetime.hold(HEAD_BYTES + body.length);
       res.end();
     };
+    const late = setTimeout(() => {
+      end();
+      stream?.close();
+    }, this.app.settings.graceMs);
+    lifetime.onEnd(() => clearTimeout(late));
     req.once('end', end).once('close', end).resume();
+  }
+
+  /** Hands the answer over a piece at a time: what its client does not take is seen, and no more of it is made than once. */
+  private finish(body: string): void {
+    const { res, lifetime } = this;
+    lifetime.hold(HEAD_BYTES + body.length);
+    if (body.length <= PIECE_BYTES) return void res.end(body);
+    const bytes = Buffer.from(body);
+    lifetime.hold(bytes.length - body.length);
+    let at = 0;
+    const next = () => {
+      if (at > 0) lifetime.took(PIECE_BYTES);
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      at += PIECE_BYTES;
+      if (at >= bytes.length) return void res.end(piece);
+      if (res.write(piece)) next();
+      else res.once('drain', next);
+    };
+    next();
   }
 
   json(status: number, body: string, headers?: Record<string, string | number>): void {
@@ -139,6 +161,7 @@ export class Exchange {
   /** Sends an answer that has no content. */
   empty(status: number, headers: Record<string, string | number> = {}): void {
     this.head(status, { 'Cache-Control': 'no-store', ...headers });
+    this.lifetime.hold(HEAD_BYTES);
     this.res.end();
   }
 
@@ -153,47 +176,34 @@ export class Exchange {
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      if (this.gone) return; // while its job was stored, say: the response will not tell again that it is closed
-      this.beginWaiting(() => waiter.abandon());
-      const waiter = this.app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
-        this.endWaiting();
+      const { app, lifetime } = this;
+      if (lifetime.ended) return; // the client left while its job was stored, say
+      app.waiting.admit();
+      const waiter = app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
+        app.waiting.leave(waiter);
         resolve();
       });
+      app.waiting.enter(waiter);
+      lifetime.onEnd(() => {
+        waiter.abandon();
+        app.waiting.leave(waiter);
+      });
     });
+  }
+
+  /** Waits until a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
+  turn(): Promise<void> {
+    return this.app.connections.turn(this.lifetime);
   }
 
   /** Holds the answer until a job has ended, or the time is up. */
   holdForEnd({ events }: JobRecord, seconds: number): Promise<void> {
     return this.hold(events, events.head, THE_END, seconds);
   }
-
-  /** Whether the client has left: there is nobody to answer. */
-  get gone(): boolean {
-    return this.res.destroyed || this.req.socket.destroyed || streamOf(this.req)?.closed === true;
-  }
-
-  /** Whether one more may wait. */
-  get mayWait(): boolean {
-    return !this.app.stopping && this.app.waiting < this.app.settings.maxWaiters;
-  }
-
-  /** Counts this client among those that wait; `stop` is called when it no longer does. Error: 503. */
-  beginWaiting(stop: () => void): void {
-    const { app } = this;
-    if (!this.mayWait) {
-      const reason = app.stopping ? 'The server is stopping' : `${app.waiting} clients are waiting, and no more may`;
-      throw unavailable(`${reason}. Try again soon, or ask without waiting.`, 1);
-    }
-    app.waiting += 1;
-    this.stopWaiting = stop;
-  }
-
-  endWaiting(): void {
-    if (!this.stopWaiting) return;
-    this.app.waiting -= 1;
-    this.stopWaiting();
-    this.stopWaiting = null;
-  }
 }
 
+/** What the head of an answer may weigh, in bytes, when what is not sent is counted. */
+const HEAD_BYTES = 512;
+/** How much of an answer is handed to Node at a time, in bytes. */
+const PIECE_BYTES = 64 * 1024;
 const NO_QUERY = new URLSearchParams();

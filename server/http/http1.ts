@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from '../app.js';
-import { AS_IT_IS, Problem, rawProblem } from './problem.js';
+import { closeSoon } from './closing.js';
+import { Problem, rawProblem } from './problem.js';
 
 /** A connection on which nothing passes for so long is closed, in milliseconds. */
 export const KEEP_ALIVE_MS = 60_000;
@@ -25,11 +26,8 @@ export function http1Server(app: App): Server {
     requireHostHeader: false, // it is required, by the guard, whose answer says so
   });
   handOn(server, app);
-  server.on('connect', (_, socket) => {
-    // Node has let go of the connection: nobody else hears its errors, or closes it when its client does not.
-    socket.on('error', () => {});
-    socket.end(rawProblem(NO_PROXY), () => socket.destroy());
-  });
+  // Node has let go of the connection.
+  server.on('connect', (_, socket: Socket) => closeSoon(socket, rawProblem(NO_PROXY)));
   server.on('clientError', refuse);
   return server;
 }
@@ -37,20 +35,16 @@ export function http1Server(app: App): Server {
 /** Hands the requests of a server to the app. */
 export function handOn(server: Server, app: App): void {
   server.on('request', (req, res) => app.handle(req, res));
-  server.on('checkContinue', (req, res) => app.handle(req, res, true));
-  server.on('checkExpectation', (req, res) => {
-    const detail = `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`;
-    const problem = JSON.stringify(new Problem(417, detail));
-    res.writeHead(417, { 'Content-Type': 'application/problem+json', ...AS_IT_IS }).end(problem);
-  });
+  server.on('checkContinue', (req, res) => app.handle(req, res, 'continue'));
+  server.on('checkExpectation', (req, res) => app.handle(req, res, 'unknown'));
 }
 
 /** Answers what the HTTP parser refused. */
 function refuse({ code, message }: NodeJS.ErrnoException, socket: Socket): void {
-  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (code === 'ECONNRESET') return void socket.destroy();
   let problem = new Problem(400, `Expected an HTTP/1.1 request, got what cannot be read as one (${message}).`);
   if (code === 'HPE_HEADER_OVERFLOW')
     problem = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') problem = TOO_SLOW;
-  socket.end(rawProblem(problem));
+  closeSoon(socket, rawProblem(problem));
 }

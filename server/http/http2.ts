@@ -4,11 +4,12 @@ import {
   createServer,
   Http2ServerRequest,
   Http2ServerResponse,
-  type Http2Session,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { App } from '../app.js';
-import { handOn, KEEP_ALIVE_MS, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
+import { handOn, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
 
 /** HTTP/2 (RFC 9113), on whatever connections it is given; and the sessions that are open on them. */
 export function http2Server(app: App) {
@@ -23,14 +24,17 @@ export function http2Server(app: App) {
     res.writeHead(NO_PROXY.status, { 'Content-Type': 'application/problem+json', ...NO_PROXY.headers });
     res.end(JSON.stringify(NO_PROXY));
   });
-  const sessions = new Set<Http2Session>();
-  server.on('session', (session: Http2Session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-    // No new streams after that; those that are open go on to their end (RFC 9113, section 6.8).
-    session.setTimeout(KEEP_ALIVE_MS, () => session.close());
-  });
-  return { server, sessions };
+  const sessions = new Set<ServerHttp2Session>();
+  /** Takes a connection whose client has chosen HTTP/2. */
+  const accept = (socket: Socket) => {
+    server.once('session', (session: ServerHttp2Session) => {
+      sessions.add(session);
+      session.once('close', () => sessions.delete(session));
+      app.connections.of(socket, session); // session.socket is a proxy, and refuses to be asked once the session is over
+    });
+    server.emit('connection', socket);
+  };
+  return { accept, sessions };
 }
 
 class Request extends Http2ServerRequest {

@@ -24,7 +24,7 @@ export async function metrics(x: Exchange): Promise<void> {
   x.accepts('text/plain');
   const { app } = x;
   jobs.set(app.jobs.unfinished);
-  waiting.set(app.waiting);
+  waiting.set(app.waiting.count);
   held.set(app.log.all.held);
   const totals = app.ledger.totals(null);
   for (const technique of TECHNIQUE_NAMES) {

@@ -34,7 +34,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       return out.write(said ? said + piece.bytes : piece.bytes);
     },
     release(): void {
-      out.end();
+      out.release();
     },
   };
   const out = new EventStream(

@@ -78,7 +78,8 @@ export async function submit(x: Exchange): Promise<void> {
 async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promise<void> {
   const Location = `/jobs/${record.job.jobId}`;
   // Without Preference-Applied, also to a client that would wait but may not, as too many do.
-  if (!wait || !x.mayWait) return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.app.retryAfter });
+  if (!wait || !x.app.waiting.admits)
+    return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.app.retryAfter });
   await x.holdForEnd(record, wait.seconds);
   outcome(x, record.job, { ...wait.applied, Location });
 }

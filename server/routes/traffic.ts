@@ -9,31 +9,42 @@ import * as schemas from '../interface/schemas.js';
 const TICK_MS = 100;
 
 /** `GET /traffic`: what the server saw of an experiment, or of all. */
-export function traffic(x: Exchange): void {
+export async function traffic(x: Exchange): Promise<void> {
   const experiment = x.query.get('experiment') || null;
   const type = x.accepts('application/json', 'text/event-stream');
+  if (type === 'text/event-stream' && x.req.method === 'HEAD') return streamHead(x);
+  // All the rows take megabytes, and milliseconds to write.
+  await x.turn();
   if (type === 'application/json') x.json(200, read(x, experiment));
-  else if (x.req.method === 'HEAD') streamHead(x);
   else live(x, experiment);
 }
 
-const read = ({ app: { ledger } }: Exchange, experiment: string | null, since?: number): string =>
-  JSON.stringify({ requests: ledger.read(experiment, since), totals: ledger.totals(experiment) });
+function read({ app: { ledger } }: Exchange, experiment: string | null, since?: number): string {
+  const rows = ledger.read(experiment, since).map((row) => row.json());
+  return `{"requests":[${rows.join(',')}],"totals":${JSON.stringify(ledger.totals(experiment))}}`;
+}
 
 /** The same, live: an event `traffic` with the rows that changed (a row's `id` says which) and the totals. */
 function live(x: Exchange, experiment: string | null): void {
   const { app } = x;
   let seen = -1;
-  const tick = () => {
-    if (app.stopping) out.end();
-    if (app.stopping || seen === app.ledger.revision || out.full) return;
+  let asked = false;
+  const tick = async () => {
+    if (asked || seen === app.ledger.revision || out.full) return;
+    asked = true;
+    if (seen >= 0) await x.turn(); // many readers take turns with everybody else
+    asked = false;
     const changes = read(x, experiment, Math.max(seen, 0));
     seen = app.ledger.revision;
     out.write(`event: traffic\ndata: ${changes}\n\n`);
   };
-  const out = new EventStream(x, tick, () => clearInterval(ticks));
-  const ticks = setInterval(tick, TICK_MS);
-  tick();
+  const out = new EventStream(
+    x,
+    () => void tick(),
+    () => clearInterval(ticks),
+  );
+  const ticks = setInterval(() => void tick(), TICK_MS);
+  void tick();
 }
 
 export const readTraffic: Route = {

@@ -1,0 +1,318 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { closeSoon } from './closing.js';
+import { KEEP_ALIVE_MS } from './http1.js';
+import { streamOf } from './http2.js';
+
+/** Unsent bytes of one connection past which its further requests wait: a client that reads nothing gets no more made. */
+export const MAX_UNSENT_BYTES = 64 * 1024;
+/** Unsent bytes of all connections past which the connections whose clients take nothing are closed. */
+const MAX_ALL_UNSENT_BYTES = 64 * 1024 * 1024;
+/** Requests pipelined behind others, on all connections: past it, the connection that sends one more is closed. */
+const MAX_PIPELINED = 10_000;
+/** Under the pressure of too many unsent bytes, a client that has taken nothing for so long is dropped. */
+const PRESSED_STALL_MS = 1_000;
+
+/**
+ * One exchange, from the request's head to its end, whichever way it ends. Whatever is held for an exchange (a waiter,
+ * timers, its row in the ledger, its body) subscribes here, and is told exactly once, in HTTP/1.1 and HTTP/2 alike.
+ */
+export class Lifetime {
+  /** The response is over, or can no longer be sent. */
+  ended = false;
+  /** The request is over, too: nothing more will be read or written for this exchange. */
+  settled = false;
+  /** Bytes of the answer that were handed to Node, and that the client has yet to take. */
+  unsent = 0;
+  /** When the client last took something of them. A monotonic clock, in milliseconds. */
+  progressAt = 0;
+  private endings: (() => void)[] = [];
+  private settlements: (() => void)[] = [];
+
+  constructor(
+    readonly connection: Connection,
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+  ) {
+    // Told when the answer is out, when the stream of HTTP/2 is closed, and when the socket closes under an answer whose
+    // turn it is. Node never tells it of an answer that is queued behind another one: the connection does.
+    res.on('close', () => this.end());
+  }
+
+  /** Calls back when the response is over; at once if it is. */
+  onEnd(callback: () => void): void {
+    if (this.ended) callback();
+    else this.endings.push(callback);
+  }
+
+  /** Calls back when the request is over as well: a refused body is read on after the answer. */
+  onSettle(callback: () => void): void {
+    if (this.settled) callback();
+    else this.settlements.push(callback);
+  }
+
+  /** Whether the client has left: no answer reaches it. */
+  get left(): boolean {
+    return this.ended || this.res.destroyed || this.req.socket.destroyed || streamOf(this.req)?.closed === true;
+  }
+
+  /** An HTTP/1.1 response that waits for those of earlier requests on its connection (pipelining). */
+  get queued(): boolean {
+    return !this.connection.session && !this.res.socket && !this.ended;
+  }
+
+  /** Bytes of the answer are handed to Node. */
+  hold(bytes: number): void {
+    this.progressAt = performance.now();
+    this.account(bytes);
+  }
+
+  /** The client has taken bytes. */
+  took(bytes: number): void {
+    this.progressAt = performance.now();
+    this.account(-bytes);
+  }
+
+  /** Closes what carries the exchange: the client sees that its answer is not whole. */
+  cut(): void {
+    if (this.queued) this.connection.destroy();
+    else this.res.destroy();
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.account(-this.unsent);
+    for (const callback of this.endings) callback();
+    this.endings = [];
+    const { req } = this;
+    if (req.complete || req.destroyed || this.connection.closed) this.settle();
+    else req.once('close', () => this.settle());
+    this.connection.startDeferred();
+    this.connection.all.schedule(); // the next one's turn on this connection may have come
+  }
+
+  /** Ends what is not over yet. */
+  settle(): void {
+    this.end();
+    if (this.settled) return;
+    this.settled = true;
+    this.connection.remove(this);
+    for (const callback of this.settlements) callback();
+    this.settlements = [];
+  }
+
+  private account(bytes: number): void {
+    this.unsent += bytes;
+    this.connection.unsent += bytes;
+    this.connection.all.account(bytes);
+  }
+}
+
+/** What carries exchanges: the socket of HTTP/1.1, or the session of HTTP/2. When it closes, all of them are over. */
+export class Connection {
+  closed = false;
+  /** Bytes of its answers that its client has yet to take. */
+  unsent = 0;
+  /** When it last had an exchange, by the monotonic clock. */
+  idleSince = performance.now();
+  /** Whether a request has come on it. */
+  used = false;
+  /** When something was last received, and how many bytes were received by then. */
+  heardAt = performance.now();
+  heardBytes = 0;
+  readonly exchanges = new Set<Lifetime>();
+  /** Requests that are not started before the client takes the answers that it has. */
+  private readonly deferred = new Map<Lifetime, () => void>();
+
+  constructor(
+    readonly id: number,
+    readonly all: Connections,
+    readonly socket: Socket,
+    /** Null in HTTP/1.1. */
+    readonly session: ServerHttp2Session | null,
+  ) {
+    // A session that ends without its streams having been told (GOAWAY, an error of the protocol) is closed here, too.
+    (session ?? socket).once('close', () => this.close());
+    // What the server has ended, the client may leave half open.
+    socket.once('finish', () => closeSoon(socket));
+  }
+
+  /** Starts a request; later, if its client has yet to take more than a little of what it asked for before. */
+  admit(lifetime: Lifetime, begin: () => void): void {
+    if (this.session || (this.unsent <= MAX_UNSENT_BYTES && this.deferred.size === 0)) begin();
+    else this.deferred.set(lifetime, begin);
+  }
+
+  startDeferred(): void {
+    for (const [lifetime, begin] of this.deferred) {
+      if (this.closed || this.unsent > MAX_UNSENT_BYTES) return;
+      this.deferred.delete(lifetime);
+      begin();
+    }
+  }
+
+  add(lifetime: Lifetime): void {
+    this.used = true;
+    this.exchanges.add(lifetime);
+    if (this.session || this.exchanges.size === 1) return;
+    this.all.pipelined += 1;
+    if (this.all.pipelined > MAX_PIPELINED) this.destroy();
+  }
+
+  remove(lifetime: Lifetime): void {
+    if (!this.session && this.exchanges.size > 1) this.all.pipelined -= 1;
+    this.exchanges.delete(lifetime);
+    this.deferred.delete(lifetime);
+    if (this.exchanges.size === 0) this.idleSince = performance.now();
+  }
+
+  destroy(): void {
+    if (this.session) this.session.destroy();
+    this.socket.destroy();
+  }
+
+  private close(): void {
+    this.closed = true;
+    this.all.forget(this);
+    for (const lifetime of this.exchanges) lifetime.settle();
+  }
+}
+
+/** The connections that are open, and what their clients have yet to take. */
+export class Connections {
+  /** Bytes of answers that clients have yet to take. */
+  unsent = 0;
+  /** Requests of HTTP/1.1 that wait behind another one on their connection. */
+  pipelined = 0;
+  private readonly known = new WeakMap<object, Connection>();
+  private readonly open = new Set<Connection>();
+  private next = 1;
+  private readonly sweeping: NodeJS.Timeout;
+  /** Answers that take long to make, and the connections that they are for, in the order in which they were asked for. */
+  private readonly turns = new Map<Lifetime, () => void>();
+  private scheduled = false;
+
+  constructor(private readonly limits: { stallMs: number; headTimeoutMs: number }) {
+    const { stallMs, headTimeoutMs } = limits;
+    this.sweeping = setInterval(() => this.sweep(), Math.min(1_000, stallMs / 4, headTimeoutMs / 4)).unref();
+  }
+
+  /** The connection that a socket or a session is. */
+  of(socket: Socket, session: ServerHttp2Session | null): Connection {
+    const known = this.known.get(session ?? socket);
+    if (known) return known;
+    const connection = new Connection(this.next++, this, socket, session);
+    this.known.set(session ?? socket, connection);
+    this.open.add(connection);
+    return connection;
+  }
+
+  /** A request has come. */
+  begin(req: IncomingMessage, res: ServerResponse): Lifetime {
+    const session = (streamOf(req)?.session as ServerHttp2Session | undefined) ?? null;
+    const connection = this.of(req.socket, session);
+    const lifetime = new Lifetime(connection, req, res);
+    connection.add(lifetime);
+    return lifetime;
+  }
+
+  /**
+   * Resolves when a large answer may be made: one a turn of the event loop, so that others are served in between, and
+   * only for a client whose turn it is and who has taken what it asked for before.
+   */
+  turn(lifetime: Lifetime): Promise<void> {
+    return new Promise((resolve) => {
+      this.turns.set(lifetime, resolve);
+      this.schedule();
+    });
+  }
+
+  account(bytes: number): void {
+    this.unsent += bytes;
+    if (bytes < 0) this.schedule();
+    else if (this.unsent > 2 * MAX_ALL_UNSENT_BYTES) this.relieve(0);
+  }
+
+  forget(connection: Connection): void {
+    this.open.delete(connection);
+  }
+
+  /** Ends the sweeps. */
+  stop(): void {
+    clearInterval(this.sweeping);
+  }
+
+  /** Makes the next large answer, if one may be made. */
+  schedule(): void {
+    if (this.scheduled || this.turns.size === 0) return;
+    this.scheduled = true;
+    setImmediate(() => this.takeTurn());
+  }
+
+  private takeTurn(): void {
+    this.scheduled = false;
+    if (this.unsent > MAX_ALL_UNSENT_BYTES) return; // somebody takes something, or is dropped, and it goes on
+    for (const [lifetime, resolve] of this.turns) {
+      if (lifetime.ended) this.turns.delete(lifetime);
+      if (lifetime.ended || lifetime.queued || lifetime.connection.unsent > MAX_UNSENT_BYTES) continue;
+      this.turns.delete(lifetime);
+      resolve();
+      return void this.schedule();
+    }
+  }
+
+  /** Closes what is stalled, idle or no longer answers. */
+  private sweep(): void {
+    const now = performance.now();
+    for (const connection of this.open) {
+      if (connection.unsent > 0) this.dropStalled(connection, now);
+      if (connection.session) this.look(connection, connection.session, now);
+    }
+    if (this.unsent > MAX_ALL_UNSENT_BYTES) this.relieve(PRESSED_STALL_MS);
+    this.schedule();
+  }
+
+  private dropStalled(connection: Connection, now: number): void {
+    for (const lifetime of connection.exchanges) {
+      if (lifetime.unsent === 0) continue;
+      if (lifetime.queued)
+        lifetime.progressAt = now; // its turn has not come
+      else if (now - lifetime.progressAt > this.limits.stallMs) lifetime.cut();
+    }
+  }
+
+  /** Drops the clients that have taken nothing for the longest time, until the others fit. */
+  private relieve(stalledMs: number): void {
+    const before = performance.now() - stalledMs;
+    const waiting = [...this.open].flatMap(({ exchanges }) => [...exchanges].filter(({ unsent }) => unsent > 0));
+    for (const lifetime of waiting.sort((a, b) => a.progressAt - b.progressAt)) {
+      if (this.unsent <= MAX_ALL_UNSENT_BYTES || lifetime.progressAt > before) return;
+      lifetime.cut();
+      lifetime.end();
+    }
+  }
+
+  /**
+   * HTTP/2 has no time-outs of Node's own. After some errors of the protocol, nghttp2 sends GOAWAY and then neither
+   * reads nor writes, and Node tells nobody, not even that the client has closed: such a session answers no PING.
+   */
+  private look(connection: Connection, session: ServerHttp2Session, now: number): void {
+    const { stallMs, headTimeoutMs } = this.limits;
+    const { bytesRead } = connection.socket;
+    if (bytesRead !== connection.heardBytes) {
+      connection.heardBytes = bytesRead;
+      connection.heardAt = now;
+    }
+    const silentMs = now - connection.heardAt;
+    const idleMs = connection.exchanges.size > 0 ? 0 : now - connection.idleSince;
+    const limitMs = connection.used ? KEEP_ALIVE_MS : headTimeoutMs;
+    if (silentMs > stallMs || idleMs > limitMs + stallMs) connection.destroy();
+    // No new streams after that; those that are open go on to their end (RFC 9113, section 6.8).
+    else if (idleMs > limitMs) session.close();
+    // RFC 9113, section 6.7: a peer must answer a PING.
+    else if (silentMs > stallMs / 2 && !session.destroyed) session.ping(() => {});
+  }
+}
