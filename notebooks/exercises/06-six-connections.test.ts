@@ -121,7 +121,7 @@ describe('3, shared', () => {
   };
   it.each([
     ['opens a stream for each', each, /Eight jobs, and \d+ streams/],
-    ['opens one for nobody', eager, /before anybody/],
+    ['opens one for nobody', eager, /before there was a follower/],
     ['tells everybody everything', broadcast, /Whose was it/],
     ['closes with the first that leaves', closing, /seven stay/],
     ['keeps one follower a job', single, /One of the seven heard|A job had two followers/],

@@ -50,7 +50,7 @@ export const pool = exercise<Pool>({
     assert.equal(taken.at(-1), 9, 'The ninth never had its turn, though all places were given back.');
     return 'First come, first served, and never more than six.';
   },
-  hint: 'Keep two things: how many places are taken, and an array of those who wait (their `resolve`). Whoever gives a place back hands it to the first of them.',
+  hint: 'Keep two things: how many places are taken, and an array with the `resolve` of each caller that waits. When a place is given back, hand it to the first of them.',
   solution: { file: FILE, region: 'pool' },
 });
 
@@ -95,7 +95,7 @@ export const opens = exercise<(openings: Opening[]) => number>({
     }
     return `All ${CASES.length} cases.`;
   },
-  hint: 'Make a key for each: what shares a key shares six places. `new URL(url).origin` has the scheme, the host name and the port. Which kind needs no place?',
+  hint: 'Make a key for each pool: entries with the same key share six places. `new URL(url).origin` has the scheme, the host name and the port. Which kind needs no place?',
   solution: { file: FILE, region: 'opens' },
 });
 
@@ -163,7 +163,7 @@ export const shared = exercise<Share>({
       return source;
     });
     try {
-      assert.equal(sources.length, 0, 'A stream was opened before anybody wanted news.');
+      assert.equal(sources.length, 0, 'A stream was opened before there was a follower.');
       jobs = await Promise.all(Array.from({ length: 8 }, () => submit(fetch, `${url}/jobs`, { kind: 'manual' })));
       const heard = jobs.map((): string[] => []);
       const leave = jobs.map(({ jobId }, i) => follow(jobId, (event) => heard[i]?.push(event)));
@@ -197,7 +197,7 @@ export const shared = exercise<Share>({
       for (const end of leave) end();
       assert.equal(source.readyState, EventSource.CLOSED, 'All have left, and the stream is still open.');
       follow((jobs[0] as Job).jobId, () => {})();
-      assert.equal(sources.length, 2, 'Somebody came after all had left: for them, a stream is opened anew.');
+      assert.equal(sources.length, 2, 'A follower came after all had left: it needs a new stream.');
       const { requests } = (await readLedger(client.name, url)).totals['event-stream'];
       assert.ok(requests <= 2, `The ledger saw ${requests} streams.`);
       return 'Eight jobs, one stream; and none when nobody listens.';
