@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, freemem } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { commands } from './commands.mjs';
+import { project } from './project.js';
 import { discover, shard, shown } from './runner/discover.js';
-import { known, remember } from './runner/durations.js';
+import { knownDurations, rememberDurations } from './runner/durations.js';
 import { isKernel, readNotebook } from './runner/notebook.js';
 import { parametrize, parseParameter } from './runner/parameters.js';
 import { jsonReport, junitReport, workflow } from './runner/report/files.js';
@@ -40,7 +41,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   // What started this is gone: as if its terminal had been closed.
   endWhenOrphaned(signal);
   const kernel = isKernel(values.kernel) ? values.kernel : undefined;
-  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, kernel)));
+  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey, kernel)));
   for (const { path, kernel: used, namedKernel } of notebooks) {
     if (namedKernel === used || kernel) continue;
     const names = namedKernel === null ? 'names no kernel' : `names the kernel "${namedKernel}"`;
@@ -48,7 +49,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   }
   const sources = parametrize(notebooks, new Map(values.parameter.map(parseParameter)));
   const options = {
-    checkout,
+    project,
     out: values.out ? resolve(base, values.out) : join(checkout, 'build', 'notebooks'),
     jobs: values.jobs ?? defaultJobs(),
     repeat: values.repeat,
@@ -58,7 +59,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
     leaksFail: !values['allow-leaks'],
     bail: values.bail,
     sources,
-    known: await known(checkout),
+    known: await knownDurations(project.durationsFile),
     signal,
   };
 
@@ -100,7 +101,7 @@ async function main(signal: AbortSignal): Promise<number | undefined> {
   const exitCode = good ? 0 : 1;
   if (values.json) writeWhole(resolve(base, values.json), jsonReport(results, { wallMs, exitCode }));
   if (values.junit) writeWhole(resolve(base, values.junit), junitReport(results));
-  if (!values.stress) await remember(checkout, results); // a run under load is no measure of the notebook
+  if (!values.stress) await rememberDurations(project.durationsFile, results); // a run under load is no measure of the notebook
   for (const report of reports) process.stdout.write(`\n${report}`);
   for (const { notebook, leaks, failure } of results) {
     if (failure?.kind === 'leak') continue;

@@ -1,4 +1,5 @@
-import { known } from '../runner/durations.js';
+import { projectIn } from '../project.js';
+import { knownDurations } from '../runner/durations.js';
 import { type CourseNotebook, readCourse, writeNotebook } from './course.js';
 
 /** The longest that a reader may need, in minutes, exercises apart. The main course is the first notebook to *choosing*. */
@@ -33,7 +34,7 @@ interface TimeOptions {
  * one fails the check. Without a measurement on this machine, `runMinutes` is believed. One line a problem.
  */
 export async function checkTime(root: string, { fix, note, tooLong = TOO_LONG }: TimeOptions): Promise<string[]> {
-  const measured = await known(root);
+  const measured = await knownDurations(projectIn(root).durationsFile);
   const problems: string[] = [];
   const measure = async (notebook: CourseNotebook) => {
     const ranMs = measured.get(`notebooks/${notebook.name}`);

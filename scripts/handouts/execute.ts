@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
-import { known, remember } from '../runner/durations.js';
+import { project } from '../project.js';
+import { knownDurations, rememberDurations } from '../runner/durations.js';
 import { readNotebook } from '../runner/notebook.js';
 import { progress } from '../runner/report/progress.js';
 import { failureReport, summary } from '../runner/report/text.js';
 import { run } from '../runner/run.js';
-import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** A notebook that has been executed. */
@@ -21,14 +21,14 @@ export type Execute = (notebooks: string[], out: string, signal: AbortSignal) =>
 
 /** Executes notebooks by the runner, whose green can be believed. Shows how it goes on. */
 export const execute: Execute = async (paths, out, signal) => {
-  const notebooks = await Promise.all(paths.map((path) => readNotebook(path)));
+  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey)));
   const live = progress(process.stdout);
   const began = performance.now();
   const reports: string[] = [];
   const results = await run(
     notebooks,
     {
-      checkout,
+      project,
       out,
       // A lesson mostly waits; but with all of them at once, they would measure each other.
       jobs: 2 * availableParallelism(),
@@ -39,7 +39,7 @@ export const execute: Execute = async (paths, out, signal) => {
       leaksFail: true,
       bail: true,
       sources: new Map(),
-      known: await known(checkout),
+      known: await knownDurations(project.durationsFile),
       signal,
     },
     {
@@ -51,7 +51,7 @@ export const execute: Execute = async (paths, out, signal) => {
     },
   ).finally(live.stop);
   signal.throwIfAborted();
-  await remember(checkout, results);
+  await rememberDurations(project.durationsFile, results);
   process.stdout.write(`${summary(results, notebooks.length, performance.now() - began)}\n`);
   if (reports.length > 0) {
     process.stdout.write(`\n${reports.join('\n')}`);

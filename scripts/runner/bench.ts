@@ -3,14 +3,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
 import { discover, shown } from './discover.js';
-import { environment } from './executor.js';
 import type { Result } from './result.js';
-import { startServer } from './server.js';
 
 const COMMAND = {
   call: 'npx tsx scripts/runner/bench.ts',
@@ -41,7 +40,7 @@ interface Report {
 
 /** Wall time of the runner's own command, and what it reported. */
 async function underRunner(paths: string[], signal: AbortSignal): Promise<{ seconds: number; report: Report }> {
-  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'runner-bench-'));
   try {
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const main = join(checkout, 'scripts', 'notebooks.ts');
@@ -55,14 +54,14 @@ async function underRunner(paths: string[], signal: AbortSignal): Promise<{ seco
 }
 
 async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
-  const { python, kernels } = environment(checkout);
+  const { python, kernels } = project.environment();
   let seconds = 0;
   for (const path of paths) {
-    const data = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
-    const server = await startServer(checkout, data, 'bench');
+    const data = await mkdtemp(join(tmpdir(), 'runner-bench-'));
+    const server = await project.startServer(data, {});
     const env = {
       ...process.env,
-      POLLING_LAB_URL: server.url,
+      ...server.env,
       JUPYTER_PATH: dirname(kernels),
     };
     try {

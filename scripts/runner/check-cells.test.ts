@@ -23,8 +23,8 @@ function checkWith(compilerOptions: object, ...cells: (string | Tagged)[]): Cell
     const [source, ...tags] = typeof cell === 'string' ? [cell] : cell;
     return { cell_type: 'code', source, metadata: { tags } };
   });
-  const metadata = { kernelspec: { name: 'tslab' }, 'polling-lab': { compilerOptions } };
-  return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }))]);
+  const metadata = { kernelspec: { name: 'tslab' }, key: { compilerOptions } };
+  return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }), 'key')]);
 }
 
 const brief = (problems: CellProblem[]) =>

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type TypeScript from 'typescript';
 import { cellOptions } from '../kernel/options.js';
+import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
@@ -11,7 +12,6 @@ import { type Notebook, readNotebook } from './notebook.js';
 
 const require = createRequire(import.meta.url);
 const tslabFolder = dirname(require.resolve('tslab/package.json'));
-const checkout = resolve(import.meta.dirname, '..', '..');
 
 /** One thing that the compiler does not accept. */
 export interface CellProblem {
@@ -79,7 +79,7 @@ function checkNotebook(
       problems.push({
         ...told(diagnostic, notebook),
         cell: null,
-        file: shown(path, checkout),
+        file: shown(path, project.root),
         ...position(diagnostic),
       });
     }
@@ -95,7 +95,7 @@ function diagnosticsOf(program: TypeScript.Program, file: TypeScript.SourceFile)
 
 function told(diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
   return {
-    notebook: shown(notebook.path, checkout),
+    notebook: shown(notebook.path, project.root),
     code: diagnostic.code,
     message: ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n  '),
   };
@@ -160,8 +160,8 @@ function unique(problems: CellProblem[]): CellProblem[] {
 
 /** `tsx scripts/runner/check-cells.ts [notebook, folder or glob ...]`; without arguments, the course. */
 async function main(args: string[]): Promise<number> {
-  const paths = await discover(args.length ? args : [join(checkout, 'notebooks')], process.cwd());
-  const problems = checkCells(await Promise.all(paths.map((path) => readNotebook(path))));
+  const paths = await discover(args.length ? args : [join(project.root, project.notebooks)], process.cwd());
+  const problems = checkCells(await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey))));
   for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
   const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
   process.stdout.write(`${count} type-checked: ${problems.length || 'no'} problems\n`);

@@ -4,12 +4,12 @@ import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { $ } from 'zx';
+import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
 import { writeWhole } from '../shared/files.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
-import { environment } from './executor.js';
 import { failing, passing } from './verdicts/expected.js';
 
 const COMMAND = {
@@ -90,7 +90,7 @@ async function stockKernel(folder: string): Promise<void> {
 async function tryAll(venv: string, work: string, signal: AbortSignal): Promise<Row[]> {
   await stockKernel(join(work, 'stock'));
   const own = join(work, 'own', 'kernels');
-  await cp(environment(checkout).kernels, own, { recursive: true });
+  await cp(project.environment().kernels, own, { recursive: true });
   const run = randomBytes(8).toString('hex');
   const atOnce = limiter(availableParallelism());
   const rows: Row[] = [];
@@ -98,8 +98,8 @@ async function tryAll(venv: string, work: string, signal: AbortSignal): Promise<
     await fill();
   } finally {
     // Stock kernels outlive the tools that were ended.
-    const sweep = [join(import.meta.dirname, 'execute.py'), '--run', run, '--sweep'];
-    await $({ quiet: true })`${environment(checkout).python} ${sweep}`;
+    const sweep = [join(import.meta.dirname, 'execute.py'), '--mark', `${project.markVariable}=${run}`, '--sweep'];
+    await $({ quiet: true })`${project.environment().python} ${sweep}`;
   }
   return rows;
 
@@ -117,7 +117,7 @@ async function tryAll(venv: string, work: string, signal: AbortSignal): Promise<
             JUPYTER_PATH: data,
             JUPYTER_PREFER_ENV_PATH: '0',
             JUPYTER_RUNTIME_DIR: join(work, 'runtime'),
-            POLLING_LAB_RUN: run,
+            [project.markVariable]: run,
           };
           const shell = $({ env, signal, quiet: true, nothrow: true, stdio: ['ignore', 'pipe', 'pipe'] });
           const { exitCode } = await shell`${command} ${args}`.timeout('120s', 'SIGKILL');
@@ -173,7 +173,7 @@ await runCommand(compare);
 
 async function compare(signal: AbortSignal): Promise<void> {
   const { keep, write: wanted } = readFlags(COMMAND);
-  const work = await mkdtemp(join(tmpdir(), 'polling-lab-compare-'));
+  const work = await mkdtemp(join(tmpdir(), 'runner-compare-'));
   try {
     const venv = keep ? resolve(keep) : join(work, 'venv');
     await makeEnvironment(venv);

@@ -53,6 +53,8 @@ describe('shard', () => {
   });
 });
 
+const LAB = { root: '/lab', notebooks: 'notebooks' };
+
 describe('places', () => {
   it('shows what lies in the checkout shortly', () => {
     expect(shown('/lab/notebooks/a.ipynb', '/lab')).toBe('notebooks/a.ipynb');
@@ -60,10 +62,10 @@ describe('places', () => {
   });
   it('gives every notebook and repeat a copy of its own', () => {
     const copies = [
-      copyPath('/lab/notebooks/a.ipynb', '/lab', '/out', 1),
-      copyPath('/lab/notebooks/a.ipynb', '/lab', '/out', 2),
-      copyPath('/lab/scripts/a.ipynb', '/lab', '/out', 1),
-      copyPath('/other/a.ipynb', '/lab', '/out', 1),
+      copyPath('/lab/notebooks/a.ipynb', LAB, '/out', 1),
+      copyPath('/lab/notebooks/a.ipynb', LAB, '/out', 2),
+      copyPath('/lab/scripts/a.ipynb', LAB, '/out', 1),
+      copyPath('/other/a.ipynb', LAB, '/out', 1),
     ];
     expect(copies).toEqual([
       '/out/a.ipynb',

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
 import { glob } from 'zx';
 import { Problem } from '../shared/problem.mjs';
+import type { Project } from './project.js';
 
 const IGNORED = ['**/node_modules/**', '**/.ipynb_checkpoints/**', '**/build/**'];
 
@@ -40,17 +41,22 @@ export function shard(paths: string[], which: string): string[] {
   return paths.filter((_, position) => position % count === index - 1);
 }
 
-/** How a path is shown and what its executed copy is called: short within the checkout, else whole. */
-export function shown(path: string, checkout: string): string {
-  const inside = relative(checkout, path);
+/** How a path is shown: by its path in the project's folder `root` if it lies there, else whole. */
+export function shown(path: string, root: string): string {
+  const inside = relative(root, path);
   return inside.startsWith('..') ? path : inside;
 }
 
 /** Where the executed copy of a notebook goes: below `out`, never two notebooks to one place. */
-export function copyPath(path: string, checkout: string, out: string, repeat: number): string {
-  const inside = relative(checkout, path);
+export function copyPath(
+  path: string,
+  { root, notebooks }: Pick<Project, 'root' | 'notebooks'>,
+  out: string,
+  repeat: number,
+): string {
+  const inside = relative(root, path);
   const place = inside.startsWith('..')
     ? resolve(out, 'elsewhere', path.split(sep).filter(Boolean).join(sep))
-    : resolve(out, inside.startsWith(`notebooks${sep}`) ? relative('notebooks', inside) : inside);
+    : resolve(out, inside.startsWith(`${notebooks}${sep}`) ? relative(notebooks, inside) : inside);
   return repeat === 1 ? place : place.replace(/\.ipynb$/, `.repeat-${repeat}.ipynb`);
 }

@@ -2,8 +2,12 @@
 
 Reads one JSON object a line on stdin and writes one a line on stdout.
 
-in:   {"id", "path", "text", "out", "cwd", "run", "url", "kernels", "kernel", "cellSeconds", "notebookSeconds",
-       "sources": {"<cell>": "<source>"}}
+in:   {"id", "path", "text", "out", "cwd", "kernels", "kernel", "cellSeconds", "notebookSeconds",
+       "mark": the variable that marks the processes of this notebook, "NAME=value",
+       "env": other variables for the kernel,
+       "probe": {"file", "url"} of the server's open requests, or null,
+       "sources": {"<cell>": "<source>"},
+       "cells": {"<cell>": {"raises": {"name", "message"}, "timeout": seconds}}}
 out:  {"event": "ready"}
       {"id", "event": "starting" | "kernel" | "cell" | "ended" | "settling" | "done", ...}
 
@@ -26,7 +30,7 @@ import typing as t
 import warnings
 from pathlib import Path
 
-from processes import VARIABLE, sweep
+from processes import sweep
 
 STARTUP_SECONDS = 60
 STARTS = 3  # a kernel whose ports were taken in between is started again
@@ -94,7 +98,8 @@ class Job:
             nb,
             on_event=self._say,
             cell_seconds=order["cellSeconds"],
-            notebook_seconds=nb.metadata.get("polling-lab", {}).get("timeout", order["notebookSeconds"]),
+            notebook_seconds=order["notebookSeconds"],
+            annotations={int(index): annotation for index, annotation in order["cells"].items()},
             kernel_name=order["kernel"],
             startup_timeout=STARTUP_SECONDS,
         )
@@ -123,7 +128,7 @@ class Job:
         from strict_client import Failure
 
         order = self.order
-        mark, url = order["run"], order["url"]
+        mark, probe = order["mark"], leaks.load_probe(order["probe"])
         try:
             pid, before = await self._start(client)
             client.start_clock()
@@ -131,7 +136,7 @@ class Job:
                 if cell.cell_type == "code":
                     await self._run_cell(client, cell, index)
             left = await client.finish()
-            left += leaks.untold(left, await leaks.left_by_cells(pid, mark, before, url))
+            left += leaks.untold(left, await leaks.left_by_cells(pid, mark, before, probe))
             await client.hear_the_last()
         except Exception as failure:
             died = isinstance(failure, Failure) and failure.kind in ("kernel-died", "kernel-not-started")
@@ -147,7 +152,7 @@ class Job:
         finally:
             self._pipe.close()
         await client._async_cleanup_kernel()
-        return left + await leaks.left_after_kernel(mark, url)
+        return left + await leaks.left_after_kernel(mark, probe)
 
     async def _run_cell(self, client: t.Any, cell: t.Any, index: int) -> None:
         from strict_client import Failure
@@ -174,9 +179,8 @@ class Job:
 
         order = self.order
         # As a Jupyter server does: the kernel reads the notebook's metadata.
-        env = {**os.environ, VARIABLE: order["run"], "JPY_SESSION_NAME": order["path"]}
-        if order["url"]:
-            env["POLLING_LAB_URL"] = order["url"]
+        variable, _, value = order["mark"].partition("=")
+        env = {**os.environ, **order["env"], variable: value, "JPY_SESSION_NAME": order["path"]}
         specs = KernelSpecManager(kernel_dirs=[order["kernels"]])
         runtime = os.environ["JUPYTER_RUNTIME_DIR"]
         self._pipe = Pipe()
@@ -207,10 +211,10 @@ class Job:
         asked = await ensure_async(client.kc.kernel_info())
         answer = await client.async_wait_for_reply(asked)
         client.nb.metadata["language_info"] = answer["content"]["language_info"]
-        return pid, await asyncio.to_thread(leaks.look, pid, order["run"])
+        return pid, await asyncio.to_thread(leaks.look, pid, order["mark"])
 
 
-async def serve(say: t.Callable[..., None], run: str, starts: int) -> t.NoReturn:
+async def serve(say: t.Callable[..., None], mark: str, starts: int) -> t.NoReturn:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=2**30)  # more than a string of Node's can hold
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -237,19 +241,19 @@ async def serve(say: t.Callable[..., None], run: str, starts: int) -> t.NoReturn
         tasks.add(task)
         task.add_done_callback(lambda done, order=order: report(order, done))
     # No farewell to the tasks: what they wait for is being killed.
-    sweep(run)
+    sweep(mark)
     shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
     os._exit(0)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--run", required=True)
+    parser.add_argument("--mark", required=True)
     parser.add_argument("--starts", type=int, default=2)
     parser.add_argument("--sweep", action="store_true")
     args = parser.parse_args()
     if args.sweep:
-        sweep(args.run)
+        sweep(args.mark)
         return
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     # Ctrl-C may reach the whole terminal; what then happens, the runner decides by closing stdin.
@@ -265,10 +269,10 @@ def main() -> None:
             pipe.write(json.dumps(message) + "\n")
             pipe.flush()
         except BrokenPipeError:
-            sweep(args.run)
+            sweep(args.mark)
             os._exit(1)
 
-    asyncio.run(serve(say, args.run, args.starts))
+    asyncio.run(serve(say, args.mark, args.starts))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Problem } from '../shared/problem.mjs';
-import { kernels as names } from './notebook.js';
+import type { Annotations } from './notebook.js';
 import type { CellResult, Failure } from './result.js';
 
 /** -E: what a person has set for a Python of theirs (PYTHONPATH, PYTHONHOME) is not for this one. -B, -u: no files, no delay. */
@@ -20,14 +19,16 @@ export interface Order {
   text: string;
   out: string;
   cwd: string;
-  run: string;
-  url: string | null;
+  mark: string;
+  env: Record<string, string>;
+  probe: { file: string; url: string } | null;
   /** The folder of the kernelspecs, and which of them. */
   kernels: string;
   kernel: string;
   cellSeconds: number;
   notebookSeconds: number;
   sources: Record<string, string>;
+  cells: Record<string, Annotations>;
 }
 
 export type Event =
@@ -52,28 +53,6 @@ export type Event =
     }
   | { id: number; event: 'broken'; message: string };
 
-/** The Python environment of a checkout: where set-up put it, or where POLLING_LAB_VENV says. */
-export function environment(checkout: string): { python: string; kernels: string } {
-  const venv = process.env.POLLING_LAB_VENV ?? join(checkout, '.polling-lab', 'venv');
-  const python = join(venv, 'bin', 'python');
-  const kernels = join(venv, 'share', 'jupyter', 'kernels');
-  for (const needed of [python, ...names.map((name) => join(kernels, name, 'kernel.json'))]) {
-    if (!existsSync(needed)) {
-      throw new Problem(`${needed} is missing. Run "node scripts/setup.mjs" in ${checkout}.`);
-    }
-  }
-  // Another kernel of that name would be believed, too.
-  const launcher = join(checkout, 'scripts', 'kernel', 'launch.cjs');
-  for (const name of names) {
-    const { argv } = JSON.parse(readFileSync(join(kernels, name, 'kernel.json'), 'utf8'));
-    if (argv.includes(launcher)) continue;
-    throw new Problem(
-      `The kernel "${name}" in ${kernels} is not the one of this checkout. Run "node scripts/setup.mjs" in ${checkout}.`,
-    );
-  }
-  return { python, kernels };
-}
-
 /** The one Python process in which nbclient executes every notebook. */
 export class Executor {
   #child: ChildProcessWithoutNullStreams;
@@ -82,14 +61,14 @@ export class Executor {
   #said = '';
   #lost: Error | null = null;
   #folder: string;
-  #run: string;
+  #mark: string;
   #python: string;
 
-  private constructor(python: string, run: string, folder: string, starts: number) {
+  private constructor(python: string, mark: string, folder: string, starts: number) {
     this.#python = python;
-    this.#run = run;
+    this.#mark = mark;
     this.#folder = folder;
-    this.#child = spawn(python, [...EXECUTE, '--run', run, '--starts', String(starts)], {
+    this.#child = spawn(python, [...EXECUTE, '--mark', mark, '--starts', String(starts)], {
       env: { ...process.env, JUPYTER_RUNTIME_DIR: folder },
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true, // Ctrl-C in the terminal is for the runner, which then closes stdin
@@ -106,11 +85,11 @@ export class Executor {
   }
 
   /**
-   * Starts Python and waits until its imports are done. `folder` is the run's own, and removed at its
-   * end, however it ends. `starts`: kernels starting at once.
+   * Starts Python and waits until its imports are done. `mark` marks the processes of the run, `NAME=value`. `folder` is the run's own, and
+   * removed at its end, however it ends. `starts`: kernels starting at once.
    */
-  static async start(python: string, run: string, folder: string, starts: number): Promise<Executor> {
-    const executor = new Executor(python, run, folder, starts);
+  static async start(python: string, mark: string, folder: string, starts: number): Promise<Executor> {
+    const executor = new Executor(python, mark, folder, starts);
     try {
       await executor.#ready();
     } catch (error) {
@@ -154,7 +133,7 @@ export class Executor {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.#closed.finally(() => clearTimeout(timer));
     if (this.#child.exitCode !== 0) {
-      const sweep = spawn(this.#python, [...EXECUTE, '--run', this.#run, '--sweep'], {
+      const sweep = spawn(this.#python, [...EXECUTE, '--mark', this.#mark, '--sweep'], {
         stdio: 'ignore',
       });
       await once(sweep, 'close');

@@ -61,7 +61,7 @@ const victims = {
 };
 const runnerOf = (mark: string) =>
   marked(mark).find(({ command }) => command.includes('node scripts/run.mjs notebooks'))?.pid;
-const pythonOf = (mark: string) => marked(mark).find(({ command }) => command.includes('execute.py --run'))?.pid;
+const pythonOf = (mark: string) => marked(mark).find(({ command }) => command.includes('execute.py --mark'))?.pid;
 
 const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
 /** mulberry32: the moments can be had again from the seed. */

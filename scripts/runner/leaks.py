@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import importlib.util
 import re
 import time
 import typing as t
-import urllib.request
 from dataclasses import dataclass, field
 
 import psutil
@@ -17,8 +16,19 @@ from processes import describe, kill, marked
 # What is left has this long to close.
 GRACE_SECONDS = 2.0
 
-# The server is on this machine: a proxy that the environment names for the network knows nothing of it.
-direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Names the requests that the notebook's own server has not finished answering; None where it has no server.
+Probe = t.Callable[[], list[str]] | None
+
+
+def load_probe(probe: dict[str, str] | None) -> Probe:
+    """The function `open_requests` of a project's Python module, for the URL of one server."""
+    if probe is None:
+        return None
+    spec = importlib.util.spec_from_file_location("probe", probe["file"])
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda: module.open_requests(probe["url"])
 
 
 @dataclass
@@ -54,16 +64,6 @@ def look(pid: int, mark: str) -> Open:
     return now
 
 
-def open_requests(url: str) -> list[str]:
-    """The requests that the notebook's own server has not finished answering, from its ledger."""
-    try:
-        with direct.open(f"{url}/traffic", timeout=10) as answer:
-            rows = json.load(answer)["requests"]
-    except OSError as error:  # the server has ended, say
-        return [f"the ledger, which did not answer ({error}),"]
-    return [f"{row['method']} {row['route']}" for row in rows if row["endedAt"] is None]
-
-
 async def _settled(look_again: t.Callable[[], list[t.Any]]) -> list[t.Any]:
     """What is still open once everything had its time to close."""
     deadline = time.monotonic() + GRACE_SECONDS
@@ -81,7 +81,7 @@ def untold(told: list[str], seen: list[str]) -> list[str]:
     return [text for text in seen if not ((match := name.match(text)) and match.group() in known)]
 
 
-async def left_by_cells(pid: int, mark: str, before: Open, url: str | None) -> list[str]:
+async def left_by_cells(pid: int, mark: str, before: Open, probe: Probe) -> list[str]:
     """Asked while the kernel still lives: what its cells did not close."""
 
     def look_again() -> list[str]:
@@ -96,20 +96,20 @@ async def left_by_cells(pid: int, mark: str, before: Open, url: str | None) -> l
             for child, what in now.children.items()
             if child not in before.children
         ]
-        if url:
-            left += [f"{request} is still open" for request in open_requests(url)]
+        if probe:
+            left += [f"{request} is still open" for request in probe()]
         return left
 
     return await _settled(look_again)
 
 
-async def left_after_kernel(mark: str, url: str | None) -> list[str]:
+async def left_after_kernel(mark: str, probe: Probe) -> list[str]:
     """Asked when the kernel has ended: what outlived it. Processes are ended here."""
     # The kernel ends what its cells started; that takes a moment.
     outlived = await _settled(lambda: marked(mark))
     left = [f"{describe(process)} outlived the kernel" for process in outlived]
     await asyncio.to_thread(kill, outlived)
-    if url:
-        held = await _settled(lambda: open_requests(url))
+    if probe:
+        held = await _settled(probe)
         left += [f"the server still holds {request} though the kernel has ended" for request in held]
     return left

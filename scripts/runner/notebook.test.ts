@@ -17,10 +17,11 @@ describe('parseNotebook', () => {
     const { cells } = parseNotebook(
       'x.ipynb',
       notebook([{ cell_type: 'markdown', source: '# A' }, code(['a\n', 'b'], { tags: ['skip-execution'] })]),
+      'key',
     );
     expect(cells).toEqual([
-      { index: 0, id: null, isCode: false, source: '# A', tags: [] },
-      { index: 1, id: 'a', isCode: true, source: 'a\nb', tags: ['skip-execution'] },
+      { index: 0, id: null, isCode: false, source: '# A', tags: [], annotations: {} },
+      { index: 1, id: 'a', isCode: true, source: 'a\nb', tags: ['skip-execution'], annotations: {} },
     ]);
   });
 
@@ -30,11 +31,14 @@ describe('parseNotebook', () => {
     ['that of another runtime', { kernelspec: { name: 'deno', language: 'typescript' } }, 'tslab'],
     ['the language that its cells ran in', { kernelspec: {}, language_info: { name: 'javascript' } }, 'jslab'],
   ])('finds the kernel by %s', (_, metadata, kernel) => {
-    expect(parseNotebook('x.ipynb', notebook([], metadata))).toMatchObject({ kernel });
+    expect(parseNotebook('x.ipynb', notebook([], metadata), 'key')).toMatchObject({ kernel });
   });
 
   it('takes the kernel that it is told', () => {
-    expect(parseNotebook('x.ipynb', notebook([], {}), 'jslab')).toMatchObject({ kernel: 'jslab', namedKernel: null });
+    expect(parseNotebook('x.ipynb', notebook([], {}), 'key', 'jslab')).toMatchObject({
+      kernel: 'jslab',
+      namedKernel: null,
+    });
   });
 
   it.each([
@@ -45,22 +49,22 @@ describe('parseNotebook', () => {
     ['no kernel', notebook([], {}), /for the kernel "none".*--kernel tslab/],
     [
       'compiler options that are none',
-      notebook([], { kernelspec: { name: 'tslab' }, 'polling-lab': { compilerOptions: 1 } }),
+      notebook([], { kernelspec: { name: 'tslab' }, key: { compilerOptions: 1 } }),
       /"compilerOptions" takes an object such as {"strict": true}, got 1/,
     ],
     [
       'an expected error without the tag',
-      notebook([code('', { 'polling-lab': { raises: { name: 'TypeError' } } })]),
-      /cell 1, metadata "polling-lab" names the error expected, so the cell must carry the tag/,
+      notebook([code('', { key: { raises: { name: 'TypeError' } } })]),
+      /cell 1, metadata "key" names the error expected, so the cell must carry the tag/,
     ],
     [
       'an annotation that is misspelt',
-      notebook([code('', { tags: ['raises-exception'], 'polling-lab': { raises: { nmae: 'TypeError' } } })]),
+      notebook([code('', { tags: ['raises-exception'], key: { raises: { nmae: 'TypeError' } } })]),
       /"raises" takes "name" and "message" .* got {"nmae":"TypeError"}/,
     ],
     [
       'an annotation of another type',
-      notebook([code('', { tags: ['raises-exception'], 'polling-lab': { raises: 'TypeError' } })]),
+      notebook([code('', { tags: ['raises-exception'], key: { raises: 'TypeError' } })]),
       /"raises" takes "name" and "message"/,
     ],
     [
@@ -73,13 +77,9 @@ describe('parseNotebook', () => {
       notebook([code('', { tags: 'raises-exception' })]),
       /cell 1, metadata: "tags" takes a list of strings, got "raises-exception"/,
     ],
-    [
-      'a limit that is none',
-      notebook([code('', { 'polling-lab': { timeout: 0 } })]),
-      /"timeout" takes seconds above 0, got 0/,
-    ],
+    ['a limit that is none', notebook([code('', { key: { timeout: 0 } })]), /"timeout" takes seconds above 0, got 0/],
   ])('refuses %s', (_, text, message) => {
-    const parse = () => parseNotebook('x.ipynb', text);
+    const parse = () => parseNotebook('x.ipynb', text, 'key');
     expect(parse).toThrow(Problem);
     expect(parse).toThrow(message);
   });

@@ -15,6 +15,15 @@ export interface Cell {
   isCode: boolean;
   source: string;
   tags: string[];
+  annotations: Annotations;
+}
+
+/** What a cell's metadata says to the runner. */
+export interface Annotations {
+  /** The error that the cell must raise: its name, and a regular expression for its message. */
+  raises?: { name?: string; message?: string };
+  /** The cell's own limit, in seconds. */
+  timeout?: number;
 }
 
 export interface Notebook {
@@ -25,35 +34,33 @@ export interface Notebook {
   /** The kernel that the notebook itself names. */
   namedKernel: string | null;
   cells: Cell[];
+  /** The notebook's own limit, in seconds. */
+  timeout: number | undefined;
   /** Options for the compiler of its cells, in the words of a `tsconfig.json`, from the notebook's metadata. */
   compilerOptions: object;
 }
 
-/** The kernels of this checkout: for TypeScript, and for JavaScript. */
+/** The kernels that notebooks run with: for TypeScript, and for JavaScript. */
 export const kernels = ['tslab', 'jslab'] as const;
 export type Kernel = (typeof kernels)[number];
 export const isKernel = (name: unknown): name is Kernel => kernels.includes(name as Kernel);
 
 /**
- * Reads a notebook and checks that it can be run: in TypeScript or JavaScript, with annotations that make sense. `as` is
- * the kernel to run it with, whatever it names itself.
+ * Reads a notebook and checks that it can be run: in TypeScript or JavaScript, with annotations that make sense. `key` is
+ * the member of its metadata that has them; `as` is the kernel to run it with, whatever it names itself.
  */
-export async function readNotebook(path: string, as?: Kernel): Promise<Notebook> {
+export async function readNotebook(path: string, key: string, as?: Kernel): Promise<Notebook> {
   const { text, content } = await readNotebookFile(path);
-  return toNotebook(path, text, content, as);
+  return toNotebook(path, text, content, key, as);
 }
 
 /** As `readNotebook`, for the text of a file. */
-export function parseNotebook(path: string, text: string, as?: Kernel): Notebook {
-  return toNotebook(path, text, parseNotebookFile(path, text), as);
+export function parseNotebook(path: string, text: string, key: string, as?: Kernel): Notebook {
+  return toNotebook(path, text, parseNotebookFile(path, text), key, as);
 }
 
-function toNotebook(
-  path: string,
-  text: string,
-  { cells: rawCells, metadata }: INotebookContent,
-  as?: Kernel,
-): Notebook {
+function toNotebook(path: string, text: string, content: INotebookContent, key: string, as?: Kernel): Notebook {
+  const { cells: rawCells, metadata } = content;
   const named = typeof metadata?.kernelspec?.name === 'string' ? metadata.kernelspec.name : null;
   const kernel = as ?? kernelFor(metadata ?? {});
   if (!kernel) {
@@ -61,25 +68,22 @@ function toNotebook(
       `${path} is for the kernel ${JSON.stringify(named ?? 'none')}, and its metadata does not say that its language is TypeScript or JavaScript. If it is, name the kernel: --kernel tslab, or --kernel jslab for JavaScript.`,
     );
   }
-  const { timeout, compilerOptions = {} } = annotationsOf(metadata);
-  checkTimeout(`${path}, metadata`, timeout);
+  const { timeout, compilerOptions = {} }: Record<string, unknown> = annotationsOf(metadata, key);
+  const at = `${path}, metadata "${key}"`;
+  checkTimeout(at, timeout);
   if (typeof compilerOptions !== 'object' || compilerOptions === null) {
     throw new Problem(
-      `${path}, metadata "polling-lab": "compilerOptions" takes an object such as {"strict": true}, got ${JSON.stringify(compilerOptions)}.`,
+      `${at}: "compilerOptions" takes an object such as {"strict": true}, got ${JSON.stringify(compilerOptions)}.`,
     );
   }
   const cells = rawCells.map((cell, index): Cell => {
-    const checked: Cell = {
-      index,
-      id: typeof cell.id === 'string' ? cell.id : null,
-      isCode: isCode(cell),
-      source: textOf(cell.source ?? ''),
-      tags: tagsOf(cell),
-    };
-    checkAnnotations(path, checked, annotationsOf(cell.metadata));
-    return checked;
+    const annotations = annotationsOf(cell.metadata, key);
+    const tags = tagsOf(cell);
+    checkAnnotations(`${path}, cell ${index + 1}, metadata "${key}"`, annotations, tags);
+    const id = typeof cell.id === 'string' ? cell.id : null;
+    return { index, id, isCode: isCode(cell), source: textOf(cell.source ?? ''), tags, annotations };
   });
-  return { path, text, kernel, namedKernel: named, cells, compilerOptions };
+  return { path, text, kernel, namedKernel: named, cells, timeout, compilerOptions };
 }
 
 /**
@@ -94,13 +98,16 @@ function kernelFor({ kernelspec, language_info }: INotebookContent['metadata']):
 }
 
 /** What the metadata of a notebook or of a cell says to this runner. Nothing of it is checked yet. */
-function annotationsOf(metadata: object | undefined): Record<string, unknown> {
-  return ((metadata as Record<string, unknown> | undefined)?.['polling-lab'] ?? {}) as Record<string, unknown>;
+function annotationsOf(metadata: object | undefined, key: string): Record<string, unknown> {
+  return ((metadata as Record<string, unknown> | undefined)?.[key] ?? {}) as Record<string, unknown>;
 }
 
-/** Cell metadata `"polling-lab": { "raises": { "name", "message" }, "timeout": seconds }`. */
-function checkAnnotations(path: string, cell: Cell, annotations: Record<string, unknown>): void {
-  const at = `${path}, cell ${cell.index + 1}, metadata`;
+/** A cell's `{ "raises": { "name", "message" }, "timeout": seconds }`. */
+function checkAnnotations(
+  at: string,
+  annotations: Record<string, unknown>,
+  tags: string[],
+): asserts annotations is Annotations & Record<string, unknown> {
   const { raises, timeout } = annotations;
   checkTimeout(at, timeout);
   if (raises === undefined) return;
@@ -111,17 +118,17 @@ function checkAnnotations(path: string, cell: Cell, annotations: Record<string, 
     Object.keys(unknown).length === 0;
   if (!wellFormed) {
     throw new Problem(
-      `${at} "polling-lab": "raises" takes "name" and "message" (a regular expression), got ${JSON.stringify(raises)}.`,
+      `${at}: "raises" takes "name" and "message" (a regular expression), got ${JSON.stringify(raises)}.`,
     );
   }
-  if (!cell.tags.includes('raises-exception')) {
+  if (!tags.includes('raises-exception')) {
     throw new Problem(
-      `${at} "polling-lab" names the error expected, so the cell must carry the tag "raises-exception" (other tools go by it).`,
+      `${at} names the error expected, so the cell must carry the tag "raises-exception" (other tools go by it).`,
     );
   }
 }
 
-function checkTimeout(at: string, timeout: unknown): void {
+function checkTimeout(at: string, timeout: unknown): asserts timeout is number | undefined {
   if (timeout === undefined || (typeof timeout === 'number' && timeout > 0)) return;
-  throw new Problem(`${at} "polling-lab": "timeout" takes seconds above 0, got ${JSON.stringify(timeout)}.`);
+  throw new Problem(`${at}: "timeout" takes seconds above 0, got ${JSON.stringify(timeout)}.`);
 }

@@ -8,7 +8,7 @@ function notebook(path: string, source: string, tags = ['parameters']): Notebook
     { cell_type: 'code', source, metadata: { tags } },
   ];
   const metadata = { kernelspec: { name: 'tslab' } };
-  return parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells }));
+  return parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells }), 'key');
 }
 
 const declaring = `const clients = 10; // as many as a classroom

@@ -1,7 +1,8 @@
 """Which processes a run started, whatever became of their parents.
 
-Every kernel is started with `POLLING_LAB_RUN` in its environment, and what a cell starts inherits
-it: a process that was detached, or whose parent is gone, is still found by it.
+Every kernel is started with a variable in its environment that names the run, and what a cell starts inherits it: a
+process that was detached, or whose parent is gone, is still found by it. A mark is the variable and its value,
+`NAME=value`; `NAME=value.1` is a part of the run.
 """
 
 from __future__ import annotations
@@ -10,18 +11,17 @@ import os
 
 import psutil
 
-VARIABLE = "POLLING_LAB_RUN"
 
-
-def marked(run: str) -> list[psutil.Process]:
+def marked(mark: str) -> list[psutil.Process]:
     """The living processes of a run (or of one notebook of it), but not the one that asks."""
+    variable, _, run = mark.partition("=")
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
         try:
-            mark = process.environ().get(VARIABLE, "")
-            if mark == run or mark.startswith(f"{run}."):
+            value = process.environ().get(variable, "")
+            if value == run or value.startswith(f"{run}."):
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         except (psutil.Error, OSError):
@@ -46,7 +46,7 @@ def kill(processes: list[psutil.Process]) -> None:
     psutil.wait_procs(processes, timeout=2)
 
 
-def sweep(run: str) -> None:
+def sweep(mark: str) -> None:
     """End everything of a run. Twice, for what was being started meanwhile."""
     for _ in range(2):
-        kill(marked(run))
+        kill(marked(mark))

@@ -5,13 +5,13 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { limiter } from '../shared/limiter.js';
 import { copyPath, shown } from './discover.js';
-import { type Event, Executor, environment } from './executor.js';
+import { type Event, Executor } from './executor.js';
 import type { Notebook } from './notebook.js';
+import type { NotebookServer, Project } from './project.js';
 import { type CellResult, type Failure, failingLine, type Result } from './result.js';
-import { type Server, startServer } from './server.js';
 
 export interface RunOptions {
-  checkout: string;
+  project: Project;
   out: string;
   /** Notebooks at once. */
   jobs: number;
@@ -47,24 +47,27 @@ export interface Reporter {
 
 /** Executes notebooks, each with a fresh kernel and a server of its own. Results in order of finishing. */
 export async function run(notebooks: Notebook[], options: RunOptions, reporter: Reporter): Promise<Result[]> {
-  const { checkout } = options;
+  const { project } = options;
   const runId = randomBytes(8).toString('hex');
-  const { python, kernels } = environment(checkout);
+  const mark = (of: string) => `${project.markVariable}=${of}`;
+  const { python, kernels } = project.environment();
   const jobs = order(notebooks, options);
   const cores = availableParallelism();
-  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-run-'));
-  const executor = await Executor.start(python, runId, folder, cores);
+  const folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
+  const executor = await Executor.start(python, mark(runId), folder, cores);
   const atOnce = limiter(options.jobs);
   const startingServer = limiter(cores);
   const results: Result[] = [];
-  const servers = new Set<Server>();
+  const servers = new Set<NotebookServer>();
   const wanted = () => !options.signal.aborted && !(options.bail && results.some(failed));
 
   const executeOne = async (job: Job): Promise<void> => {
     if (!wanted()) return;
     reporter.step(job, 'server');
     const server = options.withServer
-      ? await startingServer(() => startServer(checkout, join(folder, `server-${job.id}`), `${runId}.server`))
+      ? await startingServer(() =>
+          project.startServer(join(folder, `server-${job.id}`), { [project.markVariable]: `${runId}.server` }),
+        )
       : null;
     if (server) servers.add(server);
     try {
@@ -76,9 +79,9 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
     }
   };
 
-  const executeWith = async (job: Job, server: Server | null): Promise<Result> => {
+  const executeWith = async (job: Job, server: NotebookServer | null): Promise<Result> => {
     const { notebook } = job;
-    const copy = copyPath(notebook.path, checkout, options.out, job.repeat);
+    const copy = copyPath(notebook.path, project, options.out, job.repeat);
     const cells = codeCells(notebook);
     let kernelStartMs: number | null = null;
     const onEvent = (event: Event) => {
@@ -99,13 +102,15 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
         text: notebook.text,
         out: copy,
         cwd: dirname(notebook.path),
-        run: `${runId}.${job.id}`,
-        url: server?.url ?? null,
+        mark: mark(`${runId}.${job.id}`),
+        env: server?.env ?? {},
+        probe: server?.probe ?? null,
         kernels,
         kernel: notebook.kernel,
         cellSeconds: options.cellSeconds,
-        notebookSeconds: options.notebookSeconds,
+        notebookSeconds: notebook.timeout ?? options.notebookSeconds,
         sources: options.sources.get(notebook.path) ?? {},
+        cells: Object.fromEntries(notebook.cells.map(({ index, annotations }) => [index, annotations])),
       },
       onEvent,
     );
@@ -148,11 +153,11 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
 }
 
 /** Every notebook as often as asked for; the longest first, so that none of them is waited for alone. */
-function order(notebooks: Notebook[], { repeat, known, checkout }: RunOptions): Job[] {
+function order(notebooks: Notebook[], { repeat, known, project }: RunOptions): Job[] {
   const jobs: Job[] = [];
   for (let round = 1; round <= repeat; round += 1) {
     for (const notebook of notebooks) {
-      jobs.push({ notebook, name: shown(notebook.path, checkout), repeat: round, id: 0 });
+      jobs.push({ notebook, name: shown(notebook.path, project.root), repeat: round, id: 0 });
     }
   }
   const took = (job: Job) => known.get(job.name) ?? Number.POSITIVE_INFINITY;

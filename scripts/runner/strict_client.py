@@ -64,7 +64,10 @@ def failure_of(kind: str, cell: int | None, error: dict[str, t.Any], message: st
 
 
 class StrictClient(NotebookClient):
-    """Executes one notebook; `on_event` hears of each cell as it starts and ends."""
+    """Executes one notebook; `on_event` hears of each cell as it starts and ends.
+
+    `annotations`: by a cell's position, the error that it must raise and its own limit in seconds, where it has them.
+    """
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class StrictClient(NotebookClient):
         on_event: t.Callable[..., None],
         cell_seconds: float,
         notebook_seconds: float,
+        annotations: dict[int, dict[str, t.Any]],
         **kwargs: t.Any,
     ) -> None:
         super().__init__(
@@ -85,6 +89,7 @@ class StrictClient(NotebookClient):
         self._say = on_event
         self._cell_seconds = cell_seconds
         self._notebook_seconds = notebook_seconds
+        self._annotations = annotations
         self._deadline = float("inf")
         self._owners: dict[str, tuple[NotebookNode, int]] = {}
         self._current = ""
@@ -99,7 +104,8 @@ class StrictClient(NotebookClient):
         self._deadline = time.monotonic() + self._notebook_seconds
 
     def _limit_of(self, cell: NotebookNode) -> float:
-        return float(cell.metadata.get("polling-lab", {}).get("timeout", self._cell_seconds))
+        index = next(index for index, other in enumerate(self.nb.cells) if other is cell)
+        return float(self._annotations.get(index, {}).get("timeout", self._cell_seconds))
 
     def _seconds_for(self, cell: NotebookNode) -> float:
         """The cell's own limit, or what is left of the notebook's. Never 0, which means no limit."""
@@ -196,7 +202,7 @@ class StrictClient(NotebookClient):
             raise failure_of("error", cell_index, error)
         if status == "ok":
             raise failure_of("error", cell_index, error, "an error was published, yet the reply says ok")
-        want = cell.metadata.get("polling-lab", {}).get("raises", {})
+        want = self._annotations.get(cell_index, {}).get("raises", {})
         if "caused_by" in reply and "message" not in want:
             cause = self._cell_of(reply["caused_by"])
             whose = "no cell" if cause is None else f"cell {cause + 1}"

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { project } from '../project.js';
 import { plain } from '../shared/visible.mjs';
 import { checkCells } from './check-cells.js';
 import { type Notebook, readNotebook } from './notebook.js';
@@ -10,7 +11,6 @@ import { type RunOptions, run } from './run.js';
 import { type Expected, failing, passing, soakOnly, withServer } from './verdicts/expected.js';
 
 // Small notebooks, each named by what it does, through the real runner and the real kernel.
-const checkout = resolve(import.meta.dirname, '..', '..');
 const folder = join(import.meta.dirname, 'verdicts');
 const runNow = (name: string) => Boolean(process.env.SOAK) || !soakOnly.has(name);
 // Ends only what hangs: on a machine that is busy, fifty kernels take their time.
@@ -27,7 +27,7 @@ interface Copy {
 
 function options(more: Partial<RunOptions>): RunOptions {
   return {
-    checkout,
+    project,
     out,
     jobs: 6,
     repeat: 1,
@@ -43,7 +43,8 @@ function options(more: Partial<RunOptions>): RunOptions {
   };
 }
 
-const read = (paths: string[]): Promise<Notebook[]> => Promise.all(paths.map((path) => readNotebook(path)));
+const read = (paths: string[]): Promise<Notebook[]> =>
+  Promise.all(paths.map((path) => readNotebook(path, project.metadataKey)));
 
 async function execute(names: string[], more: Partial<RunOptions> = {}): Promise<Map<string, Result>> {
   const results = await run(await read(names.map((name) => join(folder, name))), options(more), silent);

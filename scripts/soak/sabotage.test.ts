@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { project } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import { checkout } from '../shared/paths.mjs';
 import { editAt, parseSource, readSources } from './anchors.js';
@@ -19,7 +20,7 @@ describe('every mutation', () => {
     const changed = source.slice(0, start) + text + source.slice(end);
     expect(changed).not.toBe(source);
     expect(syntaxErrors(changed)).toEqual([]);
-    const { cells: have } = await readNotebook(join(checkout, 'notebooks', `${notebook}.ipynb`));
+    const { cells: have } = await readNotebook(join(checkout, 'notebooks', `${notebook}.ipynb`), project.metadataKey);
     expect(have.map(({ id }) => id)).toEqual(expect.arrayContaining(cells));
   });
 });

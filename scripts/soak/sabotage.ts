@@ -2,6 +2,7 @@
 // and the notebook that teaches the promise must go red, at the cell that claims it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { projectIn } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import type { Result } from '../runner/result.js';
 import { run as runNotebooks } from '../runner/run.js';
@@ -99,11 +100,12 @@ async function untouched(root: string, notebook: string, signal: AbortSignal): P
 }
 
 async function execute(root: string, name: string, signal: AbortSignal): Promise<Result> {
-  const notebook = await readNotebook(join(root, 'notebooks', `${name}.ipynb`));
+  const project = projectIn(root);
+  const notebook = await readNotebook(join(root, 'notebooks', `${name}.ipynb`), project.metadataKey);
   const [result] = await runNotebooks(
     [notebook],
     {
-      ...{ checkout: root, out: join(root, 'build', 'notebooks'), jobs: 1, repeat: 1 },
+      ...{ project, out: join(root, 'build', 'notebooks'), jobs: 1, repeat: 1 },
       ...{ cellSeconds: CELL_S, notebookSeconds: 10 * CELL_S, withServer: true, leaksFail: false, bail: false },
       ...{ sources: new Map(), known: new Map(), signal },
     },

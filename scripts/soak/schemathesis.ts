@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SEEDS } from '../commands.mjs';
-import { startServer } from '../runner/server.js';
+import { project } from '../project.js';
 import { findPython } from '../setup/python.mjs';
 import { runCommand } from '../shared/command.mjs';
 import { readFlags } from '../shared/flags.mjs';
@@ -43,10 +43,10 @@ await runCommand(async (signal) => {
   const { seconds, seed = randomInt(SEEDS) } = readFlags(COMMAND);
   const program = await install(signal);
   const data = join(folder, 'data');
-  const server = await startServer(checkout, data, 'schemathesis');
+  const server = await project.startServer(data, {});
   try {
-    process.stdout.write(`Schemathesis, seed ${seed}, against ${server.url}\n`);
-    const args = ['run', `${server.url}/openapi.json`, '--seed', String(seed), '--max-time', String(seconds)];
+    process.stdout.write(`Schemathesis, seed ${seed}, against ${server.probe.url}\n`);
+    const args = ['run', `${server.probe.url}/openapi.json`, '--seed', String(seed), '--max-time', String(seconds)];
     const checks = ['--checks', 'all', '--exclude-checks', EXCLUDED.join(), '--continue-on-failure'];
     // Of what may be JSON or a stream, JSON: a stream has no end that a client could wait for.
     const json = ['--header', 'Accept: application/json, text/plain, text/html', '--request-timeout', '30'];

@@ -22,6 +22,7 @@ const notebook = parseNotebook(
       { cell_type: 'code', source: 'more', id: 'third' },
     ],
   }),
+  'key',
 );
 
 const failure: Failure = {

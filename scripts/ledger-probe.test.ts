@@ -2,10 +2,9 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { environment } from './executor.js';
+import { project } from './project.js';
 
 it("asks the notebook's own server, whatever proxy the network has", async () => {
   const rows = [
@@ -17,8 +16,8 @@ it("asks the notebook's own server, whatever proxy the network has", async () =>
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const env = { ...process.env, PYTHONPATH: import.meta.dirname, http_proxy: 'http://127.0.0.1:9', no_proxy: '' };
-    const ask = `import leaks; print(leaks.open_requests("${url}"))`;
-    const { python } = environment(resolve(import.meta.dirname, '..', '..'));
+    const ask = `import ledger_probe; print(ledger_probe.open_requests("${url}"))`;
+    const { python } = project.environment();
     const { stdout } = await promisify(execFile)(python, ['-B', '-c', ask], { env });
     expect(stdout.trim()).toBe("['GET /events']");
   } finally {
