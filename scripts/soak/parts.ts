@@ -34,6 +34,9 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       return { passed: Number(code === 0), failed: Number(code !== 0), skipped: [] };
     },
     crowd: tests('crowd', ['server/conformance/crowd.test.ts'], { SOAK_CLIENTS: '9000' }),
+    bounds: tests('bounds', ['server/conformance/bounds.test.ts', 'server/conformance/stored-bounds.test.ts'], {
+      SOAK_RESULTS: '60000',
+    }),
     endurance: tests('endurance', ['server/conformance/soak.test.ts'], { SOAK_SECONDS, SOAK_KILLS: '4' }),
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
     jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts']),

@@ -92,33 +92,38 @@ test('no answer is larger than it need be: a page of jobs and a batch of events 
 
 ownServers('what is stored stays bounded', () => {
   const count = Number(process.env.SOAK_RESULTS ?? 1_000);
+  const TIMEOUT_MS = 120_000 + 60 * count;
 
-  test(`memory and disk, while ${count} jobs finish with results of 60 KB; and the folder is loaded again`, async () => {
-    const data = await temporaryFolder();
-    try {
-      await withServer(
-        [],
-        async (server, client) => {
-          await finishMany(client, 20);
-          const { heapUsed } = await server.memory();
-          await finishMany(client, count);
-          // 32 MiB of events and 16 MiB of jobs, at most.
-          expect((await server.memory()).heapUsed - heapUsed).toBeLessThan(70 * MiB);
-        },
-        { data, memoryProbe: true },
-      );
-      await withServer(
-        [],
-        async (server, client) => {
-          expect((await idsHeld(client)).length).toBeGreaterThan(200);
-          expect((await server.memory()).heapUsed).toBeLessThan(130 * MiB);
-        },
-        { data, memoryProbe: true },
-      );
-    } finally {
-      await rm(data, { recursive: true, force: true });
-    }
-  });
+  test(
+    `memory and disk, while ${count} jobs finish with results of 60 KB; and the folder is loaded again`,
+    async () => {
+      const data = await temporaryFolder();
+      try {
+        await withServer(
+          [],
+          async (server, client) => {
+            await finishMany(client, 20);
+            const { heapUsed } = await server.memory();
+            await finishMany(client, count);
+            // 32 MiB of events and 16 MiB of jobs, at most.
+            expect((await server.memory()).heapUsed - heapUsed).toBeLessThan(70 * MiB);
+          },
+          { data, memoryProbe: true },
+        );
+        await withServer(
+          [],
+          async (server, client) => {
+            expect((await idsHeld(client)).length).toBeGreaterThan(200);
+            expect((await server.memory()).heapUsed).toBeLessThan(130 * MiB);
+          },
+          { data, memoryProbe: true },
+        );
+      } finally {
+        await rm(data, { recursive: true, force: true });
+      }
+    },
+    TIMEOUT_MS,
+  );
 
   test('a folder that holds more than the bounds is loaded: the newest stay', async () => {
     const data = await temporaryFolder();

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotWritable } from '../log/errors.js';
 import type { JobRecord } from '../log/log.js';
+import { StoreError } from '../log/store.js';
 import { THE_END } from '../log/topic.js';
 import { TooManyUploads } from './errors.js';
 import { failure } from './failure.js';
@@ -31,6 +32,12 @@ export class Uploads {
     private readonly jobs: Jobs,
     private readonly maxBytes: number,
   ) {
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new StoreError(`The folder of the uploads cannot be made (${message}). Choose another one with --data.`);
+    }
     const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
     const kept = new Set(unfinished.map((record) => specOf(record).file));
     for (const record of unfinished) this.bytes += specOf(record).bytes;

@@ -85,7 +85,7 @@ export class SqliteStore implements Store {
       const fresh = !existsSync(file) || statSync(file).size === 0;
       if (!fresh) refuseForeign(file);
       if (existsSync(owner) && !/^\d+\n?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
-      mkdirSync(join(folder, 'uploads'), { recursive: true });
+      mkdirSync(folder, { recursive: true });
       const db = lock(file, owner);
       const evidence = new Evidence(join(folder, 'log.head'), fresh);
       prepare(db, evidence, file);
