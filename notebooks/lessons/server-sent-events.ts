@@ -82,7 +82,7 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
   signal?.addEventListener('abort', stop);
   const timed = async function* (body: AsyncIterable<Uint8Array>) {
     for await (const bytes of body) {
-      clearTimeout(timer); // while an event is being handled, nobody listens
+      clearTimeout(timer); // the time that an event takes to handle is no silence
       yield bytes;
       timer = setTimeout(stop, silenceMs);
     }
