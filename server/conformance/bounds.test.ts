@@ -36,7 +36,7 @@ ownServers('the inventory of bounds', () => {
     expect(limits.length).toBeGreaterThan(10);
     const bounds = tableOfBounds().map(([, bound = '']) => bound);
     for (const [, flag, fallback] of limits) {
-      const told = bounds.find((bound) => bound.includes(`\`--${flag}\``));
+      const told = bounds.find((bound) => bound.includes(`\`--${flag}\` (`));
       expect(told, `--${flag} in the table of server/README.md`).toBeDefined();
       const number = new RegExp(`\`--${flag}\` \\(([^)]+)\\)`).exec(told ?? '')?.[1] ?? '';
       expect(bytesOrNumber(number), `--${flag}: ${number}`).toBe(Number(fallback));
