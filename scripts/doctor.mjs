@@ -8,9 +8,9 @@ import { release, type } from 'node:os';
 import { commands } from './commands.mjs';
 import { findPython } from './setup/python.mjs';
 import { kernelspecs, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
-import { findBrowser } from './shared/browser.mjs';
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
+import { findBrowser } from './shared/find-browser.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 

@@ -1,11 +1,11 @@
 // `npm run handouts`: what a class needs, on paper and on a laptop without a network.
 import { join, resolve } from 'node:path';
 import { commands } from './commands.mjs';
-import { buildHandouts, EDITIONS } from './handouts/build.js';
-import { execute } from './handouts/execute.js';
+import { buildHandouts, EDITIONS } from './handouts/build-handouts.js';
+import { execute } from './handouts/execute-course.js';
 import { discover } from './runner/discover.js';
-import { findBrowser } from './shared/browser.mjs';
 import { runCommand } from './shared/command.mjs';
+import { findBrowser } from './shared/find-browser.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout } from './shared/paths.mjs';

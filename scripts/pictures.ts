@@ -1,21 +1,23 @@
 // `npm run pictures`: makes the pictures of the README, from the real thing.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { readCourse } from './check/course.js';
+import type { Browser } from 'playwright-core';
 import { commands } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
-import { findBrowser } from './shared/browser.mjs';
 import type { Running } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
+import { readCourse } from './shared/course.js';
+import { findBrowser } from './shared/find-browser.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { launchBrowser } from './shared/launch-browser.js';
+import { isCode, readNotebookFile, shownAs } from './shared/notebook-file.js';
 import { checkout, type Paths } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
+import { chooseNotebook } from './start/choose-notebook.js';
 import { launchCourseServer } from './start/course-server.js';
 import { notebookUrl, startLab } from './start/lab.js';
-import { type Cell, LabPage } from './start/lab-page.js';
-import { chooseNotebook } from './start/notebook.js';
 import { borrowedCheckout } from './test/borrow.js';
+import { LabPage } from './test/lab-page.js';
 
 /** The one that is shown running. */
 const SHOWN = '03';
@@ -33,8 +35,7 @@ await runCommand(async () => {
 
   const copy = borrowedCheckout();
   const children: Running[] = [];
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath, args });
+  const browser = await launchBrowser(executablePath);
   try {
     await setUp({ root: copy.root });
     const server = launchCourseServer(copy, 0);
@@ -87,8 +88,7 @@ async function plotOf(browser: Browser, copy: Paths, notebook: string, url: stri
   }
   await lab.save();
   await Promise.all([page.close(), monitor?.close()]);
-  const { cells } = JSON.parse(readFileSync(join(copy.root, notebook), 'utf8')) as { cells: Cell[] };
-  const outputs = cells.find(({ id }) => id === cell)?.outputs ?? [];
-  const svg = outputs.map(({ data }) => data?.['image/svg+xml']).find(Boolean) as string | string[] | undefined;
-  return svg && [svg].flat().join('');
+  const { content } = await readNotebookFile(join(copy.root, notebook));
+  const outputs = content.cells.filter(isCode).find(({ id }) => id === cell)?.outputs ?? [];
+  return outputs.map((output) => shownAs(output, 'image/svg+xml')).find(Boolean);
 }

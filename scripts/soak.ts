@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { commands, SEEDS, soakParts } from './commands.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
-import { soakSteps } from './soak/parts.js';
+import { soakSteps } from './soak/soak-steps.js';
 import { runSteps } from './test/run-steps.js';
 
 await runCommand(async (signal) => {

@@ -10,10 +10,10 @@ import { readFlags } from './shared/flags.mjs';
 import { whenOrphaned } from './shared/orphan.js';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { openBrowser } from './start/browser.js';
+import { chooseNotebook } from './start/choose-notebook.js';
 import { launchCourseServer, runningServer } from './start/course-server.js';
 import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
-import { chooseNotebook } from './start/notebook.js';
+import { openBrowser } from './start/open-browser.js';
 
 const DEFAULT_PORT = 4321;
 const DEFAULT_LAB_PORT = 8888;

@@ -4,7 +4,7 @@ import { commands, testSteps } from './commands.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { runSteps } from './test/run-steps.js';
-import { steps } from './test/steps.js';
+import { steps } from './test/test-steps.js';
 
 await runCommand(async (signal) => {
   const { only } = readFlags(commands.test);

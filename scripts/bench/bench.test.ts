@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { linesOf, median, table } from './run.js';
-import { startServer } from './servers.js';
+import { startServer } from './measured-servers.js';
+import { linesOf, median, table } from './rounds.js';
 import { type Workload, workloads } from './workloads.js';
 
 const accounts = existsSync('/proc/self/smaps_rollup');

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Name, startServer } from './servers.js';
+import { type Name, startServer } from './measured-servers.js';
 import type { Workload } from './workloads.js';
 
 /** A profile as V8 writes it (Chrome DevTools Protocol, Profiler.Profile): what ran at each sample, and for how long. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withClients, workloadNames } from '../commands.mjs';
 import { cpuUs, idle, pssKiB } from './accounting.js';
-import { Connection, get, inTurns, Stream } from './client.js';
-import type { Name, Server } from './servers.js';
+import { Connection, get, inTurns, Stream } from './load-client.js';
+import type { Name, Server } from './measured-servers.js';
 
 /** What one run of a workload came to. */
 export type Figures = Record<string, number>;

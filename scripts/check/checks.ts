@@ -6,7 +6,7 @@ import { taskReporter } from '../shared/progress.mjs';
 import { run } from '../shared/run.js';
 import { checkLessons } from './lessons.js';
 import { checkNavigation } from './navigation.js';
-import { checkOutputs } from './notebooks.js';
+import { checkOutputs } from './outputs.js';
 import { checkSources } from './sources.js';
 import { syllabus } from './syllabus.js';
 import { checkTime } from './time.js';

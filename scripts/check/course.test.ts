@@ -2,19 +2,19 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Cell } from './course.js';
+import type { ICell } from '../shared/notebook-file.js';
 import { checkExecuted } from './executed.js';
 import { checkNavigation } from './navigation.js';
 import { checkSources } from './sources.js';
 import { evidence, syllabus, syllabusTable } from './syllabus.js';
 
-const words = (id: string, source: string, metadata: Cell['metadata'] = {}): Cell => ({
+const words = (id: string, source: string, metadata: ICell['metadata'] = {}): ICell => ({
   cell_type: 'markdown',
   id,
   metadata,
   source: [source],
 });
-const code = (id: string, source: string, covers: string[] = []): Cell => ({
+const code = (id: string, source: string, covers: string[] = []): ICell => ({
   ...words(id, source, covers.length ? { 'polling-lab': { covers } } : {}),
   cell_type: 'code',
 });
@@ -23,9 +23,12 @@ const title = (text: string) =>
 const sources = '**Sources**\n\n- [A](https://a.example/x#2)';
 
 let root: string;
-const write = (name: string, cells: Cell[], about: object) =>
-  writeFileSync(join(root, 'notebooks', name), JSON.stringify({ cells, metadata: { 'polling-lab': about } }));
-const read = (name: string): Cell[] => JSON.parse(readFileSync(join(root, 'notebooks', name), 'utf8')).cells;
+const write = (name: string, cells: ICell[], about: object) =>
+  writeFileSync(
+    join(root, 'notebooks', name),
+    JSON.stringify({ nbformat: 4, nbformat_minor: 5, cells, metadata: { 'polling-lab': about } }),
+  );
+const read = (name: string): ICell[] => JSON.parse(readFileSync(join(root, 'notebooks', name), 'utf8')).cells;
 const covers = (number: string, facts: object) =>
   writeFileSync(join(root, 'notebooks', 'covers', `${number}.json`), JSON.stringify(facts));
 
@@ -182,7 +185,10 @@ describe('what executed notebooks show', () => {
     mkdirSync(out, { recursive: true });
     const cells = [{ id: 'c', cell_type: 'code', outputs }];
     for (const name of ['00-index.ipynb', '01-one.ipynb']) {
-      writeFileSync(join(out, name), JSON.stringify({ cells: name.startsWith('01') ? cells : [] }));
+      writeFileSync(
+        join(out, name),
+        JSON.stringify({ nbformat: 4, metadata: {}, cells: name.startsWith('01') ? cells : [] }),
+      );
     }
     rmSync(join(root, 'notebooks', '02-two.ipynb'), { force: true });
     return checkExecuted(root);

@@ -1,22 +1,19 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TECHNIQUES } from '../../server/techniques.js';
+import { isCode, type MultilineString, readNotebookFile, textOf } from '../shared/notebook-file.js';
 import { courseNotebooks } from '../shared/paths.mjs';
 
 const CHART = 'application/vnd.vegalite.v5+json';
 const SVG = 'image/svg+xml';
 
-type Text = string | string[];
+/** What the kinds of outputs may have between them. */
 interface Output {
-  output_type: 'stream' | 'display_data' | 'execute_result' | 'error';
+  output_type: string;
   name?: string;
-  text?: Text;
+  text?: MultilineString;
   data?: Record<string, unknown>;
   metadata?: Record<string, { alt?: string }>;
-}
-interface Executed {
-  cells: { id: string; cell_type: string; outputs?: Output[] }[];
 }
 
 /** What fits on a screen of JupyterLab on a laptop, in pixels; what a line and a row of a table take of it. */
@@ -42,29 +39,30 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
       problems.push(`${name}: no executed copy; "npm run notebooks" makes it`);
       continue;
     }
-    const { cells } = JSON.parse(await readFile(copy, 'utf8')) as Executed;
-    for (const { id, outputs = [] } of cells) {
+    const { content } = await readNotebookFile(copy);
+    for (const cell of content.cells.filter(isCode)) {
+      const outputs = cell.outputs as unknown as Output[];
       const found = [...outputs.flatMap((output) => faults(output)), ...tooLong(outputs)];
-      problems.push(...found.map((what) => `${name}: cell "${id}": ${what}`));
+      problems.push(...found.map((what) => `${name}: cell "${cell.id}": ${what}`));
     }
   }
   return problems;
 }
 
-const whole = (text: unknown) => [text ?? ''].flat().join('');
+const joined = (text: unknown) => textOf((text ?? '') as MultilineString);
 
 function faults(output: Output): string[] {
   if (output.output_type === 'error') return []; // the runner knows which are wanted
   if (output.output_type === 'stream') {
-    const text = whole(output.text);
+    const text = joined(output.text);
     const warning = output.name === 'stderr' || /^\(node:\d+\)|\w+Warning:|^WARN\b/m.test(text);
     return warning ? [`a warning: ${text.trim().split('\n')[0]}`] : [];
   }
   const { data = {}, metadata } = output;
-  const silent = whole(data['text/plain']).trim() === '' ? ['an output without words'] : [];
+  const silent = joined(data['text/plain']).trim() === '' ? ['an output without words'] : [];
   if (!(CHART in data) && !(SVG in data)) return silent;
   if (!(CHART in data && SVG in data)) return [...silent, `a chart as ${Object.keys(data).join(', ')} only`];
-  return [...silent, ...chartFaults(data[CHART] as Spec, whole(data[SVG]), metadata?.[SVG]?.alt ?? '')];
+  return [...silent, ...chartFaults(data[CHART] as Spec, joined(data[SVG]), metadata?.[SVG]?.alt ?? '')];
 }
 
 interface Spec {
@@ -112,10 +110,10 @@ function tooLong(outputs: Output[]): string[] {
 }
 
 function heightOf({ text, data = {} }: Output): number {
-  const lines = (text: unknown) => LINE_PX * whole(text).trimEnd().split('\n').length;
+  const lines = (text: unknown) => LINE_PX * joined(text).trimEnd().split('\n').length;
   if (text !== undefined) return lines(text);
-  if (SVG in data) return Number(/<svg[^>]* height="([\d.]+)"/.exec(whole(data[SVG]))?.[1] ?? 0);
-  const html = whole(data['text/html']);
+  if (SVG in data) return Number(/<svg[^>]* height="([\d.]+)"/.exec(joined(data[SVG]))?.[1] ?? 0);
+  const html = joined(data['text/html']);
   if (html.startsWith('<details')) return LINE_PX; // folded
   if (html.includes('<tr')) return ROW_PX * html.split('<tr').length;
   return lines(data['text/markdown'] ?? data['text/plain']);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { checkLessons } from './lessons.js';
 import { checkNavigation } from './navigation.js';
-import { checkOutputs } from './notebooks.js';
+import { checkOutputs } from './outputs.js';
 import { checkSources } from './sources.js';
 import { syllabus } from './syllabus.js';
 

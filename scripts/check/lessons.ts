@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CourseNotebook, readCourse, textOf } from './course.js';
+import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { isCode, tagsOf, textOf } from '../shared/notebook-file.js';
 import { calls } from './syllabus.js';
 
 /** What every lesson does, by the instrument that does it. */
@@ -22,11 +23,15 @@ export async function checkLessons(root: string): Promise<string[]> {
   return lessons.flatMap((lesson) => faults(lesson, root, readme).map((what) => `notebooks/${lesson.name}: ${what}`));
 }
 
-function faults({ name, title, goals, cells, picture }: CourseNotebook, root: string, readme: string): string[] {
+function faults(
+  { name, title, goals, content: { cells }, picture }: CourseNotebook,
+  root: string,
+  readme: string,
+): string[] {
   const stem = name.replace(/\.ipynb$/, '');
-  const code = cells.filter(({ cell_type }) => cell_type === 'code');
-  const called = new Set(code.flatMap((cell) => calls(textOf(cell))));
-  const drawing = code.filter((cell) => calls(textOf(cell)).some((call) => call === 'draw' || call === 'live'));
+  const code = cells.filter(isCode);
+  const called = new Set(code.flatMap((cell) => calls(textOf(cell.source))));
+  const drawing = code.filter((cell) => calls(textOf(cell.source)).some((call) => call === 'draw' || call === 'live'));
   const plot = drawing.some(({ id }) => id === picture);
   const image = `.github/images/${name.slice(0, 2)}.svg`;
   const missing = (path: string) => (existsSync(join(root, path)) ? [] : [`there is no ${path}`]);
@@ -34,9 +39,7 @@ function faults({ name, title, goals, cells, picture }: CourseNotebook, root: st
     ...(title && goals.length > 0 ? [] : ['"polling-lab" in its metadata has to have a "title" and "goals"']),
     ...Object.entries(PARTS).flatMap(([call, does]) => (called.has(call) ? [] : [`no cell ${does}: ${call}(…)`])),
     ...([...called].some((call) => /^assert(\.|$)/.test(call)) ? [] : ['no cell asserts what the text says']),
-    ...(cells.some(({ metadata }) => metadata.tags?.includes('check'))
-      ? []
-      : ['no exercise: no cell has the tag "check"']),
+    ...(cells.some((cell) => tagsOf(cell).includes('check')) ? [] : ['no exercise: no cell has the tag "check"']),
     ...missing(`notebooks/exercises/${stem}.ts`),
     ...missing(`notebooks/exercises/${stem}.test.ts`),
     ...missing(`notebooks/notes/${stem}.md`),

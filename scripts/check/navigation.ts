@@ -1,5 +1,6 @@
+import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { type ICell, idOf, linesOf, textOf, writeNotebookFile } from '../shared/notebook-file.js';
 import type { ReadingTime } from '../shared/reading-time.js';
-import { type Cell, type CourseNotebook, linesOf, readCourse, textOf, writeNotebook } from './course.js';
 
 /**
  * Holds what a notebook says of itself and of the others to the notebooks' metadata: its title, goals and time, the
@@ -11,22 +12,22 @@ export async function checkNavigation(root: string, fix: boolean): Promise<strin
   for (const notebook of course) {
     const { cells, missing } = expected(notebook, course);
     problems.push(...missing.map((what) => `notebooks/${notebook.name}: ${what}`));
-    const stale = differences(notebook.cells, cells);
+    const stale = differences(notebook.content.cells, cells);
     if (stale.length === 0) continue;
-    if (fix) await writeNotebook(root, notebook, cells);
+    if (fix) writeNotebookFile(notebook.path, { ...notebook.content, cells });
     else problems.push(`notebooks/${notebook.name}: not what the metadata say: ${stale.join(', ')}`);
   }
   return problems;
 }
 
 /** The cells as they should be; `missing` is what a person has to write. */
-function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: Cell[]; missing: string[] } {
+function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: ICell[]; missing: string[] } {
   const missing: string[] = [];
   const isFirst = notebook === course[0];
-  const own = notebook.cells.filter(({ id }) => id !== TOP && id !== END);
+  const own = notebook.content.cells.filter(({ id }) => id !== TOP && id !== END);
   const cells = own.map((cell) => {
     if (cell.id === 'title') {
-      const text = opening(textOf(cell), notebook);
+      const text = opening(textOf(cell.source), notebook);
       missing.push(...lacks(text));
       return withText(cell, text);
     }
@@ -42,7 +43,7 @@ function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: 
 const TOP = 'navigation';
 const END = 'navigation-end';
 
-function navigation(id: string, text: string): Cell {
+function navigation(id: string, text: string): ICell {
   return { cell_type: 'markdown', id, metadata: { tags: ['navigation'] }, source: linesOf(text) };
 }
 
@@ -106,17 +107,17 @@ const sumOf = (notebooks: CourseNotebook[]) => ({
   exerciseMinutes: notebooks.reduce((sum, { time }) => sum + time.exerciseMinutes, 0),
 });
 
-const withText = (cell: Cell, text: string): Cell =>
-  textOf(cell) === text ? cell : { ...cell, source: linesOf(text) };
+const withText = (cell: ICell, text: string): ICell =>
+  textOf(cell.source) === text ? cell : { ...cell, source: linesOf(text) };
 
 /** The ids of the cells that are not as they should be. */
-function differences(are: Cell[], should: Cell[]): string[] {
-  const ids = [...new Set([...are, ...should].map(({ id }) => id))];
-  const print = (cells: Cell[], id: string) => {
-    const at = cells.findIndex((cell) => cell.id === id);
-    return at < 0 ? null : `${textOf(cells[at]!)} ${JSON.stringify(cells[at]!.metadata)}`;
+function differences(are: ICell[], should: ICell[]): string[] {
+  const ids = [...new Set([...are, ...should].map(idOf))];
+  const print = (cells: ICell[], id: string) => {
+    const at = cells.findIndex((cell) => idOf(cell) === id);
+    return at < 0 ? null : `${textOf(cells[at]!.source)} ${JSON.stringify(cells[at]!.metadata)}`;
   };
   const changed = ids.filter((id) => print(are, id) !== print(should, id));
-  const moved = are.map(({ id }) => id).join() !== should.map(({ id }) => id).join();
+  const moved = are.map(idOf).join() !== should.map(idOf).join();
   return changed.length === 0 && moved ? ['the order of the cells'] : changed;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cell, readCourse, textOf } from './course.js';
+import { readCourse } from '../shared/course.js';
+import { type ICell, isMarkdown, textOf } from '../shared/notebook-file.js';
 
 /**
  * Holds every lesson to telling its sources: a list under **Sources**, in it each document that the text points to,
@@ -9,8 +10,8 @@ import { type Cell, readCourse, textOf } from './course.js';
 export async function checkSources(root: string): Promise<string[]> {
   const course = await readCourse(root);
   const leads = (target: string) => isSource(target) || isHere(target, root);
-  return course.flatMap(({ name, cells }, at) => {
-    const words = cells.filter(({ cell_type }) => cell_type === 'markdown');
+  return course.flatMap(({ name, content: { cells } }, at) => {
+    const words = cells.filter(isMarkdown);
     const broken = words.flatMap((cell) => badLinks(cell, leads));
     const lesson = at > 0;
     return [...broken, ...(lesson ? untold(words) : [])].map((what) => `notebooks/${name}: ${what}`);
@@ -21,8 +22,8 @@ const HEADING = /^\*\*Sources\*\*$/m;
 const LINK = /\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)/g;
 const linksIn = (text: string) => [...text.matchAll(LINK)].map(([, target]) => target as string);
 
-function badLinks(cell: Cell, leads: (target: string) => boolean): string[] {
-  const text = textOf(cell);
+function badLinks(cell: ICell, leads: (target: string) => boolean): string[] {
+  const text = textOf(cell.source);
   const broken = text.match(/\]\([^)\n]*\s[^)\n]*\)|\]\(\)/g) ?? [];
   const wrong = linksIn(text).filter((target) => !leads(target));
   return [...broken, ...wrong].map((link) => `cell "${cell.id}" has a link that leads nowhere: ${link}`);
@@ -43,8 +44,8 @@ function isHere(target: string, root: string): boolean {
 const isPackage = (url: string) => /^https:\/\/(github\.com|www\.npmjs\.com)\//.test(url);
 
 /** What the text points to, and the list does not. */
-function untold(words: Cell[]): string[] {
-  const parts = words.map((cell) => textOf(cell).split(HEADING));
+function untold(words: ICell[]): string[] {
+  const parts = words.map((cell) => textOf(cell.source).split(HEADING));
   const lists = parts.filter((part) => part.length > 1).map((part) => part.slice(1).join());
   if (lists.length !== 1) return [`${lists.length} cells have a list of **Sources**: expected one`];
   const document = (url: string) => url.replace(/#.*/, '');

@@ -2,7 +2,9 @@ import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { type Cell, type CourseNotebook, readCourse, textOf } from './course.js';
+import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { courseMetadata } from '../shared/course-metadata.js';
+import { type ICell, idOf, isMarkdown, tagsOf, textOf } from '../shared/notebook-file.js';
 
 /** A line of the syllabus, and a cell that stands for it. */
 export interface Covered {
@@ -32,14 +34,16 @@ export async function syllabus(root: string): Promise<{ rows: Covered[]; problem
     }
   }
   const named = course.flatMap((notebook) =>
-    notebook.cells.flatMap((cell) => coversOf(cell).map((key) => ({ notebook, cell, key }))),
+    notebook.content.cells.flatMap((cell) =>
+      (courseMetadata(cell).covers ?? []).map((key) => ({ notebook, cell, key })),
+    ),
   );
   for (const [key, fact] of facts) {
     const mine = named.filter((one) => one.key === key);
     if (mine.length === 0) problems.push(`no cell covers "${key}": ${fact}`);
     for (const { notebook, cell } of mine) {
       const how = evidence(cell);
-      if (how) rows.push({ fact, notebook: notebook.name, cell: cell.id, how });
+      if (how) rows.push({ fact, notebook: notebook.name, cell: idOf(cell), how });
       else problems.push(`${placeOf(notebook, cell)} neither asserts "${key}" nor links to its source`);
     }
   }
@@ -53,14 +57,15 @@ export async function syllabus(root: string): Promise<{ rows: Covered[]; problem
   return { rows, problems };
 }
 
-const coversOf = ({ metadata }: Cell) => metadata['polling-lab']?.covers ?? [];
-const placeOf = ({ name }: CourseNotebook, { id }: Cell) => `notebooks/${name}: cell "${id}"`;
+const placeOf = ({ name }: CourseNotebook, { id }: ICell) => `notebooks/${name}: cell "${id}"`;
 
 /** How a cell stands for a fact; null if it does not. */
-export function evidence(cell: Cell): Covered['how'] | null {
-  if (cell.cell_type === 'markdown') return /\]\(https:\/\//.test(textOf(cell)) ? 'source' : null;
-  const raises = cell.metadata.tags?.includes('raises-exception');
-  return raises || calls(textOf(cell)).some((name) => /^(assert(\.\w+)?|witnesses)$/.test(name)) ? 'asserts' : null;
+export function evidence(cell: ICell): Covered['how'] | null {
+  if (isMarkdown(cell)) return /\]\(https:\/\//.test(textOf(cell.source)) ? 'source' : null;
+  const raises = tagsOf(cell).includes('raises-exception');
+  return raises || calls(textOf(cell.source)).some((name) => /^(assert(\.\w+)?|witnesses)$/.test(name))
+    ? 'asserts'
+    : null;
 }
 
 /** What is called in the code, by name. Read by the compiler, so that a comment is no call. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { INotebookContent } from '../shared/notebook-file.js';
 import { readingTime } from '../shared/reading-time.js';
 import { checkTime } from './time.js';
 
@@ -12,8 +13,9 @@ const words = (count: number, tags: string[] = []) => ({
 });
 const code = (lines: number, metadata = {}) => ({ cell_type: 'code', source: 'x;\n'.repeat(lines), metadata });
 const notebook = (cells: object[], runMinutes?: number) => ({
+  ...{ nbformat: 4, nbformat_minor: 5 },
   metadata: { 'polling-lab': { runMinutes } },
-  cells: cells as Parameters<typeof readingTime>[0]['cells'],
+  cells: cells as INotebookContent['cells'],
 });
 
 describe('the time of a notebook', () => {

@@ -1,6 +1,8 @@
 import { projectIn } from '../project.js';
 import { knownDurations } from '../runner/durations.js';
-import { type CourseNotebook, readCourse, writeNotebook } from './course.js';
+import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { courseMetadata } from '../shared/course-metadata.js';
+import { writeNotebookFile } from '../shared/notebook-file.js';
 
 /** The longest that a reader may need, in minutes, exercises apart. The main course is the first notebook to *choosing*. */
 const LIMITS = { notebook: 30, first: 15, course: 180 };
@@ -36,19 +38,19 @@ interface TimeOptions {
 export async function checkTime(root: string, { fix, note, tooLong = TOO_LONG }: TimeOptions): Promise<string[]> {
   const measured = await knownDurations(projectIn(root).durationsFile);
   const problems: string[] = [];
-  const measure = async (notebook: CourseNotebook) => {
+  const measure = (notebook: CourseNotebook) => {
     const ranMs = measured.get(`notebooks/${notebook.name}`);
     if (ranMs === undefined) return;
     const ran = Math.ceil(ranMs / 30_000) / 2;
     if (fix && (!notebook.runMinutes || Math.abs(ran - notebook.runMinutes) > ROOM_MINUTES)) {
-      (notebook.json.metadata['polling-lab'] as { runMinutes: number }).runMinutes = ran;
-      await writeNotebook(root, notebook, notebook.cells);
+      courseMetadata(notebook.content).runMinutes = ran;
+      writeNotebookFile(notebook.path, notebook.content);
     } else if (ran > notebook.runMinutes + ROOM_MINUTES) {
       const says = `"runMinutes" says ${notebook.runMinutes}`;
       problems.push(`notebooks/${notebook.name}: its last run took ${ran} minutes, and ${says}; --fix writes it anew`);
     }
   };
-  for (const notebook of await readCourse(root)) await measure(notebook);
+  for (const notebook of await readCourse(root)) measure(notebook);
 
   const course = await readCourse(root);
   const last = course.findIndex(({ name }) => name.endsWith('-choosing.ipynb'));

@@ -1,12 +1,19 @@
 // The course without `npm start`: other ways to run a notebook, and other kernels.
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { register } from '../setup/registration.mjs';
+import {
+  dataOf,
+  type ICodeCell,
+  isCode,
+  type MultilineString,
+  readNotebookFile,
+  textOf,
+} from '../shared/notebook-file.js';
 import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { run } from '../shared/run.js';
-import type { Cell } from '../start/lab-page.js';
 import { borrowedCheckout } from '../test/borrow.js';
 
 /** SOAK=1: all notebooks, and papermill, which is installed for it. */
@@ -35,13 +42,12 @@ afterAll(() => {
 });
 
 /** Runs a program that executes a notebook; resolves with the code cells of what it wrote. */
-async function execute(command: string, args: string[], written: string): Promise<Cell[]> {
+async function execute(command: string, args: string[], written: string): Promise<ICodeCell[]> {
   const cwd = join(copy.root, 'notebooks');
   const env = { POLLING_LAB_URL: undefined, JUPYTER_PATH: work }; // the notebook starts a server of its own
   const { exitCode, stdall } = await run([command, ...args], { cwd, env });
   expect(exitCode, stdall).toBe(0);
-  const { cells } = JSON.parse(readFileSync(written, 'utf8')) as { cells: Cell[] };
-  return cells.filter((cell) => cell.cell_type === 'code');
+  return (await readNotebookFile(written)).content.cells.filter(isCode);
 }
 
 const jupyterExecute = (kernel: string, notebook: string) => {
@@ -56,15 +62,15 @@ const jupyterExecute = (kernel: string, notebook: string) => {
   return execute(copy.python, args, written);
 };
 
-const outputsOf = (cells: Cell[]) => cells.flatMap(({ outputs = [] }) => outputs);
-const charts = (cells: Cell[], type: string, text = '') =>
-  outputsOf(cells).filter(({ data }) => type in (data ?? {}) && String(data?.[type]).includes(text)).length;
+const outputsOf = (cells: ICodeCell[]) => cells.flatMap(({ outputs }) => outputs);
+const charts = (cells: ICodeCell[], type: string, text = '') =>
+  outputsOf(cells).filter((output) => type in dataOf(output) && String(dataOf(output)[type]).includes(text)).length;
 /** What a stock tslab says when somebody writes to a folder that it watches, be it /tmp. It goes on all the same. */
 const WATCHER = /UncaughtException: Error: Unexpected pending rebuildTimer\n(?: {4}at .*\n)*/g;
 /** Errors, and what is on stderr: a stock tslab tells an error there, and goes on. */
-const failures = (cells: Cell[]) =>
+const failures = (cells: ICodeCell[]) =>
   outputsOf(cells).filter(({ output_type, name, text = '' }) => {
-    const said = [text].flat().join('').replace(WATCHER, '');
+    const said = textOf(text as MultilineString).replace(WATCHER, '');
     return output_type === 'error' || (name === 'stderr' && said !== '');
   });
 

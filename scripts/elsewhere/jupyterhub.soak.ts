@@ -4,14 +4,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { need } from '../../server/conformance/server.js';
-import { findBrowser } from '../shared/browser.mjs';
+import { need } from '../../server/conformance/need.js';
 import { type Running, start } from '../shared/child.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
 import { run } from '../shared/run.js';
-import { LabPage } from '../start/lab-page.js';
 import { borrowedCheckout } from '../test/borrow.js';
+import { LabPage } from '../test/lab-page.js';
 
 const PATIENCE = { timeout: 120_000 };
 const INSTALL_MS = 600_000;
@@ -83,9 +84,7 @@ describe('behind JupyterHub', () => {
       if (over) throw new Error(hub.said());
       await sleep(200);
     }
-    const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    const args = [...sandbox, `--host-resolver-rules=MAP ${HUB} 127.0.0.1`];
-    browser = await chromium.launch({ executablePath, args });
+    browser = await launchBrowser(executablePath, [`--host-resolver-rules=MAP ${HUB} 127.0.0.1`]);
   }, INSTALL_MS);
   afterAll(async () => {
     await browser?.close();

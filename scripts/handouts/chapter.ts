@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { readCourseNotebook } from '../shared/course.js';
+import { idOf, tagsOf, textOf } from '../shared/notebook-file.js';
 import { Problem } from '../shared/problem.mjs';
-import { type ReadingTime, readingTime } from '../shared/reading-time.js';
+import type { ReadingTime } from '../shared/reading-time.js';
 
 /** A notebook of the course, as the handouts name and describe it. */
 export interface Chapter {
@@ -24,36 +25,25 @@ function inWords(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-interface RawNotebook {
-  metadata: { 'polling-lab'?: { title?: string; goals?: string[] } };
-  cells: { id: string; cell_type: string; source: string | string[]; metadata: { tags?: string[] } }[];
-}
-
 /** Reads what a notebook says of itself. */
 export async function readChapter(path: string): Promise<Chapter> {
-  const notebook = JSON.parse(await readFile(path, 'utf8')) as RawNotebook;
-  const { metadata, cells } = notebook;
-  const { title, goals } = metadata['polling-lab'] ?? {};
-  if (!title || !goals) {
+  const { title, goals, time, number, content } = await readCourseNotebook(path);
+  if (!title || goals.length === 0) {
     throw new Problem(
       `${path} does not tell what it is about: expected "polling-lab": { "title", "goals" } in its metadata.`,
     );
   }
   const name = basename(path, '.ipynb');
-  const number = Number.parseInt(name, 10) || null;
+  const checks = content.cells.filter((cell) => tagsOf(cell).includes('check'));
   return {
     name,
-    number,
+    number: number || null,
     path,
     // What comes before the first chapter bears the title of the course.
     title: number ? title : inWords(name),
     goals,
-    time: readingTime(notebook),
-    cellIds: cells.map(({ id }) => id),
-    checkCells: new Map(
-      cells
-        .filter((cell) => cell.metadata.tags?.includes('check'))
-        .map(({ id, source }) => [id, [source].flat().join('')]),
-    ),
+    time,
+    cellIds: content.cells.map(idOf),
+    checkCells: new Map(checks.map((cell) => [idOf(cell), textOf(cell.source)])),
   };
 }

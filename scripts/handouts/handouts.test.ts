@@ -13,15 +13,16 @@ import {
 import { copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { discover } from '../runner/discover.js';
-import { findBrowser } from '../shared/browser.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { type BuildOptions, buildHandouts, EDITIONS } from './build.js';
+import { type BuildOptions, buildHandouts, EDITIONS } from './build-handouts.js';
 import { type Chapter, readChapter } from './chapter.js';
-import { type Execute, type Executed, execute } from './execute.js';
+import { type Execute, type Executed, execute } from './execute-course.js';
 import { look } from './tests/look.js';
 import { torn } from './tests/paper.js';
 import { entities, filesIn, found, inspect, inspectPdfs, secretsOf } from './tests/secrets.js';
@@ -112,8 +113,7 @@ beforeAll(async () => {
   executed = await execute(notebooks, executedCopies, new AbortController().signal);
   vi.restoreAllMocks();
   if (!browserPath) return build({ pdf: false });
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  [browser] = await Promise.all([chromium.launch({ executablePath: browserPath, args }), build()]);
+  [browser] = await Promise.all([launchBrowser(browserPath), build()]);
 }, 10 * MINUTE);
 afterAll(async () => {
   await browser?.close();

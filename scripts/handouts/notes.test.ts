@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { discover } from '../runner/discover.js';
 import { checkout } from '../shared/paths.mjs';
 import { readChapter } from './chapter.js';
-import { readChecks } from './checks.js';
+import { readChecks } from './exercise-checks.js';
 import { parseNotes, readNotes } from './notes.js';
 
 const notebooks = await discover(['notebooks'], checkout);

@@ -1,10 +1,11 @@
 // The kernel as a person meets it: in JupyterLab, in a browser.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setUp } from '../setup/set-up.mjs';
-import { findBrowser } from '../shared/browser.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
 import { checkout } from '../shared/paths.mjs';
 import { notebookUrl, startLab } from '../start/lab.js';
 import { borrowedCheckout } from '../test/borrow.js';
@@ -47,7 +48,7 @@ beforeAll(async () => {
   lab = startLab(copy, { port: 0, notebook: NOTEBOOK });
   // No cell asks for the course's server.
   const url = notebookUrl(await lab.tell('http://127.0.0.1:9'), NOTEBOOK);
-  browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  browser = await launchBrowser(executablePath);
   page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
   await page.goto(url);
   // The indicator in the toolbar is idle also before the kernel is connected.

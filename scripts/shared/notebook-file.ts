@@ -1,10 +1,27 @@
 // Reads Jupyter notebooks, in the one format that is current (nbformat 4).
 // https://nbformat.readthedocs.io/en/latest/format_description.html
 import { readFile } from 'node:fs/promises';
-import type { ICell, ICodeCell, IMarkdownCell, INotebookContent, MultilineString } from '@jupyterlab/nbformat';
+import type {
+  ICell,
+  ICodeCell,
+  IMarkdownCell,
+  IMimeBundle,
+  INotebookContent,
+  IOutput,
+  MultilineString,
+} from '@jupyterlab/nbformat';
+import { writeWhole } from './files.mjs';
 import { Problem } from './problem.mjs';
 
-export type { ICell, ICodeCell, IMarkdownCell, INotebookContent, IOutput, MultilineString } from '@jupyterlab/nbformat';
+export type {
+  ICell,
+  ICodeCell,
+  IMarkdownCell,
+  IMimeBundle,
+  INotebookContent,
+  IOutput,
+  MultilineString,
+} from '@jupyterlab/nbformat';
 
 /** Reads a notebook. Throws a Problem if it cannot be read, or is no notebook. */
 export async function readNotebookFile(path: string): Promise<{ text: string; content: INotebookContent }> {
@@ -51,10 +68,27 @@ function checkCell(at: string, { cell_type, metadata }: Partial<ICell>): void {
   }
 }
 
+/** A cell's id; '' in a notebook from before nbformat 4.5. */
+export const idOf = ({ id }: ICell): string => String(id ?? '');
+
 export const isCode = (cell: ICell): cell is ICodeCell => cell.cell_type === 'code';
 export const isMarkdown = (cell: ICell): cell is IMarkdownCell => cell.cell_type === 'markdown';
+
+/** Writes a notebook as JupyterLab does. */
+export const writeNotebookFile = (path: string, content: INotebookContent): void =>
+  writeWhole(path, `${JSON.stringify(content, null, 1)}\n`);
 
 /** The text of a source or an output, which may be stored as a list of lines. */
 export const textOf = (text: MultilineString): string => [text].flat().join('');
 
+/** A text as nbformat stores it: a list of lines. */
+export const linesOf = (text: string): string[] => text.split(/(?<=\n)/);
+
 export const tagsOf = ({ metadata }: ICell): string[] => (metadata?.tags as string[] | undefined) ?? [];
+
+/** What an output shows, by MIME type; nothing for a stream or an error. */
+export const dataOf = ({ data }: IOutput): IMimeBundle => (data ?? {}) as IMimeBundle;
+
+/** What an output shows as text of a MIME type; '' if it does not. */
+export const shownAs = (output: IOutput, type: string): string =>
+  textOf((dataOf(output)[type] ?? '') as MultilineString);

@@ -1,12 +1,5 @@
-/** The parts of a notebook that its time is computed from, as nbformat 4 stores them. */
-interface Timed {
-  metadata: Record<string, unknown>;
-  cells: {
-    cell_type: string;
-    source: string | string[];
-    metadata: { tags?: string[]; jupyter?: { source_hidden?: boolean } };
-  }[];
-}
+import { courseMetadata } from './course-metadata.js';
+import { type ICell, type INotebookContent, isCode, isMarkdown, tagsOf, textOf } from './notebook-file.js';
 
 /** What a notebook asks of its reader, in whole minutes. */
 export interface ReadingTime {
@@ -26,26 +19,19 @@ const MINUTES_AN_EXERCISE = 5;
  * counted apart, at 5 minutes for each cell tagged `check`. Not counted: links between the notebooks, folded code
  * (`jupyter.source_hidden`), empty lines, link targets, and what the cells print.
  */
-export function readingTime({ metadata, cells }: Timed): ReadingTime {
-  const lesson = cells.filter(
-    ({ metadata: { tags = [] } }) => !tags.includes('exercise') && !tags.includes('navigation'),
-  );
-  const text = (type: string) => lesson.filter(({ cell_type }) => cell_type === type);
-  const words = sum(text('markdown').map(({ source }) => wordsIn([source].flat().join(''))));
-  const lines = sum(
-    text('code')
-      .filter(isVisible)
-      .map(({ source }) => linesIn([source].flat().join(''))),
-  );
-  const { runMinutes = 0 } = (metadata['polling-lab'] ?? {}) as { runMinutes?: number };
-  const exercises = cells.filter(({ metadata: { tags = [] } }) => tags.includes('check')).length;
+export function readingTime(content: INotebookContent): ReadingTime {
+  const tagged = (cell: ICell, ...tags: string[]) => tagsOf(cell).some((tag) => tags.includes(tag));
+  const lesson = content.cells.filter((cell) => !tagged(cell, 'exercise', 'navigation'));
+  const words = sum(lesson.filter(isMarkdown).map(({ source }) => wordsIn(textOf(source))));
+  const visible = lesson.filter(isCode).filter(({ metadata }) => metadata.jupyter?.source_hidden !== true);
+  const lines = sum(visible.map(({ source }) => linesIn(textOf(source))));
+  const { runMinutes = 0 } = courseMetadata(content);
   return {
     minutes: Math.ceil(words / WORDS_A_MINUTE + (lines * SECONDS_A_LINE) / 60 + runMinutes),
-    exerciseMinutes: exercises * MINUTES_AN_EXERCISE,
+    exerciseMinutes: content.cells.filter((cell) => tagged(cell, 'check')).length * MINUTES_AN_EXERCISE,
   };
 }
 
-const isVisible = ({ metadata }: Timed['cells'][number]) => metadata.jupyter?.source_hidden !== true;
 const linesIn = (code: string) => code.split('\n').filter((line) => line.trim() !== '').length;
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
 

@@ -6,12 +6,12 @@ import { projectIn } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import type { Result } from '../runner/result.js';
 import { run as runNotebooks } from '../runner/run.js';
-import { findBrowser } from '../shared/browser.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
 import { borrowedCheckout } from '../test/borrow.js';
-import type { Count } from '../test/steps.js';
+import type { Count } from '../test/test-steps.js';
 import { editAt, readSources } from './anchors.js';
 import { type Mutation, mutations } from './mutations.js';
 

@@ -1,13 +1,24 @@
 // JupyterLab as a person meets it: `npm start`, a browser, and what one does there.
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { need } from '../../server/conformance/server.js';
-import { findBrowser } from '../shared/browser.mjs';
+import { need } from '../../server/conformance/need.js';
 import { type Running, start } from '../shared/child.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
+import {
+  dataOf,
+  type ICell,
+  type ICodeCell,
+  type INotebookContent,
+  type IOutput,
+  isCode,
+  tagsOf,
+  textOf,
+} from '../shared/notebook-file.js';
 import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
-import { type Cell, LabPage, type Output, seen } from './lab-page.js';
+import { LabPage, seen } from '../test/lab-page.js';
 
 /** A loaded machine is slow, not wrong. */
 const PATIENCE = { timeout: 60_000 };
@@ -34,8 +45,7 @@ let complaints: string[];
 
 beforeAll(async () => {
   if (!executablePath) return;
-  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  browser = await chromium.launch({ executablePath, args: [...sandbox, ...QUIET] });
+  browser = await launchBrowser(executablePath, QUIET);
   copy = borrowedCheckout();
   npmStart = start('npm', ['start', '--', '--no-open', '--port', '0', '--lab-port', '0'], { cwd: copy.root });
   let said = '';
@@ -81,15 +91,14 @@ const api = (path: string) => {
 };
 
 /** The notebook as it was saved. */
-async function saved(notebook: string): Promise<Cell[]> {
+async function saved(notebook: string): Promise<ICell[]> {
   await lab.save();
   const response = await fetch(api(`contents/notebooks/${notebook}`));
-  return ((await response.json()) as { content: { cells: Cell[] } }).content.cells;
+  return ((await response.json()) as { content: INotebookContent }).content.cells;
 }
 
 const kernels = async () => ((await (await fetch(api('kernels'))).json()) as unknown[]).length;
-const isError = ({ output_type, name }: Output) => output_type === 'error' || name === 'stderr';
-const textOf = ({ source }: Cell) => [source].flat().join('');
+const isError = ({ output_type, name }: IOutput) => output_type === 'error' || name === 'stderr';
 
 test('opens on the first notebook: no dialog, the kernel chosen, the table of contents at hand', LONG, async () => {
   await lab.open(firstUrl);
@@ -165,17 +174,18 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
 
     // No error box but those that the lesson wants.
     const cells = await saved(notebook);
-    const tagged = ({ metadata }: Cell) => metadata.tags?.includes('raises-exception') ?? false;
-    const failures = cells.filter((cell) => !tagged(cell)).flatMap(({ outputs = [] }) => outputs.filter(isError));
+    const tagged = (cell: ICell) => tagsOf(cell).includes('raises-exception');
+    const untagged = cells.filter(isCode).filter((cell) => !tagged(cell));
+    const failures = untagged.flatMap(({ outputs }) => outputs.filter(isError));
     expect(failures).toEqual([]);
     await expect.poll(() => lab.errors.count(), PATIENCE).toBe(cells.filter(tagged).length);
-    const code = cells.filter((cell) => cell.cell_type === 'code' && textOf(cell).trim());
+    const code = cells.filter(isCode).filter(({ source }) => textOf(source).trim());
     expect(code.filter(({ execution_count }) => !execution_count)).toEqual([]);
 
     // Each chart has a mark for every row, and is not blank.
     const specs = code
-      .flatMap(({ outputs = [] }) => outputs)
-      .flatMap(({ data }) => (data?.['application/vnd.vegalite.v5+json'] as VegaLite) ?? []);
+      .flatMap(({ outputs }) => outputs)
+      .flatMap((output) => (dataOf(output)['application/vnd.vegalite.v5+json'] as unknown as VegaLite) ?? []);
     await expect.poll(() => lab.charts.count(), PATIENCE).toBe(specs.length);
     for (const [i, { data, description }] of specs.entries()) {
       const { marks, colours } = await seen(lab.charts.nth(i));
@@ -225,13 +235,13 @@ async function lookUp(): Promise<void> {
 }
 
 /** Answers an exercise wrongly, then as its solution says. */
-async function answer(code: Cell[]): Promise<void> {
+async function answer(code: ICodeCell[]): Promise<void> {
   const solved = (await lab.cells.locator('details code').allTextContents()).join('\n');
   // Of some, the solution is how to work out a number.
   const isShown = ([, name]: RegExpExecArray) => solved.includes(`const ${name}`);
-  const exercise = code.map((cell) => EMPTY_ANSWER.exec(textOf(cell))).find((found) => found && isShown(found));
+  const exercise = code.map((cell) => EMPTY_ANSWER.exec(textOf(cell.source))).find((found) => found && isShown(found));
   if (!exercise) {
-    expect(code.filter((cell) => EMPTY_ANSWER.test(textOf(cell)))).toEqual([]);
+    expect(code.filter((cell) => EMPTY_ANSWER.test(textOf(cell.source)))).toEqual([]);
     return;
   }
   const [line, name, type] = exercise as unknown as [string, string, string];

@@ -1,10 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { need } from '../../server/conformance/need.js';
 import { setUp } from '../setup/set-up.mjs';
-import { findBrowser } from '../shared/browser.mjs';
 import type { Running } from '../shared/child.mjs';
+import { findBrowser } from '../shared/find-browser.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
+import { isCode, parseNotebookFile, shownAs } from '../shared/notebook-file.js';
 import { checkout } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
 import { launchCourseServer } from './course-server.js';
@@ -22,12 +25,8 @@ let copy: ReturnType<typeof borrowedCheckout>;
 let browser: Browser | undefined;
 let page: Page;
 
-interface Cell {
-  id: string;
-  outputs?: { data?: Record<string, string | string[]> }[];
-}
 const path = () => join(copy.root, NOTEBOOK);
-const read = (): { cells: Cell[] } => JSON.parse(readFileSync(path(), 'utf8'));
+const read = () => parseNotebookFile(path(), readFileSync(path(), 'utf8'));
 
 beforeAll(async () => {
   if (!executablePath) return;
@@ -39,7 +38,7 @@ beforeAll(async () => {
   const server = launchCourseServer(copy, 0);
   const lab = startLab(copy, { port: 0, notebook: NOTEBOOK });
   children.push(server, lab);
-  browser = await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
+  browser = await launchBrowser(executablePath);
   page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
   await page.goto(notebookUrl(await lab.tell(await server.ready), NOTEBOOK));
 }, RUN_MS);
@@ -66,11 +65,7 @@ const picture = async (name: string) => {
 test(
   'Run All in JupyterLab plots what the own tab has reported, and saves no frame',
   async (context) => {
-    if (!executablePath) {
-      if (process.env.CI) throw new Error('No Chromium or Chrome found. Install one, or name one with CHROME_PATH.');
-      console.warn(`SKIPPED ${context.task.name}: needs Chromium, Chrome or Edge`);
-      return context.skip();
-    }
+    need(context, browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
     await runAll();
     const frame = page.locator('iframe[title="Six connections"]');
     await frame.waitFor({ timeout: RUN_MS });
@@ -93,11 +88,13 @@ test(
 
     await page.keyboard.press('Control+s');
     const outputs = () =>
-      read().cells.flatMap(({ id, outputs = [] }) => outputs.map(({ data = {} }) => ({ id, data })));
+      read()
+        .cells.filter(isCode)
+        .flatMap(({ id, outputs }) => outputs.map((output) => ({ id, output })));
     await expect.poll(() => outputs().some(({ id }) => id === LAST), { timeout: 30_000 }).toBe(true);
     expect(JSON.stringify(outputs())).not.toContain('<iframe');
-    const text = outputs().find(({ id }) => id === LAST)?.data['text/plain'];
-    expect([text].flat().join('')).toMatch(
+    const last = outputs().find(({ id }) => id === LAST)!;
+    expect(shownAs(last.output, 'text/plain')).toMatch(
       /^In your own tab, 6 of 8 streams opened.*your tab, Chrome \d+: request 1 /s,
     );
   },

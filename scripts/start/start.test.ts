@@ -46,7 +46,7 @@ const parse = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 /** `npm start` by a person at a terminal. */
 function npmStart(...flags: string[]) {
   const { CI: _ci, ...env } = process.env;
-  const script = join(import.meta.dirname, 'terminal.py');
+  const script = join(import.meta.dirname, '..', 'test', 'terminal.py');
   const args = [script, 'npm', 'start', '--', '--no-open', '--port', '0', '--lab-port', '0', ...flags];
   const terminal = spawn(copy.python, args, {
     cwd: copy.root,

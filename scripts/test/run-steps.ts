@@ -1,6 +1,6 @@
 import { endWhenOrphaned } from '../shared/orphan.js';
 import { inSeconds } from '../shared/progress.mjs';
-import type { Count, Step } from './steps.js';
+import type { Count, Step } from './test-steps.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 

@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, type TestContext, vi } from 'vitest';
+import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { Client } from './client.js';
 import { within } from './within.js';
+
+export { need } from './need.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
@@ -254,13 +256,4 @@ function runFor(client: Client, flags: string[], options: StartOptions): () => L
     if (!server) throw new Error('the server runs only while tests do');
     return server;
   };
-}
-
-/** Skips a test for want of something on this machine: counted, loud, and a failure where `CI` is set. */
-export function need(context: TestContext, present: unknown, what: string): void {
-  if (present) return;
-  const message = `${context.task.name}: needs ${what}`;
-  if (process.env.CI) throw new Error(message);
-  console.warn(`SKIPPED ${message}`);
-  context.skip(message);
 }

@@ -1,4 +1,4 @@
-"""Writes the pages and the notebooks of the handouts. Reads one order from stdin: JSON, as `order.ts` has it."""
+"""Writes the pages and the notebooks of the handouts. Reads one order from stdin: JSON, as `build-handouts.ts` writes it."""
 
 import json
 import shutil

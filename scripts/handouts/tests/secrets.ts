@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { discover } from '../../runner/discover.js';
+import { readNotebookFile, textOf } from '../../shared/notebook-file.js';
 import { checkout, pathsOf } from '../../shared/paths.mjs';
 import type { Chapter } from '../chapter.js';
 import { readNotes } from '../notes.js';
@@ -52,8 +53,8 @@ export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
 
 async function lessonText(): Promise<string> {
   const notebooks = await discover(['notebooks'], checkout);
-  const cells = notebooks.flatMap((path) => JSON.parse(readFileSync(path, 'utf8')).cells as { source: string[] }[]);
-  return squeezed(cells.flatMap(({ source }) => source).join('\n'));
+  const files = await Promise.all(notebooks.map(readNotebookFile));
+  return squeezed(files.flatMap(({ content }) => content.cells.map(({ source }) => textOf(source))).join('\n'));
 }
 
 /** The secrets that a folder gives away, and in which file; each once. */

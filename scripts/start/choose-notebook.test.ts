@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chooseNotebook } from './notebook.js';
+import { chooseNotebook } from './choose-notebook.js';
 
 let root: string;
 beforeAll(() => {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { isAlive } from '../shared/child.mjs';
+import { launchBrowser } from '../shared/launch-browser.js';
 import { limiter } from '../shared/limiter.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
@@ -11,11 +12,11 @@ import { run } from '../shared/run.js';
 import { about } from './about.js';
 import { writeAssets } from './assets.js';
 import { type Chapter, readChapter } from './chapter.js';
-import { readChecks } from './checks.js';
-import type { Execute } from './execute.js';
+import type { Execute } from './execute-course.js';
+import { readChecks } from './exercise-checks.js';
 import { readNotes } from './notes.js';
-import { addPictures } from './pictures.js';
-import { printPdf } from './print.js';
+import { addPictures } from './png-pictures.js';
+import { printPdf } from './print-pdf.js';
 
 export const EDITIONS = ['student', 'instructor'] as const;
 export type Edition = (typeof EDITIONS)[number];
@@ -132,9 +133,7 @@ async function print(browser: Browser, folder: string, chapters: Chapter[], opti
 }
 
 async function launch(executablePath: string): Promise<Browser> {
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const handled = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
-  return chromium.launch({ executablePath, args, ...handled }).catch((error: Error) => {
+  return launchBrowser(executablePath).catch((error: Error) => {
     const remedy = 'Name another browser with CHROME_PATH, or say --no-pdf.';
     throw new Problem(`${executablePath} did not start. ${remedy}`, { details: error.message });
   });

@@ -9,7 +9,7 @@ import { type Running, start } from '../shared/child.mjs';
 import { launchServer, serverCommand, typescript } from '../shared/launch-server.js';
 import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { Connection, post, type Response } from './client.js';
+import { Connection, post, type Response } from './load-client.js';
 
 /** What is measured: this server; the same with its data in memory; bare node:http; nginx with nchan. */
 export type Name = 'ours' | 'in memory' | 'floor' | 'nchan';

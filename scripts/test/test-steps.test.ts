@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countNotebooks, countVitest } from './steps.js';
+import { countNotebooks, countVitest } from './test-steps.js';
 
 const report = (statuses: string[]) => ({
   numPassedTests: statuses.filter((status) => status === 'passed').length,

@@ -5,26 +5,6 @@ const PATIENCE = { timeout: 120_000 };
 /** A whole notebook. */
 const RUN = { timeout: 300_000 };
 
-/** An output as nbformat has it. */
-export interface Output {
-  output_type: string;
-  name?: string;
-  text?: string | string[];
-  data?: Record<string, unknown>;
-  ename?: string;
-  evalue?: string;
-}
-
-/** A cell as nbformat has it. */
-export interface Cell {
-  id: string;
-  cell_type: string;
-  source: string | string[];
-  metadata: { tags?: string[] };
-  execution_count?: number | null;
-  outputs?: Output[];
-}
-
 /** JupyterLab in a browser, handled as a person does: by its menus, its buttons and the keyboard. */
 export class LabPage {
   constructor(readonly page: Page) {}

@@ -1,9 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
-
-interface Output {
-  data?: Record<string, unknown>;
-}
+import { dataOf, isCode, readNotebookFile, shownAs, writeNotebookFile } from '../shared/notebook-file.js';
 
 const SVG = 'image/svg+xml';
 const PNG = 'image/png';
@@ -13,18 +9,19 @@ const PNG = 'image/png';
  * and then clean it, which leaves some of it out.
  */
 export async function addPictures(browser: Browser, notebook: string): Promise<void> {
-  const content = JSON.parse(await readFile(notebook, 'utf8')) as { cells: { outputs?: Output[] }[] };
-  const charts = content.cells.flatMap(({ outputs = [] }) => outputs).filter(({ data }) => data?.[SVG]);
+  const { content } = await readNotebookFile(notebook);
+  const outputs = content.cells.filter(isCode).flatMap((cell) => cell.outputs);
+  const charts = outputs.filter((output) => SVG in dataOf(output));
   const context = await browser.newContext({ deviceScaleFactor: 2 });
   try {
     const page = await context.newPage();
-    for (const { data } of charts) {
-      await page.setContent(`<style>body { margin: 0 } svg { display: block }</style>${[data![SVG]].flat().join('')}`);
+    for (const chart of charts) {
+      await page.setContent(`<style>body { margin: 0 } svg { display: block }</style>${shownAs(chart, SVG)}`);
       const png = await page.locator('svg').first().screenshot({ type: 'png' });
-      data![PNG] = png.toString('base64');
+      dataOf(chart)[PNG] = png.toString('base64');
     }
   } finally {
     await context.close();
   }
-  await writeFile(notebook, `${JSON.stringify(content, null, 1)}\n`);
+  writeNotebookFile(notebook, content);
 }

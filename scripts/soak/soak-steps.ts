@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { soakParts } from '../commands.mjs';
 import { typescript } from '../shared/launch-server.js';
-import { notebooks, type Run, runNode, type Step, vitest } from '../test/steps.js';
+import { notebooks, type Run, runNode, type Step, vitest } from '../test/test-steps.js';
 import { sabotage } from './sabotage.js';
 
 const HOUR_MS = 60 * 60_000;

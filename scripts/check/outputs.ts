@@ -1,33 +1,26 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { glob } from 'zx';
-
-interface Cell {
-  cell_type: string;
-  outputs?: unknown[];
-  execution_count?: number | null;
-  metadata?: Record<string, unknown>;
-}
+import { type ICell, isCode, readNotebookFile, writeNotebookFile } from '../shared/notebook-file.js';
 
 /** What an execution leaves in a cell's metadata. */
 const TRACES = ['execution', 'collapsed', 'scrolled', 'trusted'];
 
 /** What a notebook has that a commit should not, in words; nothing if it is clean. */
-export function traces(cells: Cell[]): string[] {
+export function traces(cells: ICell[]): string[] {
   return cells.flatMap((cell, index) => {
     const found = [
-      cell.outputs?.length && 'outputs',
-      typeof cell.execution_count === 'number' && 'an execution count',
-      ...TRACES.filter((name) => cell.metadata && name in cell.metadata).map((name) => `metadata "${name}"`),
+      isCode(cell) && cell.outputs?.length && 'outputs',
+      isCode(cell) && typeof cell.execution_count === 'number' && 'an execution count',
+      ...TRACES.filter((name) => name in (cell.metadata ?? {})).map((name) => `metadata "${name}"`),
     ].filter(Boolean);
     return found.length ? [`cell ${index + 1} has ${found.join(', ')}`] : [];
   });
 }
 
 /** The same cells as if they had never run. */
-export function stripped(cells: Cell[]): Cell[] {
+export function stripped(cells: ICell[]): ICell[] {
   return cells.map((cell) => {
     const metadata = Object.fromEntries(Object.entries(cell.metadata ?? {}).filter(([name]) => !TRACES.includes(name)));
-    return { ...cell, metadata, ...(cell.outputs && { outputs: [], execution_count: null }) };
+    return { ...cell, metadata, ...(isCode(cell) && { outputs: [], execution_count: null }) };
   });
 }
 
@@ -35,11 +28,11 @@ export function stripped(cells: Cell[]): Cell[] {
 export async function checkOutputs(root: string, fix: boolean): Promise<string[]> {
   const problems: string[] = [];
   for (const path of await glob('notebooks/**/*.ipynb', { cwd: root, absolute: true })) {
-    const notebook = JSON.parse(await readFile(path, 'utf8')) as { cells: Cell[] };
-    const found = traces(notebook.cells);
+    const { content } = await readNotebookFile(path);
+    const found = traces(content.cells);
     if (found.length === 0) continue;
     const shown = path.slice(root.length + 1);
-    if (fix) await writeFile(path, `${JSON.stringify({ ...notebook, cells: stripped(notebook.cells) }, null, 1)}\n`);
+    if (fix) writeNotebookFile(path, { ...content, cells: stripped(content.cells) });
     else problems.push(...found.map((what) => `${shown}: ${what}`));
   }
   return problems;

@@ -1,5 +1,5 @@
 import { Problem } from '../shared/problem.mjs';
-import { type Name, startServer } from './servers.js';
+import { type Name, startServer } from './measured-servers.js';
 import type { Figures, Row, Workload } from './workloads.js';
 
 /** What was measured of a workload: for each server the figures of each round. */

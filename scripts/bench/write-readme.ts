@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadCharts } from '../shared/charts.js';
 import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { type Line, type Measured, median, table } from './run.js';
+import { type Line, type Measured, median, table } from './rounds.js';
 
 const picture = join(checkout, '.github', 'images', 'bench.svg');
 const readme = join(checkout, 'README.md');

@@ -1,0 +1,10 @@
+import type { TestContext } from 'vitest';
+
+/** Skips a test for want of something on this machine: counted, loud, and a failure where `CI` is set. */
+export function need(context: TestContext, present: unknown, what: string): void {
+  if (present) return;
+  const message = `${context.task.name}: needs ${what}`;
+  if (process.env.CI) throw new Error(message);
+  console.warn(`SKIPPED ${message}`);
+  context.skip(message);
+}
