@@ -1,0 +1,50 @@
+import { randomInt } from 'node:crypto';
+import { test } from 'vitest';
+import { ENDINGS, holdsNothing, PROTOCOLS, type Protocol, REQUESTS } from './leaks.js';
+import { withSettings } from './server.js';
+
+// `npm run soak` does every case, over and over: SOAK_ENDINGS says how many; SEED tries them in the same order again.
+const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
+const all = PROTOCOLS.flatMap((protocol) =>
+  Object.keys(REQUESTS).flatMap((request) =>
+    Object.keys(ENDINGS).map((ending): [Protocol, string, string] => [protocol, request, ending]),
+  ),
+);
+const count = Number(process.env.SOAK_ENDINGS ?? 120);
+
+/** The cases in an order that the seed gives, again and again until there are enough. */
+function* shuffled(random: () => number): Generator<[Protocol, string, string]> {
+  for (;;) {
+    const rest = [...all];
+    while (rest.length > 0) yield rest.splice(Math.floor(random() * rest.length), 1)[0]!;
+  }
+}
+
+/** Numbers from 0 to 1 that look random, the same for the same seed (mulberry32). */
+function randomFrom(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+withSettings(
+  'whatever a client does, and however it ends',
+  ['--stall-ms', '1000', '--head-timeout-ms', '1500', '--body-timeout-ms', '2000', '--grace-ms', '1000'],
+  (lab, server) => {
+    test(
+      `${count} of ${all.length} endings leave no waiter, row, socket, timer or descriptor behind (seed ${seed})`,
+      async () => {
+        const cases: [Protocol, string, string][] = [];
+        const order = shuffled(randomFrom(seed));
+        while (cases.length < count) cases.push(order.next().value!);
+        for (let at = 0; at < count; at += 500) await holdsNothing(lab, server(), cases.slice(at, at + 500));
+      },
+      60_000 + 200 * count,
+    );
+  },
+  { memoryProbe: true },
+);

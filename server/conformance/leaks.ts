@@ -1,0 +1,258 @@
+import type net from 'node:net';
+import tls from 'node:tls';
+import { type Client, newExperiment, sum } from './client.js';
+import { END_STREAM, FRAME, frame, plainConnection, RawHttp2, secureConnection } from './raw-http2.js';
+import type { LocalServer } from './server.js';
+import { eventually } from './within.js';
+
+/*
+ * What a client takes, by kind, and how it ends, by kind. Each kind of request is asked in each protocol, and each ends in
+ * each way: afterwards the server's waiters, open rows, sockets, timers and descriptors are what they were.
+ */
+
+export type Protocol = 'HTTP/1.1' | 'HTTP/1.1 over TLS' | 'HTTP/2 over TLS';
+export const PROTOCOLS: readonly Protocol[] = ['HTTP/1.1', 'HTTP/1.1 over TLS', 'HTTP/2 over TLS'];
+
+interface Ask {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+/** Each kind of request, of a job that goes on, or of one that has ended. */
+export const REQUESTS: Record<string, (running: string, ended: string) => Ask> = {
+  'short poll': (running) => ({ method: 'GET', path: `/jobs/${running}` }),
+  'long poll': (running) => ({ method: 'GET', path: `/jobs/${running}/result?wait=60` }),
+  'long poll for a change': (running) => ({
+    method: 'GET',
+    path: `/jobs/${running}?wait=60`,
+    headers: { 'if-none-match': '"2"' },
+  }),
+  'result at once': (_, ended) => ({ method: 'GET', path: `/jobs/${ended}/result` }),
+  stream: (running) => ({ method: 'GET', path: `/jobs/${running}/events` }),
+  'stream of all': () => ({ method: 'GET', path: '/events' }),
+  consume: (running) => ({
+    method: 'GET',
+    path: `/jobs/${running}/events?wait=60&min=9`,
+    headers: { accept: 'application/json' },
+  }),
+  upload: () => ({
+    method: 'POST',
+    path: '/jobs',
+    headers: { 'content-type': 'video/mp4', 'content-length': '50' },
+    body: 'x'.repeat(50),
+  }),
+  submit: () => ({
+    method: 'POST',
+    path: '/jobs',
+    headers: { 'content-type': 'application/json', 'content-length': '17' },
+    body: '{"kind":"manual"}',
+  }),
+  'submit that waits': () => ({
+    method: 'POST',
+    path: '/jobs?wait=60',
+    headers: { 'content-type': 'application/json', 'content-length': '17' },
+    body: '{"kind":"manual"}',
+  }),
+  'submit that streams': () => ({
+    method: 'POST',
+    path: '/jobs',
+    headers: { 'content-type': 'application/json', 'content-length': '17', accept: 'text/event-stream' },
+    body: '{"kind":"manual"}',
+  }),
+  'a body that nobody wants': () => ({
+    method: 'POST',
+    path: '/nowhere',
+    headers: { 'content-length': '50' },
+    body: 'x'.repeat(50),
+  }),
+  'the ledger, live': () => ({ method: 'GET', path: '/traffic', headers: { accept: 'text/event-stream' } }),
+};
+
+/** A connection on which the test speaks for a client of either HTTP. */
+interface Speaker {
+  readonly socket: net.Socket;
+  /** Sends a request: whole, without the end of its body, or half of its head. */
+  ask(ask: Ask, part?: 'no end' | 'half a head'): void;
+  /** Breaks the protocol. */
+  breakIt(): void;
+  /** Takes back what was asked, the connection goes on; in HTTP/1.1, that is to close it. */
+  cancel(): void;
+}
+
+async function speakerOf(protocol: Protocol, lab: Client, httpsUrl: string): Promise<Speaker> {
+  if (protocol === 'HTTP/2 over TLS') {
+    const raw = await RawHttp2.connect(httpsUrl);
+    const asked: number[] = [];
+    return {
+      socket: raw.socket,
+      ask({ method, path, headers, body }, part) {
+        const stream = raw.request(method, path, headers, body === undefined ? END_STREAM : 0);
+        asked.push(stream);
+        if (part === 'half a head') raw.send(frame(FRAME.HEADERS, 0, stream + 2, Buffer.from([0, 1])));
+        else if (body !== undefined)
+          raw.send(frame(FRAME.DATA, part ? 0 : END_STREAM, stream, Buffer.from(part ? body.slice(0, 9) : body)));
+      },
+      breakIt: () => raw.send(frame(FRAME.DATA, 0, 9999, Buffer.from('x'))),
+      cancel: () => {
+        raw.send(...asked.map((stream) => frame(FRAME.RST_STREAM, 0, stream, Buffer.from([0, 0, 0, 8]))));
+      },
+    };
+  }
+  const socket =
+    protocol === 'HTTP/1.1' ? await plainConnection(lab.base, true) : await secureConnection(httpsUrl, ['http/1.1']);
+  socket.resume();
+  return {
+    socket,
+    ask({ method, path, headers, body = '' }, part) {
+      const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+      const head = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
+      socket.write(part === 'half a head' ? head.slice(0, -9) : head + (part ? body.slice(0, 9) : body));
+    },
+    breakIt: () => void socket.write('\0\r\n\r\n'),
+    cancel: () => void socket.destroy(),
+  };
+}
+
+/** How a client ends what it has begun. */
+export const ENDINGS: Record<string, (speaker: Speaker, ask: Ask, arrived: () => Promise<void>) => Promise<void>> = {
+  'closes once it is there': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.socket.destroy();
+  },
+  'closes at once': async (speaker, ask) => {
+    speaker.ask(ask);
+    speaker.socket.destroySoon();
+  },
+  'half closes': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.socket.end();
+  },
+  resets: async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    reset(speaker.socket);
+  },
+  'stops reading': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.socket.pause();
+    speaker.socket.destroy();
+  },
+  'breaks the protocol': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.breakIt();
+    speaker.socket.end();
+  },
+  'breaks the protocol, and stays': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.breakIt();
+  },
+  'cancels, then goes': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    await arrived();
+    speaker.cancel();
+    speaker.socket.end();
+  },
+  'asks three times in one piece, then resets': async (speaker, ask, arrived) => {
+    speaker.socket.cork();
+    for (let n = 0; n < 3; n++) speaker.ask(ask);
+    speaker.socket.uncork();
+    await arrived();
+    reset(speaker.socket);
+  },
+  'asks behind a long poll, then closes': async (speaker, ask, arrived) => {
+    speaker.ask(ask);
+    speaker.ask(ask, 'no end');
+    await arrived();
+    speaker.socket.destroy();
+  },
+  'goes in the middle of the body': async (speaker, ask, arrived) => {
+    speaker.ask(ask, 'no end');
+    await arrived();
+    speaker.socket.destroy();
+  },
+  'goes in the middle of a head': async (speaker, ask) => {
+    speaker.ask(ask, 'half a head');
+    speaker.socket.destroySoon();
+  },
+};
+
+/** A reset, also of what is under TLS. */
+function reset(socket: net.Socket): void {
+  const under = (socket as tls.TLSSocket & { _parent?: net.Socket })._parent;
+  if (socket instanceof tls.TLSSocket && !under) socket.destroy();
+  else (under ?? socket).resetAndDestroy();
+}
+
+/** What a server holds for its clients. */
+export interface Held {
+  waiting: number;
+  open: number;
+  sockets: number;
+  timers: number;
+  descriptors: number;
+}
+
+/** What it holds now, but for what it takes to ask. */
+export async function heldBy(lab: Client, server: LocalServer): Promise<Held> {
+  const { resources } = await server.memory();
+  const metrics = (await lab.get('/metrics')).text;
+  const number = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(metrics)?.[1] ?? Number.NaN);
+  return {
+    waiting: number('polling_lab_waiting_clients'),
+    open: sum((await lab.traffic()).totals, 'open'),
+    sockets: resources.TCPSocketWrap ?? 0,
+    timers: resources.Timeout ?? 0,
+    descriptors: number('process_open_fds'),
+  };
+}
+
+/** Does one thing after another, some at a time, and waits until the server holds no more than before. */
+export async function holdsNothing(
+  lab: Client,
+  server: LocalServer,
+  cases: readonly [Protocol, string, string][],
+): Promise<void> {
+  const running = (await lab.manual()).jobId;
+  const ended = (await lab.finished()).jobId;
+  const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
+  const before = await heldBy(lab, server);
+  const kept: net.Socket[] = [];
+  for (let at = 0; at < cases.length; at += 20) {
+    const some = cases.slice(at, at + 20).map(async ([protocol, request, ending]) => {
+      const experiment = newExperiment();
+      const ask = REQUESTS[request]!(running, ended);
+      ask.headers = { ...ask.headers, experiment };
+      const speaker = await speakerOf(protocol, lab, httpsUrl);
+      speaker.socket.on('error', () => {});
+      kept.push(speaker.socket);
+      const arrived = async () => {
+        // The ledger is not in the ledger: that it has come is not seen, and it comes while others do.
+        if (request === 'the ledger, live') return void (await lab.get('/healthz'));
+        await eventually(
+          async () => ((await lab.traffic(experiment)).requests.length > 0 ? true : undefined),
+          `${request} (${protocol}) that ${ending} to arrive`,
+        );
+      };
+      await ENDINGS[ending]!(speaker, ask, arrived);
+    });
+    await Promise.all(some);
+  }
+  let now = before;
+  await eventually(
+    async () => {
+      now = await heldBy(lab, server);
+      const members = Object.keys(before) as (keyof Held)[];
+      return members.every((member) => now[member] <= before[member]) ? true : undefined;
+    },
+    () => `the server to hold what it held, ${JSON.stringify(before)}; it holds ${JSON.stringify(now)}`,
+    30_000,
+  );
+  for (const socket of kept) socket.destroy();
+}
