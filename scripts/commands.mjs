@@ -22,6 +22,7 @@ export const soakParts = /** @type {const} */ ({
   fuzz: 'a hundred thousand requests made at random',
   schemathesis: 'ten minutes of requests made from the OpenAPI description',
   crowd: '9,000 streams and as many long polls at once',
+  endings: 'three thousand clients that leave in every way, over every protocol',
   bounds: 'a server filled to all its bounds at once, and 60,000 large results',
   endurance: 'half an hour of everything at once, and the memory of it',
   kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",

@@ -34,6 +34,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       return { passed: Number(code === 0), failed: Number(code !== 0), skipped: [] };
     },
     crowd: tests('crowd', ['server/conformance/crowd.test.ts'], { SOAK_CLIENTS: '9000' }),
+    endings: tests('endings', ['server/conformance/leaks.test.ts'], { SOAK_ENDINGS: '3000' }),
     bounds: tests('bounds', ['server/conformance/bounds.test.ts', 'server/conformance/stored-bounds.test.ts'], {
       SOAK_RESULTS: '60000',
     }),
