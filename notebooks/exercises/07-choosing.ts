@@ -5,75 +5,49 @@ import { exercise } from '../instruments/exercise.js';
 import { experiment } from '../instruments/experiment.js';
 import type { Job } from '../instruments/job.js';
 import { ledger } from '../instruments/ledger.js';
-import { number } from '../instruments/table.js';
 import { longPoll } from '../lessons/long-polling.js';
 import { isFinal, readStream } from '../lessons/server-sent-events.js';
 import type { Client } from '../lessons/short-polling.js';
 
 const FILE = 'notebooks/exercises/07-choosing.ts';
 
-type Crossing = (pollS: number, heartbeatS: number) => number;
+type Cut = { change: string; column: string };
 type Follow = (client: Client, base: string, job: Job) => Promise<unknown>;
 
-/** 1. How often a core's clients may poll, from a price that the reader measured, in milliseconds of CPU a poll. */
-export const budget = (pollMs: number) =>
-  exercise<number>({
-    id: '07-choosing/1-budget',
-    check(answer) {
-      const right = shortestIntervalS(pollMs);
-      const factor = answer / right;
-      const near = (than: number) => Math.abs(factor / than - 1) < 0.02;
-      assert.ok(!near(1 / 2), `In ${answer} s the core would be busy all the time: it may be for half of it.`);
-      assert.ok(
-        !near(1 / 4),
-        `${answer} s is off by a factor of 4: the core may be *less* busy, so they ask less often.`,
-      );
-      const off = [1_000, 1 / 1_000].find(near);
-      assert.equal(off, undefined, `${answer} s is off by a factor of ${off}: look at the units.`);
-      assert.ok(near(1), `${answer} s is not it. How long is the core busy with one poll of each?`);
-      return `One poll of each takes ${number(right / 2)} s of the core, so a round takes twice that.`;
-    },
-    hint: 'One poll of each client takes 20,000 times pollMs of CPU. That may be half of the time between two such rounds.',
-    solution: { file: FILE, region: 'budget' },
-  });
-
-// #region budget
-export const shortestIntervalS = (pollMs: number) => {
-  const busyS = (20_000 * pollMs) / 1_000; // one poll of each client
-  return busyS / 0.5;
+const CHANGES: Record<string, string> = {
+  'poll more seldom': 'Polls tell of a state, not of every event: what happens between two polls is lost.',
+  'wait for longer': 'The events end the waits here, not the time: hardly a request would be saved.',
+  'open a stream instead':
+    'A stream would be cheaper, too. But a consumer keeps its cursor and its own pace; with a stream you have to build that.',
+  'fetch larger batches': '',
 };
-// #endregion
+const COLUMNS: Record<string, string> = {
+  'bytes a client': 'Bytes go down with it, but they are not what keeps the CPU busy.',
+  'requests open': 'As many requests are open as before, and they cost no CPU while they are held.',
+  connections: 'Every client has one connection, whatever it does.',
+  requests: '',
+};
 
-/** 2. From how much news on a stream wakes a radio as often as polls do. */
-export const crossing = exercise<Crossing>({
-  id: '07-choosing/2-crossing',
-  check(cross) {
-    const cases: [pollS: number, heartbeatS: number][] = [
-      [60, 300],
-      [30, 300],
-      [60, 90],
-      [30, 30],
-      [300, 15],
-    ];
-    for (const [pollS, heartbeatS] of cases) {
-      const right = myCrossing(pollS, heartbeatS);
-      const got = cross(pollS, heartbeatS);
-      const where = `For a poll every ${pollS} s and a heartbeat every ${heartbeatS} s`;
-      assert.ok(Number.isFinite(got), `${where} it gave ${got}: expected a number.`);
-      assert.ok(got >= 0, `${where} it gave ${number(got)}: the stream is never better there, say 0.`);
-      assert.ok(
-        Math.abs(got - right) < 0.01,
-        `${where}: expected ${number(right)} pieces of news an hour, got ${number(got)}.`,
-      );
+/** 1. What makes a consumer's CPU cheaper, and which measurement says so. */
+export const cheaper = exercise<Cut>({
+  id: '07-choosing/1-cheaper',
+  check(answer) {
+    for (const [what, reasons] of Object.entries({ change: CHANGES, column: COLUMNS })) {
+      const name = (answer as Partial<Record<string, string>>)[what];
+      const reason = reasons[name ?? ''];
+      const names = Object.keys(reasons).map((one) => `'${one}'`);
+      assert.ok(reason !== undefined, `Expected a ${what}, one of ${names.join(', ')}; got ${JSON.stringify(name)}.`);
+      assert.ok(reason === '', `Not this ${what}. ${reason}`);
     }
-    return 'Below that, the stream lets the radio sleep longer, and its news is fresh besides.';
+    return 'With min=4 a consumer sends about a quarter of the requests, and hears every event.';
   },
-  hint: 'An hour has 3,600 seconds. Polls: 3600 / pollS. The stream: 3600 / heartbeatS and the news. Where are they equal? Math.max(0, …) does the rest.',
-  solution: { file: FILE, region: 'crossing' },
+  hint: 'CPU follows one of the columns. Which of the four changes makes that column smaller, and still brings every event?',
+  solution: { file: FILE, region: 'cheaper' },
 });
 
-// #region crossing
-export const myCrossing: Crossing = (pollS, heartbeatS) => Math.max(0, 3_600 / pollS - 3_600 / heartbeatS);
+// #region cheaper
+/** Several events an answer (`min`, as in notebook 4): fewer requests, and those are what costs CPU. */
+export const myCut: Cut = { change: 'fetch larger batches', column: 'requests' };
 // #endregion
 
 /** What may become of a stream on its way. */
@@ -89,9 +63,9 @@ const LINES: { name: string; events: (response: Response) => Response }[] = [
   },
 ];
 
-/** 3. A client that listens, and falls back to a long poll where it cannot. */
+/** 2. A client that listens, and falls back to a long poll where it cannot. */
 export const fallback = exercise<Follow>({
-  id: '07-choosing/3-fallback',
+  id: '07-choosing/2-fallback',
   async check(follow) {
     const { url } = server();
     const clear = experiment('exercise: the stream gets through', fetch);

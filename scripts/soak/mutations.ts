@@ -260,6 +260,9 @@ const changes: Record<string, Record<string, Change>> = {
       'this.res.shouldKeepAlive = false; this.res.writeHead($$$);',
       'crowd-server-side',
     ],
+  },
+
+  '12-what-waiting-costs': {
     'a stream has a buffer to itself': [
       'EventStream',
       'const { $$$NAMES } = x;',
