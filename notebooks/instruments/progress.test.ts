@@ -26,7 +26,7 @@ it('counts what was solved, notebook by notebook, and nothing that is no exercis
 
 it('knows as many exercises as the notebooks have, by ids that begin with the notebook', async () => {
   const notebooks = join(__dirname, '..');
-  const names = (await readdir(join(notebooks, 'exercises'))).filter((name) => !name.endsWith('.test.ts'));
+  const names = (await readdir(join(notebooks, 'exercises'))).filter((name) => /^\d\d-.*(?<!\.test)\.ts$/.test(name));
   for (const name of names) {
     const { cells } = JSON.parse(await readFile(join(notebooks, name.replace('.ts', '.ipynb')), 'utf8'));
     const checks = cells.filter((cell: { metadata: { tags?: string[] } }) => cell.metadata.tags?.includes('check'));
