@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { App } from './app.js';
-import { listen } from './listen.js';
-import { StoreError } from './log/store.js';
+import { StoreError } from './core/log/store.js';
+import { listen } from './edge/listen.js';
 import { help, readSettings, SettingError } from './settings.js';
 
 async function main(): Promise<void> {

@@ -7,9 +7,9 @@ test('a profile is told by what was on top, without the start and what was idle'
     ['compile', 'node:internal/modules/esm/loader'],
     ['(garbage collector)', ''],
     ['exec', 'file:///x/node_modules/libsql/index.js'],
-    ['touch', 'file:///x/server/ledger.ts'],
-    ['wait', 'file:///x/server/log/cursor.ts'],
-    ['shortPoll', 'file:///x/server/routes/status.ts'],
+    ['touch', 'file:///x/server/edge/ledger.ts'],
+    ['wait', 'file:///x/server/core/log/delivery.ts'],
+    ['shortPoll', 'file:///x/server/core/techniques/status.ts'],
     ['writev', ''],
   ];
   const nodes = frames.map(([functionName = '', url = ''], id) => ({ id, callFrame: { functionName, url } }));

@@ -16,9 +16,9 @@ interface Profile {
 const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
   ['', (name, url) => name === '(idle)' || /^node:internal\/(modules|bootstrap|vm)|node_modules\/tsx/.test(url)], // the start
   ['garbage collection', (name) => name === '(garbage collector)'],
-  ['the durable log', (_, url) => /node_modules\/@?libsql|server\/log\/store/.test(url)],
-  ['the ledger', (_, url) => url.includes('server/ledger')],
-  ['waiting and delivery', (_, url) => url.includes('server/log/')],
+  ['the durable log', (_, url) => /node_modules\/@?libsql|server\/edge\/store\//.test(url)],
+  ['the ledger', (_, url) => url.includes('server/edge/ledger')],
+  ['waiting and delivery', (_, url) => /server\/core\/(log\/|waiting)/.test(url)],
   ['routes, jobs, checks of what is sent', (_, url) => /server\/|node_modules\/|scripts\/bench\/floor/.test(url)],
   ["sockets, Node's HTTP and streams", () => true],
 ];

@@ -53,7 +53,7 @@ beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'polling-lab-lesson-'));
   for (const name of ['exercises', 'notes', 'covers', 'media', 'lessons', 'instruments', ...courseNotebooks(checkout)])
     cpSync(join(checkout, 'notebooks', name), at(`notebooks/${name}`), { recursive: true });
-  for (const path of ['.github/images', 'server/app.ts', 'server/interface'])
+  for (const path of ['.github/images', 'server/app.ts', 'server/edge/interface'])
     cpSync(join(checkout, path), at(path), { recursive: true });
   const row = `| 8 | [WebSockets](notebooks/${NAME}.ipynb) | echoes | <img src=".github/images/08.svg"> |\n`;
   write('README.md', readFileSync(join(checkout, 'README.md'), 'utf8') + row);

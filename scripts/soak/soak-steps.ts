@@ -20,7 +20,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
     };
   const { SOAK_SECONDS = '1800' } = process.env;
   return {
-    cursors: tests('cursors', ['server/log/log.test.ts']),
+    cursors: tests('cursors', ['server/core/log/log.test.ts']),
     kills: tests('kills', ['server/conformance/kills.test.ts'], { SOAK_KILLS: '300' }),
     fuzz: tests('fuzz', ['server/conformance/fuzz.test.ts'], { SOAK_REQUESTS: '100000' }),
     schemathesis: async (signal) => {

@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http';
+import type { Exchange } from '../../edge/http/exchange.js';
+import { AS_IT_IS } from '../../edge/http/problem.js';
+
+/** The headers of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
+const HEAD = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+  ...AS_IT_IS,
+};
+
+/** Whether a proxy hands this request on: it says so as in RFC 9110, section 7.6.3, as in RFC 7239, or as is the custom. */
+const isForwarded = ({ headers }: IncomingMessage): boolean =>
+  Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));
+
+/** The answer to `HEAD`: the head of a stream, and no stream. */
+export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
+
+/** An answer that is an event stream: kept alive by comments, and dropped when its reader takes nothing. */
+export class EventStream {
+  private readonly heart: NodeJS.Timeout;
+  /** Whether the reader has yet to take what was written. */
+  full = false;
+
+  constructor(
+    private readonly x: Exchange,
+    /** Called when a reader that was full has drained. */
+    private readonly drained: () => void,
+    /** Called when the stream is over, whoever ended it; perhaps twice. */
+    private readonly closed: () => void,
+  ) {
+    const { app, req, res } = x;
+    app.waiting.admit();
+    app.waiting.enter(this);
+    x.lifetime.onEnd(() => this.close());
+    this.heart = setTimeout(() => this.write(':\n\n'), app.settings.heartbeatMs); // a comment: the connection is alive
+    // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
+    // written as it is to every reader. Not to a proxy: some keep such a body back until it has ended (Tornado's client
+    // did), and pass on what comes in chunks.
+    if (!isForwarded(req)) res.useChunkedEncodingByDefault = false;
+    x.head(200, HEAD);
+    // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
+    this.write(`retry: ${app.settings.retryMs}\n\n`);
+  }
+
+  /** True while the reader takes what is written. Else nothing is written, and nothing kept for it. */
+  write(text: string | Buffer): boolean {
+    const { res, lifetime } = this.x;
+    this.heart.refresh();
+    if (this.full || text.length === 0 || res.writableEnded) return !this.full;
+    if (res.write(text)) return true;
+    this.full = true;
+    lifetime.hold(text.length);
+    res.once('drain', () => {
+      this.full = false;
+      lifetime.took(lifetime.unsent);
+      if (!res.writableEnded) this.drained();
+    });
+    return false;
+  }
+
+  /** Ends the stream: its client comes back with the id of the last event. */
+  release(): void {
+    this.close();
+    this.x.res.end();
+  }
+
+  private close(): void {
+    clearTimeout(this.heart);
+    this.x.app.waiting.leave(this);
+    this.closed();
+  }
+}

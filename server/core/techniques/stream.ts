@@ -1,0 +1,71 @@
+import type { Exchange } from '../../edge/http/exchange.js';
+import { frame, type Ids } from '../log/event.js';
+import type { Topic } from '../log/topic.js';
+import { EventStream } from './event-stream.js';
+import { gapData, type Start } from './events.js';
+
+/** How much is written to one reader at a time: a reader that is far behind comes again for the rest. */
+const PIECE = { events: 256, bytes: 64 * 1024 };
+/** How many pieces are kept, framed, for the readers that will ask for the same one. */
+const MAX_PIECES = 32;
+
+/** **Server-sent events**: a response with a start and no end, and in it an event for whatever happens. */
+export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): void {
+  const { delivery, ids } = x.app.log;
+  // Methods, not closures with names: tsx gives each of those a dictionary of its own.
+  const cursor = {
+    topic,
+    after,
+    min: 1,
+    seen: 0,
+    /** A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile. */
+    gap(): string {
+      if (!topic.gap(cursor.after)) return '';
+      cursor.after = topic.trimmed;
+      return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
+    },
+    serve(): boolean {
+      if (out.full) return false; // its place is kept, and nothing else
+      const said = cursor.gap();
+      const piece = pieceOf(topic, cursor.after, ids);
+      cursor.after = piece.last;
+      x.row.events += piece.events;
+      x.app.ledger.touch(x.row);
+      return out.write(said ? said + piece.bytes : piece.bytes);
+    },
+    release(): void {
+      out.release();
+    },
+  };
+  const out = new EventStream(
+    x,
+    () => delivery.join(cursor),
+    () => delivery.leave(cursor),
+  );
+  // Before the first event, a reader of all jobs has no place to come back to: it is given one.
+  const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
+  out.write(!resumed && topic === x.app.log.all ? position : cursor.gap());
+  delivery.join(cursor);
+}
+
+interface Piece {
+  after: number;
+  head: number;
+  bytes: Buffer;
+  last: number;
+  events: number;
+}
+
+/** The events past a cursor, framed. Most readers of a topic have the same cursor: for all of them it is framed once. */
+function pieceOf(topic: Topic, after: number, ids: Ids): Piece {
+  const made = pieces.get(topic);
+  if (made?.after === after && made.head === topic.head) return made;
+  const events = topic.read(after, PIECE.events, PIECE.bytes);
+  const bytes = Buffer.from(frame(events, ids));
+  const piece = { after, head: topic.head, bytes, last: events.at(-1)?.seq ?? after, events: events.length };
+  pieces.delete(topic);
+  if (pieces.size >= MAX_PIECES) pieces.delete(pieces.keys().next().value as Topic);
+  pieces.set(topic, piece);
+  return piece;
+}
+const pieces = new Map<Topic, Piece>();

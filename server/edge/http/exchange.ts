@@ -1,0 +1,209 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Negotiator from 'negotiator';
+import type { App } from '../../app.js';
+import type { JobRecord } from '../../core/log/log.js';
+import { THE_END, type Topic } from '../../core/log/topic.js';
+import type { Technique } from '../../techniques.js';
+import type { Row } from '../ledger.js';
+import { streamOf } from './http2.js';
+import type { Lifetime } from './lifetime.js';
+import { AS_IT_IS, badRequest, Problem } from './problem.js';
+import { readWait, type Wait } from './wait.js';
+
+/** What the client expects before it sends the body (RFC 9110, section 10.1.1): a `100 Continue`; something unknown; nothing. */
+export type Expectation = 'continue' | 'unknown' | null;
+
+/** One request and its response, with what every route needs of them. */
+export class Exchange {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The job's id in the path; empty where there is none. */
+  jobId = '';
+
+  constructor(
+    readonly app: App,
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    readonly lifetime: Lifetime,
+    readonly row: Row,
+    readonly expects: Expectation,
+  ) {
+    const url = (req.url as string).replace(/^[a-z]+:\/\/[^/?#]*/i, '');
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark));
+  }
+
+  /** Puts the request under the experiment that its client names. A look at the ledger is in none. Error: 400. */
+  nameExperiment(): void {
+    if (this.row.id === 0) return;
+    const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
+    if (!name) return;
+    if ([...name].length > 100)
+      throw badRequest(`An experiment's name has at most 100 characters, got ${[...name].length}.`);
+    this.app.ledger.name(this.row, name);
+  }
+
+  /** How long the client would wait. `HEAD` never waits. Error: 400. */
+  wait(): Wait | null {
+    const wait = readWait(this.query, this.req.headers.prefer);
+    return this.req.method === 'HEAD' ? null : wait;
+  }
+
+  /** The job of the path. Error: 404. */
+  job(): JobRecord {
+    return this.app.jobs.find(this.jobId);
+  }
+
+  /** Says which technique the request is, for the ledger. */
+  is(technique: Technique): void {
+    this.row.technique = technique;
+  }
+
+  /** A whole number in the query. Error: 400. */
+  number(name: string, min: number, max: number): number | null {
+    const asked = this.query.get(name);
+    if (asked === null) return null;
+    const number = /^\d{1,15}$/.test(asked) ? Number(asked) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw badRequest(`${name} expects a whole number from ${min} to ${max}, got "${asked}".`);
+  }
+
+  /** Whether the client has this version already (RFC 9110, section 13.1.2: a weak comparison; `*` is any version). */
+  hasVersion(version: number): boolean {
+    const known = this.req.headers['if-none-match'];
+    if (known === undefined) return false;
+    const tag = `"${version}"`;
+    const same = (part: string) => part === '*' || part.replace(/^W\//, '') === tag;
+    return known === tag || known.split(',').some((part) => same(part.trim()));
+  }
+
+  /** The first of the types offered that the client likes best. Error: 406 (RFC 9110, section 12.5.1). */
+  accepts<T extends string>(...offered: T[]): T {
+    const { accept } = this.req.headers;
+    const [first] = offered as [T];
+    if (accept === undefined || accept === '*/*' || accept === first) return first;
+    const chosen = new Negotiator(this.req).mediaType(offered) as T | undefined;
+    if (chosen) return chosen;
+    throw new Problem(406, `Served as ${offered.join(' or ')}, asked for as "${accept}". Change Accept.`);
+  }
+
+  /** Sends the head. */
+  head(status: number, headers: Record<string, string | number>): void {
+    this.row.status = status;
+    this.row.answeredAt = this.row.now();
+    // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
+    if (this.app.stopping) this.res.shouldKeepAlive = false;
+    this.res.writeHead(status, headers);
+    this.app.ledger.touch(this.row);
+  }
+
+  /** Sends a whole answer. */
+  send(status: number, type: string, body: string, headers: Record<string, string | number> = {}): void {
+    // no-store: a browser holds back a second request for a URL while it may yet store the answer to the first.
+    this.head(status, {
+      'Content-Type': type,
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      ...AS_IT_IS,
+      ...headers,
+    });
+    this.end(this.req.method === 'HEAD' ? '' : body);
+  }
+
+  /** Ends the answer, also to a client that is still sending: the rest of a refused body is read and dropped, for a time. */
+  private end(body: string): void {
+    const { req, res, lifetime } = this;
+    const stream = streamOf(req);
+    const sends = stream
+      ? !stream.endAfterHeaders
+      : 'content-length' in req.headers || 'transfer-encoding' in req.headers;
+    if (req.complete || !sends) return void this.finish(body);
+    // RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending.
+    // A stream of HTTP/2 may end as it likes, and ask for the rest not to be sent (RFC 9113, section 8.1).
+    if (stream) res.end(body);
+    else res.write(body);
+    const end = () => {
+      lifetime.hold(HEAD_BYTES + body.length);
+      res.end();
+    };
+    const late = setTimeout(() => {
+      end();
+      stream?.close();
+    }, this.app.settings.graceMs);
+    lifetime.onEnd(() => clearTimeout(late));
+    req.once('end', end).once('close', end).resume();
+  }
+
+  /** Hands the answer over a piece at a time: what its client does not take is seen, and no more of it is made than once. */
+  private finish(body: string): void {
+    const { res, lifetime } = this;
+    lifetime.hold(HEAD_BYTES + body.length);
+    if (body.length <= PIECE_BYTES) return void res.end(body);
+    const bytes = Buffer.from(body);
+    lifetime.hold(bytes.length - body.length);
+    let at = 0;
+    const next = () => {
+      if (at > 0) lifetime.took(PIECE_BYTES);
+      const piece = bytes.subarray(at, at + PIECE_BYTES);
+      at += PIECE_BYTES;
+      if (at >= bytes.length) return void res.end(piece);
+      if (res.write(piece)) next();
+      else res.once('drain', next);
+    };
+    next();
+  }
+
+  json(status: number, body: string, headers?: Record<string, string | number>): void {
+    this.send(status, 'application/json', body, headers);
+  }
+
+  /** Sends an answer that has no content. */
+  empty(status: number, headers: Record<string, string | number> = {}): void {
+    this.head(status, { 'Cache-Control': 'no-store', ...headers });
+    this.lifetime.hold(HEAD_BYTES);
+    this.res.end();
+  }
+
+  problem(problem: Problem): void {
+    this.send(problem.status, 'application/problem+json', JSON.stringify(problem), problem.headers);
+  }
+
+  /**
+   * Holds the answer until a topic has `min` events past a place, has ended, or the time is up.
+   * A client that leaves is forgotten: the promise is never kept. Error: 503 when too many wait.
+   */
+  hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
+    if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const { app, lifetime } = this;
+      if (lifetime.ended) return; // the client left while its job was stored, say
+      app.waiting.admit();
+      const waiter = app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
+        app.waiting.leave(waiter);
+        resolve();
+      });
+      app.waiting.enter(waiter);
+      lifetime.onEnd(() => {
+        waiter.abandon();
+        app.waiting.leave(waiter);
+      });
+    });
+  }
+
+  /** Waits until a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
+  turn(): Promise<void> {
+    return this.app.connections.turn(this.lifetime);
+  }
+
+  /** Holds the answer until a job has ended, or the time is up. */
+  holdForEnd({ events }: JobRecord, seconds: number): Promise<void> {
+    return this.hold(events, events.head, THE_END, seconds);
+  }
+}
+
+/** What the head of an answer may weigh, in bytes, when what is not sent is counted. */
+const HEAD_BYTES = 512;
+/** How much of an answer is handed to Node at a time, in bytes. */
+const PIECE_BYTES = 64 * 1024;
+const NO_QUERY = new URLSearchParams();

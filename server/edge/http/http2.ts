@@ -1,0 +1,90 @@
+import type { IncomingMessage, Server } from 'node:http';
+import {
+  constants,
+  createServer,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { App } from '../../app.js';
+import { handOn, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
+
+/** HTTP/2 (RFC 9113), on whatever connections it is given; and the sessions that are open on them. */
+export function http2Server(app: App) {
+  const server = createServer({
+    settings: { maxConcurrentStreams: app.settings.maxStreams, maxHeaderListSize: MAX_HEAD_BYTES },
+    Http2ServerRequest: Request,
+    Http2ServerResponse: Response,
+  });
+  // What it hands on has the shape of HTTP/1.1's requests and responses.
+  handOn(server as unknown as Server, app);
+  server.on('connect', (_: Request, res: Response) => {
+    res.writeHead(NO_PROXY.status, { 'Content-Type': 'application/problem+json', ...NO_PROXY.headers });
+    res.end(JSON.stringify(NO_PROXY));
+  });
+  const sessions = new Set<ServerHttp2Session>();
+  /** Takes a connection whose client has chosen HTTP/2. */
+  const accept = (socket: Socket) => {
+    server.once('session', (session: ServerHttp2Session) => {
+      sessions.add(session);
+      session.once('close', () => sessions.delete(session));
+      app.connections.of(socket, session); // session.socket is a proxy, and refuses to be asked once the session is over
+    });
+    server.emit('connection', socket);
+  };
+  return { accept, sessions };
+}
+
+class Request extends Http2ServerRequest {
+  /** Payload of the DATA frames received, in bytes. */
+  payload = 0;
+
+  constructor(...args: ConstructorParameters<typeof Http2ServerRequest>) {
+    super(...args);
+    this.on('error', () => {}); // who reads the body hears of it; where nobody reads it, nobody needs to
+  }
+
+  /** Takes what has come; null at the end. */
+  override push(chunk: Buffer | null): boolean {
+    // Node ends the body of a stream that was reset as it ends a whole one. Half an upload is no upload.
+    if (chunk === null && this.aborted) this.destroy(new Error('The client has reset the stream.'));
+    this.payload += chunk?.length ?? 0;
+    return super.push(chunk);
+  }
+}
+
+class Response extends Http2ServerResponse<Request> {
+  /** Payload of the DATA frames sent, in bytes; with what waits for the client to take it. */
+  payload = 0;
+
+  override write(chunk: string | Buffer): boolean {
+    this.payload += Buffer.byteLength(chunk);
+    return super.write(chunk);
+  }
+
+  /** Cuts the answer off, and has the client know that it is not whole. */
+  override destroy(): this {
+    this.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    return this;
+  }
+}
+
+/** The stream of an HTTP/2 request; null in HTTP/1.1. */
+export function streamOf(req: unknown): ServerHttp2Stream | null {
+  return req instanceof Request ? req.stream : null;
+}
+
+/** The payload of an exchange's DATA frames so far, in bytes: received, sent. Null in HTTP/1.1. */
+export function payloadOf(req: unknown, res: unknown): [received: number, sent: number] | null {
+  return req instanceof Request && res instanceof Response ? [req.payload, res.payload] : null;
+}
+
+/** A limit on how long a body of HTTP/2 may take: Node has one for HTTP/1.1 only. */
+export function limitBody(req: IncomingMessage, ms: number): void {
+  if (!streamOf(req)) return;
+  const late = setTimeout(() => req.destroy(TOO_SLOW), ms);
+  const there = () => clearTimeout(late);
+  req.once('end', there).once('close', there);
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
+import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import type { App } from '../app.js';
+import { SettingError, type Settings } from '../settings.js';
+import { certificate } from './certificate.js';
+import { http1Server } from './http/http1.js';
+import { http2Server } from './http/http2.js';
+
+/** Loopback only: the course's server is nobody else's business. */
+const ADDRESS = '127.0.0.1';
+const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', import.meta.url));
+
+/** Opens the server's two ports: one for HTTP, one for HTTPS. */
+export async function listen(app: App) {
+  const { headTimeoutMs, maxConnections, maxSecureConnections } = app.settings;
+  const http1 = http1Server(app);
+  const http2 = http2Server(app);
+  const secure = tls.createServer(
+    { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
+    // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
+    (socket) => (socket.alpnProtocol === 'h2' ? http2.accept(socket) : http1.emit('connection', socket)),
+  );
+  // A handshake that fails, or takes too long: Node tells of it, and leaves the connection open.
+  secure.on('tlsClientError', (_, socket) => socket.destroy());
+  let trusted: Promise<void> | undefined;
+  const door = net.createServer((socket) => {
+    socket.on('error', () => {}); // it broke before TLS began: nobody to tell
+    trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
+    trusted.then(
+      () => socket.destroyed || secure.emit('connection', socket),
+      (error: Error) => {
+        trusted = undefined; // the next one tries again
+        console.error(`HTTPS cannot be served, for want of a certificate: ${error.message}`);
+        socket.destroy();
+      },
+    );
+  });
+
+  // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
+  http1.maxConnections = maxConnections;
+  door.maxConnections = maxSecureConnections;
+  // HTTPS first, so that GET /healthz can tell of it from the start.
+  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings)}`;
+  const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings)}`;
+  /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
+  const close = async (graceMs: number) => {
+    const closed = [http1, door].map((server) => once(server.close(), 'close'));
+    http1.closeIdleConnections();
+    for (const session of http2.sessions) session.close();
+    await Promise.race([Promise.all(closed), after(graceMs)]);
+  };
+  return { url, close };
+}
+
+/** A default port that is taken gives way to the next free one; one that was asked for is an error. */
+async function bind(server: net.Server, name: 'port' | 'httpsPort', settings: Settings): Promise<number> {
+  const [scheme, flag] = name === 'port' ? ['HTTP', '--port'] : ['HTTPS', '--https-port'];
+  const port = settings[name];
+  const last = settings.asked.has(name) ? port : port + 100;
+  for (let candidate = port; candidate <= last; candidate++) {
+    try {
+      await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
+      if (candidate !== port) console.error(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
+      return (server.address() as AddressInfo).port;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'EADDRINUSE')
+        throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with ${flag}.`);
+    }
+  }
+  throw new SettingError(
+    `Port ${port} is taken. Stop what uses it, or choose another with ${flag} (0 takes any free one).`,
+  );
+}

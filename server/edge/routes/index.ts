@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { readEvents, readJobEvents } from '../../core/techniques/events.js';
+import { getResult } from '../../core/techniques/result.js';
+import { getJob } from '../../core/techniques/status.js';
+import { submitJob } from '../../core/techniques/submit.js';
+import type { Exchange } from '../http/exchange.js';
+import { describe } from '../interface/openapi.js';
+import { type Answer, json, type Route } from '../interface/route.js';
+import { cancelJob } from './cancel.js';
+import { checkHealth } from './health.js';
+import { listJobs } from './list.js';
+import { finishJob, progressJob } from './manual.js';
+import { readMetrics } from './metrics.js';
+import { runConnectionsWorker, showConnections, showMonitor } from './pages.js';
+import { readTraffic } from './traffic.js';
+
+/** `GET /openapi.json`: the interface, described. It is made once, from the routes. */
+const describeInterface: Route = {
+  ...{ method: 'GET', path: '/openapi.json', operation: 'describe', tag: 'server', summary: 'This description' },
+  answer(x: Exchange): void {
+    x.accepts('application/json');
+    x.json(200, description());
+  },
+  answers: {
+    200: json('OpenAPI 3.1.', z.looseObject({ openapi: z.string(), info: z.unknown(), paths: z.unknown() })),
+  },
+};
+/** The text of that answer. */
+export const description = (): string => {
+  described ??= JSON.stringify(describe(declared));
+  return described;
+};
+let described: string | undefined;
+
+/** Every route there is: to add one, declare it in a file of its own, and name it here. */
+const declared: Route[] = [
+  ...[listJobs, submitJob, getJob, cancelJob, getResult, readJobEvents, progressJob, finishJob],
+  ...[readEvents, readTraffic, checkHealth, readMetrics, describeInterface],
+  ...[showConnections, runConnectionsWorker, showMonitor],
+];
+
+/** What answers each method of a path. `HEAD` is answered as `GET` is. */
+export const routes: ReadonlyMap<string, Record<string, Answer>> = table(declared);
+
+function table(declared: Route[]): Map<string, Record<string, Answer>> {
+  const paths = new Map<string, Record<string, Answer>>();
+  for (const { path, method, answer } of declared) paths.set(path, { ...paths.get(path), [method]: answer });
+  return paths;
+}

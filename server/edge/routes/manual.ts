@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { hasEnded } from '../../core/jobs/job.js';
+import type { JobRecord } from '../../core/log/log.js';
+import { readJson } from '../http/body.js';
+import type { Exchange } from '../http/exchange.js';
+import { Problem } from '../http/problem.js';
+import { RESPONSES } from '../interface/parts.js';
+import { empty, type Route } from '../interface/route.js';
+
+/** The members of a progress body that are passed on, in bytes of JSON. */
+const MAX_MORE_BYTES = 1024;
+
+const progressBody = z.looseObject({ progress: z.number().min(0).max(1).describe('Never less than before.') }).meta({
+  id: 'ProgressReport',
+  description: "Other members, up to 1 KiB of JSON, are passed on in the event's data.",
+});
+const finishBody = z
+  .looseObject({
+    result: z.unknown().optional().describe('What `GET …/result` will answer.'),
+    error: z.unknown().optional().describe('A problem object, or what becomes the `detail` of one.'),
+  })
+  .meta({
+    ...{ id: 'Finish', description: 'Either a result or an error; any JSON.' },
+    oneOf: [{ required: ['result'] }, { required: ['error'] }],
+  });
+
+/** `POST /jobs/{id}/progress`: moves a manual job on. */
+export async function progress(x: Exchange): Promise<void> {
+  movable(x);
+  const { progress, ...more } = (await readJson(x, progressBody)).value;
+  const bytes = Buffer.byteLength(JSON.stringify(more));
+  if (bytes > MAX_MORE_BYTES) {
+    throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
+  }
+  // Whether the job may move is decided by what is committed: a change that is under way may yet be undone.
+  while (x.job().staged) await x.app.log.flush();
+  const record = movable(x);
+  if (progress < record.job.progress) {
+    throw new Problem(
+      409,
+      `The job is at ${record.job.progress} and cannot go back to ${progress}. Send that or more.`,
+    );
+  }
+  await x.app.jobs.progress(record, progress, more);
+  x.empty(204);
+}
+
+/** `POST /jobs/{id}/finish`: ends a manual job, well with a `result`, badly with an `error`. */
+export async function finish(x: Exchange): Promise<void> {
+  movable(x);
+  const { result, error } = (await readJson(x, finishBody)).value;
+  if ((result === undefined) === (error === undefined)) {
+    throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
+  }
+  while (x.job().staged) await x.app.log.flush();
+  const record = movable(x);
+  if (error === undefined) await x.app.jobs.end(record, { event: 'succeeded', result });
+  else await x.app.jobs.end(record, { event: 'failed', error: problemOf(error) });
+  x.empty(204);
+}
+
+/** The path's job, if it moves when told and has not ended. Errors: 404, 409. */
+function movable(x: Exchange): JobRecord {
+  const record = x.job();
+  const { spec, state } = record.job;
+  if (spec.kind !== 'manual')
+    throw new Problem(409, `A ${spec.kind} job moves by itself. Submit { "kind": "manual" } for one that is told.`);
+  if (hasEnded(record.job))
+    throw new Problem(409, `The job has ${state === 'cancelled' ? 'been cancelled' : state}: it moves no more.`);
+  return record;
+}
+
+/** An error as a problem object, whatever was told of it. */
+function problemOf(error: unknown): Record<string, unknown> {
+  const told =
+    typeof error === 'object' && error !== null && !Array.isArray(error)
+      ? error
+      : { detail: typeof error === 'string' ? error : JSON.stringify(error) };
+  return { type: 'about:blank', title: 'The job failed', ...told };
+}
+
+export const progressJob: Route = {
+  ...{ method: 'POST', path: '/jobs/{id}/progress', answer: progress, operation: 'progressJob', tag: 'jobs' },
+  summary: 'Move a manual job on',
+  body: { 'application/json': { schema: progressBody, example: { progress: 0.4, frame: 1200 } } },
+  answers: { 204: empty('Told to all who listen.'), 409: RESPONSES.Immovable, 503: RESPONSES.Unavailable },
+};
+
+export const finishJob: Route = {
+  ...{ method: 'POST', path: '/jobs/{id}/finish', answer: finish, operation: 'finishJob', tag: 'jobs' },
+  summary: 'End a manual job',
+  description: 'Well, with a `result`; badly, with an `error`.',
+  body: {
+    'application/json': {
+      schema: finishBody,
+      examples: {
+        succeeded: { value: { result: { answer: 42 } } },
+        failed: { value: { error: { title: 'Out of ink' } } },
+      },
+    },
+  },
+  answers: { 204: empty('The job has ended.'), 409: RESPONSES.Immovable, 503: RESPONSES.Unavailable },
+};

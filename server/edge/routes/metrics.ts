@@ -1,0 +1,44 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { z } from 'zod';
+import { TECHNIQUE_NAMES } from '../../techniques.js';
+import type { Exchange } from '../http/exchange.js';
+import { type Route, text } from '../interface/route.js';
+
+const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
+  new Gauge({ name, help, labelNames, registers: [registry] });
+
+const jobs = gauge('polling_lab_jobs_unfinished', 'Jobs that have not ended.');
+const waiting = gauge('polling_lab_waiting_clients', 'Long polls, consumers and event streams that wait.');
+const held = gauge('polling_lab_events_held', 'Events in the log.');
+const requests = gauge('polling_lab_requests_total', 'Requests, by technique.', ['technique']);
+const bytes = gauge('polling_lab_bytes_total', 'Bytes on the connections, by technique and direction.', [
+  'technique',
+  'direction',
+]);
+const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique.', ['technique']);
+
+/** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
+export async function metrics(x: Exchange): Promise<void> {
+  x.accepts('text/plain');
+  const { app } = x;
+  jobs.set(app.jobs.unfinished);
+  waiting.set(app.waiting.count);
+  held.set(app.log.all.held);
+  const totals = app.ledger.totals(null);
+  for (const technique of TECHNIQUE_NAMES) {
+    const tally = totals[technique];
+    requests.set({ technique }, tally.requests);
+    events.set({ technique }, tally.events);
+    bytes.set({ technique, direction: 'in' }, tally.bytesIn);
+    bytes.set({ technique, direction: 'out' }, tally.bytesOut);
+  }
+  x.send(200, registry.contentType, await registry.metrics());
+}
+
+export const readMetrics: Route = {
+  ...{ method: 'GET', path: '/metrics', answer: metrics, operation: 'metrics', tag: 'server' },
+  summary: 'Counts and gauges, for Prometheus',
+  answers: { 200: text("Prometheus' text format.", 'text/plain', z.string()) },
+};

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { INVISIBLE } from '../../../scripts/shared/visible.mjs';
+import { TECHNIQUES } from '../../techniques.js';
+import type { Exchange } from '../http/exchange.js';
+import { type Route, text } from '../interface/route.js';
+
+const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
+const worker = read('connections-worker.js');
+
+/** Any port of this machine. In a policy, `http:` and `ws:` stand for `https:` and `wss:`, too (CSP 3, section 6.7.2.8). */
+const LOOPBACK = ['http://127.0.0.1:*', 'http://localhost:*', 'http://*.localhost:*'];
+
+/** `GET /`: the server's own page. It speaks to its own server only, and cannot make markup of text (Trusted Types). */
+const page = htmlPage('monitor.html', {
+  'connect-src': ["'self'"],
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ["'none'"],
+});
+
+/** `GET /connections`: the page that tries how many streams a browser opens to one host, under several of its names. */
+const connectionsPage = htmlPage('connections.html', {
+  'connect-src': ["'self'", ...LOOPBACK, ...LOOPBACK.map((source) => source.replace('http', 'ws'))],
+  'worker-src': ["'self'"],
+});
+
+/** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
+function connectionsWorker(x: Exchange): void {
+  x.accepts('text/javascript');
+  // A worker has a policy of its own: that of its script's answer.
+  const policy = "default-src 'none'; connect-src 'self'";
+  x.send(200, 'text/javascript; charset=utf-8', worker, { ...ISOLATED, 'Content-Security-Policy': policy });
+}
+
+/** What a page of another site gets of these pages: no window, no frame, no script, and no address that they came from. */
+const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+};
+
+/**
+ * Answers with a page of `server/edge/pages`, under a content security policy: it runs its own scripts and styles, known by
+ * their hashes, and nothing else. JupyterLab may frame it, from any port of this machine or, behind a JupyterHub, from the
+ * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
+ * with a request of their own, and has no button that changes anything but a new trial.
+ */
+function htmlPage(name: string, policy: Record<string, string[]>): (x: Exchange) => void {
+  const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
+  const colours = Object.entries(TECHNIQUES).map(([technique, { colour }]) => `--${technique}: ${colour};`);
+  const html = read(name)
+    .replace('/* techniques */', colours.join(' '))
+    .replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
+  const directives = {
+    'default-src': ["'none'"],
+    'script-src': hashes(html, /<script type="module">(.*?)<\/script>/gs),
+    'style-src': hashes(html, /<style>(.*?)<\/style>/gs),
+    'img-src': ['data:'],
+    'base-uri': ["'none'"],
+    'form-action': ["'none'"],
+    ...policy,
+  };
+  return (x) => {
+    x.accepts('text/html');
+    const ancestors = ["'self'", ...LOOPBACK, ...origins(x.app.settings.allowOrigin)];
+    const all = Object.entries({ ...directives, 'frame-ancestors': ancestors });
+    const value = all.map(([directive, sources]) => [directive, ...sources].join(' ')).join('; ');
+    x.send(200, 'text/html; charset=utf-8', html, { ...ISOLATED, 'Content-Security-Policy': value });
+  };
+}
+
+/** What the policy knows inline scripts and styles by (CSP 3, section 2.3.1). */
+function hashes(html: string, element: RegExp): string[] {
+  return [...html.matchAll(element)].map(([, text = '']) => {
+    return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  });
+}
+
+/** The origins of a list with commas. What is none could end the directive, and is left out. */
+function origins(list: string): string[] {
+  const items = list.match(/[^\s,]+/g) ?? [];
+  const found = items.map((item) => (URL.canParse(item) ? new URL(item).origin : 'null'));
+  return found.filter((origin) => /^https?:\/\/[^;']+$/.test(origin));
+}
+
+export const showMonitor: Route = {
+  ...{ method: 'GET', path: '/', answer: page, operation: 'monitor', tag: 'server' },
+  summary: 'The traffic monitor, a page',
+  answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
+};
+
+export const showConnections: Route = {
+  ...{ method: 'GET', path: '/connections', answer: connectionsPage, operation: 'connections', tag: 'server' },
+  summary: 'A page that tries how many streams a browser opens to one host',
+  answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
+};
+
+export const runConnectionsWorker: Route = {
+  ...{ method: 'GET', path: '/connections/worker.js', answer: connectionsWorker },
+  ...{ operation: 'connectionsWorker', tag: 'server', summary: 'The SharedWorker of that page' },
+  answers: { 200: text('A classic script.', 'text/javascript', z.string()) },
+};

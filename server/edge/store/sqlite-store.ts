@@ -1,0 +1,359 @@
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { crc32 } from 'node:zlib';
+import Database from 'libsql';
+import { hasEnded, jobBytes } from '../../core/jobs/job.js';
+import { type LogEvent, NOWHERE } from '../../core/log/event.js';
+import {
+  type Bounds,
+  type Change,
+  type Committed,
+  type Contents,
+  type Dropped,
+  type Store,
+  type StoredJob,
+  StoreError,
+  type Tail,
+} from '../../core/log/store.js';
+import { eventBytes } from '../../core/log/topic.js';
+import { Evidence } from './evidence.js';
+
+/** How long to wait for another server that starts on the same folder at the same moment, in milliseconds. */
+const LOCK_MS = 2_000;
+/** A database that holds more unused pages than this, in bytes, and more unused pages than used ones, is made smaller. */
+const WASTE_BYTES = 64 * 1024 ** 2;
+
+/**
+ * The log on disk: SQLite, in one file. A commit survives the process being killed at any moment; with
+ * `synchronous=NORMAL` a power cut may cost the last commits, never the database. Every row has a checksum, and
+ * {@link Evidence} names the last commit, so that damage is told and no wrong answer is served.
+ */
+export class SqliteStore implements Store {
+  readonly name: string;
+  private newest = 0;
+  private tail: Tail = () => {};
+  /** One transaction: writes the changes, and returns them with their positions. */
+  private readonly write: (changes: readonly Change[], dropped: Dropped) => Committed[];
+
+  private constructor(
+    private readonly db: Database.Database,
+    private readonly file: string,
+    private readonly evidence: Evidence,
+  ) {
+    this.name = this.meta('store') as string;
+    const addEvent = db.prepare(
+      'INSERT INTO events (seq, jobId, event, data, at, prev, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    const putJob = db.prepare('INSERT OR REPLACE INTO jobs (jobId, record, crc) VALUES (?, ?, ?)');
+    const dropJob = db.prepare('DELETE FROM jobs WHERE jobId = ?');
+    const dropEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
+    const setTrimmed = db.prepare(`UPDATE meta SET value = ? WHERE key = 'trimmed'`);
+    this.write = db.transaction((changes: readonly Change[], dropped: Dropped) => {
+      let seq = this.newest;
+      const committed: Committed[] = [];
+      // A job may change more than once in a commit: only the last state is written.
+      const jobs = new Map<string, StoredJob>();
+      for (const { event, job, first, last } of changes) {
+        seq += 1;
+        const { jobId, event: name, data, at } = event;
+        const earlier = jobs.get(jobId);
+        const prev = earlier?.last ?? last;
+        const numbered = { seq, prev, jobId, event: name, data, at };
+        addEvent.run(seq, jobId, name, data, at, prev, eventCrc(numbered));
+        jobs.set(jobId, { job, first: earlier?.first ?? (first || seq), last: seq });
+        committed.push({ event: numbered, job });
+      }
+      for (const [jobId, { job, first, last }] of jobs) {
+        const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
+        putJob.run(jobId, record, crc32(record));
+      }
+      for (const jobId of dropped.jobs) dropJob.run(jobId);
+      if (dropped.events > 0) {
+        dropEvents.run(dropped.events);
+        setTrimmed.run(dropped.events);
+      }
+      return committed;
+    });
+  }
+
+  /** The store in a folder, which it makes, for this process alone. Error: {@link StoreError}. */
+  static at(folder: string): SqliteStore {
+    const file = join(folder, 'log.db');
+    const owner = join(folder, 'owner');
+    try {
+      const fresh = !existsSync(file) || statSync(file).size === 0;
+      if (!fresh) refuseForeign(file);
+      if (existsSync(owner) && !/^\d+\n?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
+      mkdirSync(folder, { recursive: true });
+      const db = lock(file, owner);
+      const evidence = new Evidence(join(folder, 'log.head'), fresh);
+      prepare(db, evidence, file);
+      writeFileSync(owner, `${process.pid}\n`);
+      return new SqliteStore(db, file, evidence);
+    } catch (error) {
+      throw plain(error as Error, folder, file, owner);
+    }
+  }
+
+  open(bounds: Bounds, tail: Tail): Contents {
+    try {
+      const { events, trimmed } = this.readEvents(bounds);
+      const { jobs, forgotten } = this.readJobs(bounds);
+      this.newest = events.at(-1)?.seq ?? trimmed;
+      this.write([], { jobs: forgotten, events: trimmed });
+      this.shrink();
+      this.tail = tail;
+      return { events, jobs, trimmed };
+    } catch (error) {
+      const { code = '', message } = error as Error & { code?: string };
+      // A flipped bit may also leave text that is no JSON or no UTF-8.
+      throw error instanceof StoreError || code.startsWith('SQLITE') ? error : damaged(this.file, message);
+    }
+  }
+
+  commit(changes: readonly Change[], dropped: Dropped): void {
+    const committed = this.write(changes, dropped);
+    this.newest += committed.length;
+    this.evidence.write(this.newest);
+    this.tail(committed);
+  }
+
+  close(): void {
+    try {
+      this.db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      const reason = (error as Error).message;
+      console.error(`The journal stays beside ${this.file} (${reason}). Nothing is lost: the next server reads it.`);
+    }
+    this.db.close();
+    this.evidence.close();
+  }
+
+  /** Reads the newest events that the bounds allow, a row at a time: there may be more than fits into memory. */
+  private readEvents(bounds: Bounds): { events: LogEvent[]; trimmed: number } {
+    let trimmed = this.meta('trimmed') as number;
+    const events: LogEvent[] = [];
+    let bytes = 0;
+    let expected = 0;
+    for (const row of this.db.prepare('SELECT * FROM events ORDER BY seq DESC').iterate() as Iterable<EventRow>) {
+      if (expected > 0 && row.seq !== expected) throw damaged(this.file, `event ${expected} is missing`);
+      expected = row.seq - 1;
+      const { seq, prev, jobId, event: name, data, at } = row;
+      const event = { seq, prev: prev ?? NOWHERE, jobId, event: name, data, at };
+      if (row.crc !== null && row.crc !== eventCrc(event)) throw damaged(this.file, `event ${seq} has changed`);
+      bytes += eventBytes(event);
+      if (events.length === bounds.events || bytes > bounds.eventBytes) {
+        expected = trimmed = seq;
+        break;
+      }
+      events.push(event);
+    }
+    if (events.length > 0 && expected !== trimmed) throw damaged(this.file, `event ${expected} is missing`);
+    events.reverse();
+    const last = new Map<string, LogEvent>();
+    for (const event of events) {
+      const before = last.get(event.jobId);
+      // Each row brought a text of its own for the job's id: one for all of the job's events is enough.
+      if (before) event.jobId = before.jobId;
+      if (event.prev === NOWHERE) event.prev = event.event === 'queued' ? 0 : (before?.seq ?? trimmed);
+      last.set(event.jobId, event);
+    }
+    return { events, trimmed };
+  }
+
+  /** Reads the unfinished jobs, and the newest of the finished ones that the bounds allow. */
+  private readJobs(bounds: Bounds): { jobs: StoredJob[]; forgotten: string[] } {
+    const unfinished: StoredJob[] = [];
+    let finished: StoredJob[] = [];
+    let bytes = 0;
+    const forgotten: string[] = [];
+    const cut = () => {
+      finished.sort((a, b) => b.last - a.last);
+      bytes = 0;
+      const kept = finished.findIndex(({ job }, n) => {
+        bytes += jobBytes(job);
+        return n === bounds.jobs || bytes > bounds.jobBytes;
+      });
+      if (kept < 0) return;
+      bytes -= jobBytes(finished[kept]!.job);
+      for (const { job } of finished.slice(kept)) forgotten.push(job.jobId);
+      finished = finished.slice(0, kept);
+    };
+    for (const row of this.db.prepare('SELECT * FROM jobs').iterate() as Iterable<JobRow>) {
+      if (row.crc !== null && row.crc !== crc32(row.record)) throw damaged(this.file, `job ${row.jobId} has changed`);
+      const stored = jobOf(row);
+      if (!hasEnded(stored.job)) unfinished.push(stored);
+      else {
+        finished.push(stored);
+        bytes += jobBytes(stored.job);
+      }
+      if (finished.length > 2 * bounds.jobs || bytes > 2 * bounds.jobBytes) cut();
+    }
+    cut();
+    return { jobs: [...unfinished, ...finished], forgotten };
+  }
+
+  /** Gives the disk back what a larger log took. */
+  private shrink(): void {
+    const number = (pragma: string) => Object.values((this.db.pragma(pragma) as Record<string, number>[])[0]!)[0]!;
+    const unused = number('freelist_count') * number('page_size');
+    if (unused < WASTE_BYTES || 2 * number('freelist_count') < number('page_count')) return;
+    try {
+      this.db.pragma('temp_store = FILE');
+      this.db.exec('VACUUM');
+      this.db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // Without room for a copy the file stays as large as it is.
+    }
+  }
+
+  private meta(key: string): unknown {
+    return (this.db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: unknown }).value;
+  }
+}
+
+/** An event as its row holds it. `prev` and `crc` are null in rows that an earlier version of this server wrote. */
+type EventRow = Omit<LogEvent, 'prev'> & { prev: number | null; crc: number | null };
+type JobRow = { jobId: string; record: string; crc: number | null };
+
+/** The tables, each with the columns that every version of this server has given it. */
+const TABLES: Record<string, string> = {
+  meta: 'key value',
+  events: 'seq jobId event data at',
+  jobs: 'jobId record',
+};
+
+const eventCrc = ({ seq, prev, jobId, event, data, at }: LogEvent): number =>
+  crc32(`${seq} ${prev} ${jobId} ${event} ${at} ${data}`);
+
+function jobOf({ record, crc }: JobRow): StoredJob {
+  const { firstSeq: first, lastSeq: last, ...job } = JSON.parse(record);
+  // Rows without a checksum hold the result and the error as values, not as text.
+  if (crc !== null) return { job, first, last };
+  const text = (value: unknown) => (value === null ? null : JSON.stringify(value));
+  const result = job.state === 'succeeded' ? JSON.stringify(job.result) : null;
+  return { job: { ...job, result, error: text(job.error) }, first, last };
+}
+
+/** Opens the database for this process alone: the system lets the lock go however the process ends. */
+function lock(file: string, owner: string): Database.Database {
+  for (const until = performance.now() + LOCK_MS; ; ) {
+    const db = new Database(file);
+    try {
+      db.pragma('locking_mode = EXCLUSIVE');
+      db.exec('BEGIN EXCLUSIVE; COMMIT');
+      return db;
+    } catch (error) {
+      db.close();
+      // Two servers that start at the same moment may each keep the other from the lock: both try again.
+      if (code(error) !== 'SQLITE_BUSY' || performance.now() > until || isAlive(readOwner(owner))) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20 + 80 * Math.random());
+    }
+  }
+}
+
+/** Looks for damage, takes in what a kill left in the journal, and brings the tables to this version. */
+function prepare(db: Database.Database, evidence: Evidence, file: string): void {
+  if (isForeign(db)) throw foreign(file);
+  const tables = (db.prepare(`SELECT name FROM sqlite_schema WHERE name IN ('meta', 'events')`).all() as unknown[])
+    .length;
+  const { head } = (
+    tables < 2
+      ? { head: 0 }
+      : db
+          .prepare(
+            `SELECT max(value, coalesce((SELECT max(seq) FROM events), 0)) AS head FROM meta WHERE key = 'trimmed'`,
+          )
+          .get()
+  ) as { head: number };
+  const lost = `events ${head + 1} to ${evidence.seq} were told to clients and are missing`;
+  // The damaged journal is left as it is: somebody may be able to repair it.
+  if (evidence.seq > head && !evidence.restarted) throw damaged(file, lost);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = NORMAL');
+  const [health] = db.pragma('quick_check(1)') as [{ quick_check: string }];
+  if (health.quick_check !== 'ok') throw damaged(file, health.quick_check);
+  // What a kill left in the journal goes into the database.
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  db.exec(`
+    CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, jobId TEXT, event TEXT, data TEXT, at TEXT);
+    CREATE TABLE IF NOT EXISTS jobs (jobId TEXT PRIMARY KEY, record TEXT) WITHOUT ROWID;
+  `);
+  const has = (table: string, column: string) => columnsOf(db, table).includes(column);
+  if (!has('events', 'crc')) db.exec('ALTER TABLE events ADD prev INTEGER; ALTER TABLE events ADD crc INTEGER');
+  if (!has('jobs', 'crc')) db.exec('ALTER TABLE jobs ADD crc INTEGER');
+  const name = Array.from({ length: 8 }, () => Math.floor(Math.random() * 36).toString(36)).join('');
+  db.prepare(`INSERT OR IGNORE INTO meta VALUES ('store', ?), ('trimmed', 0)`).run(name);
+  if (evidence.seq <= head) return;
+  // The lost positions will be given again: ids that name them must not be taken for the new events' ids.
+  db.prepare(`UPDATE meta SET value = ? WHERE key = 'store'`).run(name);
+  console.error(`The machine stopped before all was on its disk: ${lost} from ${file}. Clients are told of a gap.`);
+}
+
+const columnsOf = (db: Database.Database, table: string): string[] =>
+  (db.pragma(`table_info(${JSON.stringify(table)})`) as { name: string }[]).map(({ name }) => name);
+
+/** Whether a database has tables of another program. */
+function isForeign(db: Database.Database): boolean {
+  const tables = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all() as { name: string }[];
+  return tables.some(({ name }) => {
+    const columns = Object.hasOwn(TABLES, name) ? TABLES[name] : undefined;
+    return columns === undefined || !`${columnsOf(db, name).join(' ')} `.startsWith(`${columns} `);
+  });
+}
+
+/** Refuses the database of another program before anything is written. */
+function refuseForeign(file: string): void {
+  let isOther = false;
+  try {
+    // Neither locked nor repaired nor changed in any other way (sqlite.org/uri.html, "immutable").
+    const db = new Database(`${pathToFileURL(file).href}?mode=ro&immutable=1`);
+    isOther = isForeign(db);
+    db.close();
+  } catch {
+    // It is damaged, or a server writes to it just now: opening it for writing will tell.
+  }
+  if (isOther) throw foreign(file);
+}
+
+const foreign = (file: string) =>
+  new StoreError(`${file} belongs to another program, and was left as it is. Choose another folder with --data.`);
+
+const damaged = (file: string, what: string) =>
+  new StoreError(
+    `The database ${file} is damaged (${what}). Move its folder away to start afresh, or choose another one with --data.`,
+  );
+
+const code = (error: unknown): string => (error as { code?: string }).code ?? '';
+
+/** An error as a sentence that says what to do. */
+function plain(error: Error, folder: string, file: string, owner: string): Error {
+  if (error instanceof StoreError) return error;
+  const remedy = 'or choose another folder with --data.';
+  if (code(error).startsWith('SQLITE_BUSY'))
+    return new StoreError(
+      `The data folder ${folder} is in use by another server (process ${readOwner(owner)}). Stop that one, ${remedy}`,
+    );
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code(error))) return damaged(file, error.message);
+  return new StoreError(
+    `The data folder ${folder} cannot be written (${error.message}). Make it writable, free some space, ${remedy}`,
+  );
+}
+
+function readOwner(owner: string): string {
+  try {
+    return readFileSync(owner, 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+function isAlive(pid: string): boolean {
+  try {
+    return process.kill(Number(pid), 0);
+  } catch (error) {
+    return code(error) === 'EPERM';
+  }
+}

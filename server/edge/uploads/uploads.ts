@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TooManyUploads } from '../../core/jobs/errors.js';
+import { failure } from '../../core/jobs/failure.js';
+import { hasEnded, type Spec } from '../../core/jobs/job.js';
+import type { Jobs } from '../../core/jobs/jobs.js';
+import { NotWritable } from '../../core/log/errors.js';
+import type { JobRecord } from '../../core/log/log.js';
+import { StoreError } from '../../core/log/store.js';
+import { THE_END } from '../../core/log/topic.js';
+import { NoVideo, readMedia } from './media.js';
+
+const PIECE_BYTES = 256 * 1024;
+const RETRY_MS = 1_000;
+/** The files that this class makes, and the only ones that it removes: a version 4 UUID and an ending of its own. */
+const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.upload$/;
+
+const specOf = ({ job }: JobRecord) => job.spec as Extract<Spec, { kind: 'video' }>;
+
+/** The uploaded videos: stores them as they arrive, and reads them one after the other. */
+export class Uploads {
+  /** What the stored files take on the disk, in bytes; with those that are still arriving. */
+  bytes = 0;
+  /** Jobs whose file is yet to be read, the oldest first. */
+  private readonly queue = new Set<JobRecord>();
+  private working = false;
+
+  constructor(
+    readonly folder: string,
+    private readonly jobs: Jobs,
+    private readonly maxBytes: number,
+  ) {
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new StoreError(`The folder of the uploads cannot be made (${message}). Choose another one with --data.`);
+    }
+    const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
+    const kept = new Set(unfinished.map((record) => specOf(record).file));
+    for (const record of unfinished) this.bytes += specOf(record).bytes;
+    // A kill leaves files behind: of uploads that were arriving, and of jobs that ended just then.
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isFile() && NAME.test(entry.name) && !kept.has(entry.name))
+        rmSync(join(folder, entry.name), { force: true });
+    }
+    jobs.onEnd = (record) => {
+      // A job that was cancelled before its turn needs none: its file goes now.
+      if (this.queue.delete(record)) void this.remove(specOf(record).file, specOf(record).bytes);
+    };
+  }
+
+  /** The name of a job's file. */
+  static nameOf(jobId: string): string {
+    return `${jobId}.upload`;
+  }
+
+  /** Error: {@link TooManyUploads}, when so many bytes more would be too many. */
+  admit(bytes: number): void {
+    if (this.bytes + bytes > this.maxBytes) throw new TooManyUploads(this.maxBytes);
+  }
+
+  /**
+   * Writes what arrives to a file, no faster than the disk takes it. Half an upload leaves nothing. Returns how many
+   * bytes came. Errors: {@link NotWritable}, {@link TooManyUploads}, and those of the source.
+   */
+  async store(file: string, source: AsyncIterable<Buffer>): Promise<number> {
+    const path = join(this.folder, file);
+    let bytes = 0;
+    let handle: FileHandle | undefined;
+    try {
+      // Exclusive: whatever has that name already is not ours to overwrite.
+      handle = await open(path, 'wx').catch(notWritable);
+      for await (const chunk of source) {
+        this.admit(chunk.length);
+        bytes += chunk.length;
+        this.bytes += chunk.length;
+        await handle.appendFile(chunk).catch(notWritable);
+      }
+      await handle.close().catch(notWritable);
+    } catch (error) {
+      await handle?.close().catch(() => {});
+      if (handle) await this.remove(file, bytes);
+      throw error;
+    }
+    return bytes;
+  }
+
+  /** Removes a file of so many bytes. */
+  async remove(file: string, bytes: number): Promise<void> {
+    // A file that cannot be removed now is removed by the next server.
+    await rm(join(this.folder, file), { force: true }).catch(() => {});
+    this.bytes -= bytes;
+  }
+
+  /** Reads a job's file when its turn comes. */
+  enqueue(record: JobRecord): void {
+    this.queue.add(record);
+    if (!this.working) void this.work();
+  }
+
+  private async work(): Promise<void> {
+    this.working = true;
+    for (const record of this.queue) {
+      this.queue.delete(record);
+      const { file, bytes } = specOf(record);
+      try {
+        await this.process(record, join(this.folder, file));
+      } catch (error) {
+        await this.fail(record, error as NodeJS.ErrnoException);
+      }
+      if (hasEnded(record.job)) await this.remove(file, bytes);
+    }
+    this.working = false;
+  }
+
+  private async process(record: JobRecord, path: string): Promise<void> {
+    while (record.staged) await this.jobs.log.flush();
+    if (record.job.state === 'queued') await this.jobs.start(record);
+    const { bytes } = specOf(record);
+    const { read, sha256 } = await this.read(record, path);
+    if (hasEnded(record.job)) return; // cancelled
+    if (read !== bytes) throw new Error(`its file has ${read} bytes, and ${bytes} were received`);
+    await this.jobs.end(record, { event: 'succeeded', result: { bytes, sha256, ...(await readMedia(path)) } });
+  }
+
+  /** Reads the whole file, and tells at most a hundred times how far it is. The SHA-256 is in hex. */
+  private async read(record: JobRecord, path: string): Promise<{ read: number; sha256: string }> {
+    const { bytes, paceMs } = specOf(record);
+    const hash = createHash('sha256');
+    // After a restart the file is read again, and the pace goes on from the progress that was told last.
+    const told = record.job.progress;
+    const began = performance.now() - told * (paceMs ?? 0);
+    let read = 0;
+    // A small file is read in small pieces, so that its pace is even.
+    const highWaterMark = paceMs === null ? PIECE_BYTES : Math.min(PIECE_BYTES, Math.ceil(bytes / 100));
+    for await (const chunk of createReadStream(path, { highWaterMark })) {
+      hash.update(chunk);
+      read += chunk.length;
+      const progress = Math.min(1, Math.floor((100 * read) / bytes) / 100);
+      if (paceMs !== null && progress > told) await this.until(record, began + (paceMs * read) / bytes);
+      while (hasEnded(record.latest) && record.staged) await this.jobs.log.flush();
+      if (hasEnded(record.job)) break; // cancelled
+      if (progress > record.job.progress) await this.jobs.progress(record, progress);
+    }
+    return { read, sha256: hash.digest('hex') };
+  }
+
+  /** Waits for a moment of `performance.now()`, but no longer than the job lasts: a cancelled one ends its turn at once. */
+  private async until({ job, events }: JobRecord, time: number): Promise<void> {
+    const ms = time - performance.now();
+    if (ms <= 0 || hasEnded(job)) return;
+    await new Promise<void>((resolve) => this.jobs.log.delivery.wait(events, events.head, THE_END, ms, resolve));
+  }
+
+  /** The job has failed; or the log or the process's descriptors have, and the job is tried again. */
+  private async fail(record: JobRecord, error: NodeJS.ErrnoException): Promise<void> {
+    const again = () => setTimeout(() => this.enqueue(record), RETRY_MS);
+    if (error instanceof NotWritable || error.code === 'EMFILE' || error.code === 'ENFILE') return void again();
+    const [status, detail] =
+      error instanceof NoVideo ? [422, error.message] : [500, `The upload could not be read: ${error.message}.`];
+    await this.jobs.end(record, { event: 'failed', error: failure(status, detail) }).catch(again);
+  }
+}
+
+const notWritable = ({ message }: Error): never => {
+  throw new NotWritable(message);
+};
