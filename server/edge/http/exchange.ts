@@ -36,12 +36,11 @@ export class Exchange {
 
   /** Puts the request under the experiment that its client names. A look at the ledger is in none. Error: 400. */
   nameExperiment(): void {
-    if (this.row.id === 0) return;
     const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
     if (!name) return;
     if ([...name].length > 100)
       throw badRequest(`An experiment's name has at most 100 characters, got ${[...name].length}.`);
-    this.app.ledger.name(this.row, name);
+    if (this.row.id > 0) this.app.ledger.name(this.row, name);
   }
 
   /** How long the client would wait. `HEAD` never waits. Error: 400. */
