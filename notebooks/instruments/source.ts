@@ -9,7 +9,7 @@ export const MAX_LINES = 25;
 /**
  * Shows a function as it stands in its source file, with the file's name and its lines.
  *
- * @param file Where it stands, from the checkout's folder: `server/routes/short-poll.ts`.
+ * @param file Where it stands, from the checkout's folder: `server/core/techniques/status.ts`.
  * @param name A function, class, method or constant of that file, or the name after a `// #region`.
  * @throws when there is no such name in the file, or it is longer than 25 lines.
  */
