@@ -5,7 +5,7 @@ import type { Cell, Notebook } from './notebook.js';
 
 const require = createRequire(import.meta.url);
 
-/** The compiler that tslab bundles: what it accepts, the kernel accepts. */
+/** The kernel's compiler, which tslab bundles. */
 export const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
 
 /** Bound names of a file; TypeScript keeps both to itself, and tslab uses them in the same way. */
@@ -14,7 +14,7 @@ const { bindSourceFile } = ts as unknown as {
 };
 type Bound = TypeScript.SourceFile & { locals: Map<string, TypeScript.Symbol> };
 
-/** A cell as a module: what it may name of earlier cells stands on a first line of its own. */
+/** A cell as a module. Its first line imports the names of earlier cells; the cell's source follows. */
 export interface CellModule {
   cell: Cell;
   path: string;
@@ -22,9 +22,9 @@ export interface CellModule {
 }
 
 /**
- * A notebook as a chain of modules, as tslab has it: each cell sees the latest declaration of each name
- * before it and may declare any name again. Nothing is joined, so a position in a module is one in the
- * cell, a line further down.
+ * Turns a notebook into a chain of modules, as tslab does: each cell sees the latest declaration of each name before
+ * it, and may declare any name again. A line of a module is the line of the cell before it, since each module has one
+ * line more.
  */
 export function cellModules(notebook: Notebook, options: TypeScript.CompilerOptions): CellModule[] {
   const visible = new Map<string, { from: string; as: 'let' | 'const' | 'import' }>();
@@ -58,7 +58,7 @@ export function cellModules(notebook: Notebook, options: TypeScript.CompilerOpti
   return modules;
 }
 
-/** Beside the notebook, so that relative imports and node_modules are found as the kernel finds them. */
+/** A path beside the notebook, so that relative imports and packages are found where the kernel finds them. */
 export function cellPath(notebook: Notebook, name: string): string {
   const slug = notebook.path.replace(/^.*\//, '');
   return join(dirname(notebook.path), `.${slug}.${name}.ts`);
@@ -67,8 +67,8 @@ export function cellPath(notebook: Notebook, name: string): string {
 const specifierOf = (path: string) => path.replace(/^.*\//, '').replace(/\.ts$/, '');
 
 /**
- * The names that a cell declares, and how a later cell gets them: variables as variables, since an import
- * cannot be assigned to; all else, which may be a type as well, by import.
+ * The names that a cell declares, and how a later cell gets them. It declares variables again, since it could not
+ * assign to an import; it imports everything else, since that may be a type.
  */
 function locals(source: string, options: TypeScript.CompilerOptions): Map<string, 'let' | 'const' | 'import'> {
   const file = ts.createSourceFile('cell.ts', `export {};\n${source}`, ts.ScriptTarget.ES2022, true);

@@ -13,12 +13,12 @@ import { type Notebook, readNotebook } from './notebook.js';
 const require = createRequire(import.meta.url);
 const tslabFolder = dirname(require.resolve('tslab/package.json'));
 
-/** One thing that the compiler does not accept. */
+/** An error of the compiler in a cell, or in a file that cells import. */
 export interface CellProblem {
   notebook: string;
   /** Position of the cell, from 0; null for a file that cells import. */
   cell: number | null;
-  /** The imported file, where it is to blame. */
+  /** The imported file that has the error; null if the cell has it. */
   file: string | null;
   /** From 1. */
   line: number;
@@ -65,8 +65,8 @@ function checkNotebook(
       const at = { cell: module.cell.index, file: null, line: line - 1, column };
       return { ...told(diagnostic, notebook), ...at };
     });
-    // Imports of earlier cells stand before the source, exports behind it; what is wrong there is a
-    // consequence of what is wrong in between.
+    // The lines before the source import from earlier cells, those behind it export. Errors there follow from errors in
+    // the source, so they are told only if the source has none.
     const inSource = own.filter(({ line }) => line >= 1 && line <= lines);
     problems.push(...(inSource.length > 0 ? inSource : own));
   }
@@ -107,7 +107,7 @@ function position({ file, start }: TypeScript.Diagnostic): { line: number; colum
   return { line: line + 1, column: character + 1 };
 }
 
-/** The kernel's options. What a kernel emits is its own affair. */
+/** The kernel's options, without those for emitting. */
 function compilerOptions(notebook: Notebook): TypeScript.CompilerOptions {
   const { options, problems } = cellOptions(ts as never, dirname(notebook.path), tslabFolder, notebook.compilerOptions);
   if (problems.length > 0) throw new Problem(problems.join('\n'));
@@ -130,7 +130,7 @@ function compilerHost(
     getCurrentDirectory: () => dirname(notebook.path),
     fileExists: (path) => modules.has(path) || fileExists(path),
     readFile: (path) => modules.get(path)?.text ?? readFile(path),
-    // Parsed once for all notebooks.
+    // Each file is parsed once for all notebooks.
     getSourceFile: (path, ...rest) => {
       const module = modules.get(path);
       if (module) return ts.createSourceFile(path, module.text, rest[0], true);
@@ -142,7 +142,7 @@ function compilerHost(
         const named = modules.has(from) && /^\.\/([\w$-]+)$/.exec(name)?.[1];
         const virtual = named ? cellPath(notebook, named) : join(dirname(from), `${name}.ts`);
         if (modules.has(virtual)) return { resolvedFileName: virtual, extension: ts.Extension.Ts };
-        // tslab answers for its own name, whatever the folder has.
+        // The kernel's own module has this name, also where the folder has a package of that name.
         const start = name === 'tslab' ? join(tslabFolder, 'x.ts') : from;
         const path = name === 'tslab' ? './dist/public' : name;
         return ts.resolveModuleName(path, start, options, host, cache).resolvedModule;

@@ -25,7 +25,7 @@ the table of how many notebooks that must fail each of them passes. Some ten min
 
 const checkout = resolve(import.meta.dirname, '..', '..');
 const verdicts = join(import.meta.dirname, 'verdicts');
-/** Where the result stands, between marks: all of it, and in a sentence. */
+/** The files that the result is written to, between marks: as a table, and as a sentence. */
 const places: [readme: string, text: (rows: Row[]) => string][] = [
   [join(import.meta.dirname, 'README.md'), table],
   [join(checkout, 'README.md'), sentence],
@@ -37,7 +37,7 @@ interface Tool {
   command(bin: string, notebook: string, folder: string): string[];
 }
 
-// Cells run in the notebook's folder under each of them: the first two do so by themselves.
+// Each tool runs the cells in the notebook's folder. The first two do so without an option.
 const tools: Tool[] = [
   {
     name: 'jupyter execute',
@@ -63,9 +63,9 @@ const tools: Tool[] = [
 interface Row {
   tool: string;
   kernel: 'stock tslab' | 'this kernel';
-  /** Notebooks that must fail, and it passed them. */
+  /** Notebooks that must fail and passed. */
   falselyGreen: string[];
-  /** Notebooks that must pass, and it failed them. */
+  /** Notebooks that must pass and failed. */
   falselyRed: string[];
 }
 
@@ -75,7 +75,7 @@ async function makeEnvironment(folder: string): Promise<void> {
   await $`${join(folder, 'bin', 'pip')} install --quiet --requirement ${join(import.meta.dirname, 'requirements-compare.txt')}`;
 }
 
-/** As `tslab install` would write it, with this checkout's tslab. */
+/** Writes the kernelspec that `tslab install` would write, for this checkout's tslab. */
 async function stockKernel(folder: string): Promise<void> {
   const tslab = dirname(createRequire(import.meta.url).resolve('tslab/package.json'));
   const spec = {
@@ -97,7 +97,7 @@ async function tryAll(venv: string, work: string, signal: AbortSignal): Promise<
   try {
     await fill();
   } finally {
-    // Stock kernels outlive the tools that were ended.
+    // Stock kernels outlive a tool that is killed.
     const sweep = [join(import.meta.dirname, 'execute.py'), '--mark', `${project.markVariable}=${run}`, '--sweep'];
     await $({ quiet: true })`${project.environment().python} ${sweep}`;
   }

@@ -32,7 +32,7 @@ async function named(arg: string, from: string): Promise<string[]> {
   return paths.filter((one) => one.endsWith('.ipynb'));
 }
 
-/** `--shard 2/3`: every third notebook, beginning with the second. All shards together are all. */
+/** The notebooks of a shard: `2/3` takes every third one, beginning with the second. Each notebook is in one shard. */
 export function shard(paths: string[], which: string): string[] {
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(which)?.map(Number) ?? [];
   if (!index || !count || index > count) {
@@ -47,7 +47,7 @@ export function shown(path: string, root: string): string {
   return inside.startsWith('..') ? path : inside;
 }
 
-/** Where the executed copy of a notebook goes: below `out`, never two notebooks to one place. */
+/** Where the executed copy of a notebook goes: below `out`, and no two notebooks to the same place. */
 export function copyPath(
   path: string,
   { root, notebooks }: Pick<Project, 'root' | 'notebooks'>,

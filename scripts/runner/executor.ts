@@ -7,7 +7,7 @@ import { Problem } from '../shared/problem.mjs';
 import type { Annotations } from './notebook.js';
 import type { CellResult, Failure } from './result.js';
 
-/** -E: what a person has set for a Python of theirs (PYTHONPATH, PYTHONHOME) is not for this one. -B, -u: no files, no delay. */
+/** -E ignores PYTHONPATH and PYTHONHOME, which are set for another Python. -B writes no cache files. -u does not buffer. */
 const EXECUTE = ['-E', '-B', '-u', join(import.meta.dirname, 'execute.py')];
 const STOP_MS = 5_000;
 const TAIL = 8_000;
@@ -53,7 +53,7 @@ export type Event =
     }
   | { id: number; event: 'broken'; message: string };
 
-/** The one Python process in which nbclient executes every notebook. */
+/** One Python process, in which nbclient executes every notebook. */
 export class Executor {
   #child: ChildProcessWithoutNullStreams;
   #closed: Promise<unknown>;
@@ -85,8 +85,9 @@ export class Executor {
   }
 
   /**
-   * Starts Python and waits until its imports are done. `mark` marks the processes of the run, `NAME=value`. `folder` is the run's own, and
-   * removed at its end, however it ends. `starts`: kernels starting at once.
+   * Starts Python and waits until its imports are done. `mark` is the environment variable that marks the processes of
+   * the run, `NAME=value`. `folder` belongs to the run, and is removed at its end, however that comes. `starts` is how
+   * many kernels may start at once.
    */
   static async start(python: string, mark: string, folder: string, starts: number): Promise<Executor> {
     const executor = new Executor(python, mark, folder, starts);
@@ -127,7 +128,7 @@ export class Executor {
     });
   }
 
-  /** Ends Python and with it every kernel; what of the run still lives after that is killed. */
+  /** Ends Python, and every kernel with it. Kills the processes of the run that are left after that. */
   async close(): Promise<void> {
     this.#child.stdin.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);

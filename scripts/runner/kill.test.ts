@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-// Whatever of the runner is killed, whenever: no kernel, no server, and nothing that a cell started is left.
+// Whichever process of the runner is killed, and whenever: no kernel, no server and no process that a cell started is left.
 // SOAK=1: many more kills.
 const KILLS = process.env.SOAK ? 60 : 5;
 const checkout = resolve(import.meta.dirname, '..', '..');
@@ -64,7 +64,7 @@ const runnerOf = (mark: string) =>
 const pythonOf = (mark: string) => marked(mark).find(({ command }) => command.includes('execute.py --mark'))?.pid;
 
 const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
-/** mulberry32: the moments can be had again from the seed. */
+/** mulberry32: the same seed gives the same moments again. */
 function random(): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-"""What a notebook left open: listening ports, child processes, requests that the server still answers."""
+"""What a notebook left open, as seen from outside its kernel: ports, child processes, requests to its server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 
 from processes import describe, kill, marked
 
-# What is left has this long to close.
+# How long what is open may take to close.
 GRACE_SECONDS = 2.0
 
 # Names the requests that the notebook's own server has not finished answering; None where it has no server.
@@ -65,7 +65,7 @@ def look(pid: int, mark: str) -> Open:
 
 
 async def _settled(look_again: t.Callable[[], list[t.Any]]) -> list[t.Any]:
-    """What is still open once everything had its time to close."""
+    """What is still open after `GRACE_SECONDS`."""
     deadline = time.monotonic() + GRACE_SECONDS
     while True:
         left = await asyncio.to_thread(look_again)
@@ -82,7 +82,7 @@ def untold(told: list[str], seen: list[str]) -> list[str]:
 
 
 async def left_by_cells(pid: int, mark: str, before: Open, probe: Probe) -> list[str]:
-    """Asked while the kernel still lives: what its cells did not close."""
+    """What the cells did not close. To be called while the kernel runs."""
 
     def look_again() -> list[str]:
         now = look(pid, mark)
@@ -104,7 +104,7 @@ async def left_by_cells(pid: int, mark: str, before: Open, probe: Probe) -> list
 
 
 async def left_after_kernel(mark: str, probe: Probe) -> list[str]:
-    """Asked when the kernel has ended: what outlived it. Processes are ended here."""
+    """What is left when the kernel has ended. Processes that are left are killed."""
     # The kernel ends what its cells started; that takes a moment.
     outlived = await _settled(lambda: marked(mark))
     left = [f"{describe(process)} outlived the kernel" for process in outlived]

@@ -28,7 +28,7 @@ export interface Annotations {
 
 export interface Notebook {
   path: string;
-  /** The file as it was read: what is executed, also if somebody saves another meanwhile. */
+  /** The file as it was read. This text is executed, also if the file changes meanwhile. */
   text: string;
   kernel: Kernel;
   /** The kernel that the notebook itself names. */

@@ -3,15 +3,15 @@ import type TypeScript from 'typescript';
 import { Problem } from '../shared/problem.mjs';
 import type { Notebook } from './notebook.js';
 
-// The compiler that compiles the cells parses them here too.
+// The cells are parsed by the compiler that compiles them.
 const require = createRequire(import.meta.url);
 
 interface Parameter {
   name: string;
-  /** What a value must be, in words. */
+  /** The values that it takes, in words. */
   type: string;
   accepts(value: unknown): boolean;
-  /** Where its initializer stands in the cell. */
+  /** Offsets of its initializer in the cell's source. */
   start: number;
   end: number;
 }
@@ -70,7 +70,7 @@ export function parametrize(notebooks: Notebook[], given: Map<string, unknown>):
   return sources;
 }
 
-/** The variables that a cell declares with a literal value: those can be set from outside. */
+/** The variables that a cell declares with a literal value: only these can be set. */
 function declaredIn(source: string): Parameter[] {
   const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true);

@@ -1,6 +1,6 @@
 import { plain } from '../shared/visible.mjs';
 
-/** Why a notebook failed; the kinds are told apart in `strict_client.py`. */
+/** Why a notebook failed. Most kinds come from `strict_client.py`, the others from `run.ts`. */
 export interface Failure {
   kind:
     | 'error'
@@ -18,9 +18,9 @@ export interface Failure {
     | 'leak'
     | 'broken';
   message: string;
-  /** Position of the cell in the notebook, from 0; null where no cell is to blame. */
+  /** Position of the cell in the notebook, from 0; null if the failure belongs to no cell. */
   cell: number | null;
-  /** Line in the cell, from 1, where the kernel says so. */
+  /** Line in the cell, from 1; null if the kernel does not name one. */
   line: number | null;
   ename: string | null;
   evalue: string | null;
@@ -31,14 +31,14 @@ export interface Failure {
 export interface CellResult {
   index: number;
   id: string | null;
-  /** `ran` and `raised` (as expected) are good; `not-run` cells stand behind a failure. */
+  /** `ran` and `raised` (as expected) are good; a `not-run` cell follows one that failed. */
   status: 'ran' | 'raised' | 'failed' | 'skipped' | 'empty' | 'not-run';
   executionCount: number | null;
   durationMs: number | null;
 }
 
 export interface Result {
-  /** As shown to people: relative to the checkout where it lies in it. */
+  /** The notebook's path as it is shown: relative to the project's folder if it lies in there. */
   notebook: string;
   path: string;
   /** From 1; more than 1 with `--repeat`. */

@@ -13,7 +13,7 @@ import { type CellResult, type Failure, failingLine, type Result } from './resul
 export interface RunOptions {
   project: Project;
   out: string;
-  /** Notebooks at once. */
+  /** How many notebooks run at once. */
   jobs: number;
   repeat: number;
   cellSeconds: number;
@@ -22,14 +22,14 @@ export interface RunOptions {
   leaksFail: boolean;
   /** Start no further notebook after the first failure. */
   bail: boolean;
-  /** Sources that stand in for those of a notebook's cells: parameters. */
+  /** By a notebook's path and a cell's position: the source to run instead of the cell's own. */
   sources: Map<string, Record<string, string>>;
-  /** What each took the last time, by path: the longest start first. */
+  /** How long each notebook took the last time, in milliseconds, by its path. The longest start first. */
   known: Map<string, number>;
   signal: AbortSignal;
 }
 
-/** One notebook, once. */
+/** One execution of one notebook. */
 export interface Job {
   notebook: Notebook;
   name: string;
@@ -37,15 +37,15 @@ export interface Job {
   id: number;
 }
 
-/** What a run tells while it runs. Effects are the reporter's, so that a run tests silently. */
+/** Hears how a run goes on. `run` itself prints nothing. */
 export interface Reporter {
   began(jobs: Job[]): void;
-  /** `step`: what it is at: `server`, `kernel`, or the cell's position from 0. */
+  /** `step`: what happens now; a number is the position of the running cell, from 0. */
   step(job: Job, step: 'server' | 'kernel' | 'end' | number): void;
   finished(result: Result, notebook: Notebook): void;
 }
 
-/** Executes notebooks, each with a fresh kernel and a server of its own. Results in order of finishing. */
+/** Executes notebooks, each with a new kernel and a server of its own. The results are in the order in which they ended. */
 export async function run(notebooks: Notebook[], options: RunOptions, reporter: Reporter): Promise<Result[]> {
   const { project } = options;
   const runId = randomBytes(8).toString('hex');
@@ -152,7 +152,7 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
   }
 }
 
-/** Every notebook as often as asked for; the longest first, so that none of them is waited for alone. */
+/** The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone. */
 function order(notebooks: Notebook[], { repeat, known, project }: RunOptions): Job[] {
   const jobs: Job[] = [];
   for (let round = 1; round <= repeat; round += 1) {
@@ -175,7 +175,7 @@ function codeCells(notebook: Notebook): Map<number, CellResult> {
 
 const failed = (result: Result) => result.status === 'failed';
 
-/** Passed only if nothing says otherwise, and every cell that should run is known to have run. */
+/** Why a notebook failed; null only if nothing failed and every cell that should run is known to have run. */
 function verdict(
   done: Extract<Event, { event: 'done' | 'broken' }>,
   serverSaid: string | null,

@@ -1,8 +1,8 @@
-"""nbclient, made to believe nothing that it did not see.
+"""A client that executes a notebook and decides whether it passed.
 
-nbclient takes every reply that is not `error` for success, drops messages of a cell that has ended,
-and lets an expected error go unasserted. Here a cell has ended well only if its reply says `ok` and no
-error was published for it; anything else is a `Failure` with a name.
+nbclient takes every reply that is not `error` for success, drops messages of a cell that has ended, and does not check
+that an expected error came. This client passes a cell only if its reply says `ok` and no error was published for it, or
+if the error that it expects came; everything else is a `Failure` of some kind.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nbformat import NotebookNode
 MAX_STREAM_CHARS = 8_000_000
 # How long a kernel may take to say where it was, when a cell ran out of time.
 INTERRUPT_SECONDS = 3
-# Stands for a cell's position where code is run that is no cell's.
+# In place of a cell's position, for requests that run no cell.
 OF_NO_CELL = -1
-# How long it may take a kernel to answer when no cell runs.
+# How long a kernel may take to answer when no cell runs.
 ANSWER_SECONDS = 30
-# What still goes on when the last cell has ended has this long to end.
+# How long the work that cells started may go on after the last cell.
 FINISH_SECONDS = 5.0
 
 
@@ -112,7 +112,7 @@ class StrictClient(NotebookClient):
         return max(0.05, min(self._limit_of(cell), self._deadline - time.monotonic()))
 
     async def _async_handle_timeout(self, timeout: float, cell: NotebookNode | None = None) -> None:
-        """Out of time: ask the kernel where it is by interrupting it, then give up in any case."""
+        """Out of time: interrupt the kernel, so that it names the line where it was; then fail the cell in any case."""
         assert self.km is not None and self.kc is not None
         try:
             await ensure_async(self.km.interrupt_kernel())
@@ -265,7 +265,7 @@ class StrictClient(NotebookClient):
             raise self._late[0]
 
     async def warm_up(self, seconds: float) -> None:
-        """A kernel answers before its compiler is there; what a cell takes is then the cell's own."""
+        """Wait until the compiler is loaded. A kernel answers before that, and the first cell would take longer."""
         await self._run_quietly("", "kernel-not-started", seconds)
 
     async def finish(self) -> list[str]:

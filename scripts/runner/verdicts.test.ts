@@ -13,7 +13,7 @@ import { type Expected, failing, passing, soakOnly, withServer } from './verdict
 // Small notebooks, each named by what it does, through the real runner and the real kernel.
 const folder = join(import.meta.dirname, 'verdicts');
 const runNow = (name: string) => Boolean(process.env.SOAK) || !soakOnly.has(name);
-// Ends only what hangs: on a machine that is busy, fifty kernels take their time.
+// Longer than the slowest machine takes: only a test that hangs is ended.
 const HANGS_MS = 20 * 60_000;
 const silent = { began: () => {}, step: () => {}, finished: () => {} };
 let out: string;

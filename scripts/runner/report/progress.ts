@@ -12,8 +12,8 @@ export interface Out {
 }
 
 /**
- * On a terminal, one line for each notebook that runs, with the cell it is at. Elsewhere a line for
- * each that has ended, and now and then which still run.
+ * Shows how a run goes on. On a terminal, one line for each notebook that runs, with its running cell. Elsewhere, one
+ * line for each notebook that has ended, and every 15 s the names of those that run.
  */
 export function progress(out: Out): Reporter & { stop(): void } {
   const running = new Map<number, { job: Job; since: number; at: string }>();

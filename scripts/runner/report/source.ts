@@ -7,7 +7,7 @@ export function cellName(index: number, notebook: Notebook): string {
   return `cell ${index + 1} of ${notebook.cells.length}`;
 }
 
-/** The cell's source with line numbers, the failing line marked; of a long cell, what is around it. */
+/** The cell's source with line numbers and a mark at the failing line. Of a long cell, only the lines around it. */
 export function markedSource(source: string, line: number | null, around = 8): string[] {
   const lines = source.split('\n');
   const from = line === null ? 1 : Math.max(1, line - around);
@@ -22,7 +22,7 @@ export function markedSource(source: string, line: number | null, around = 8): s
   return [...(from > 1 ? [more] : []), ...shown, ...(to < lines.length ? [more] : [])];
 }
 
-/** The failure without colours and without the first lines that only say what is said already. */
+/** The failure's traceback without colours. */
 export function tracebackText(failure: Failure): string {
   return plain(failure.traceback.join('\n')).trim();
 }

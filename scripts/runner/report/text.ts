@@ -25,8 +25,8 @@ function headline(result: Result): string {
 }
 
 /**
- * All that is needed to mend a failure: where, the source, the error, and how to run it again.
- * `base`: the folder that the path of the outputs is told from.
+ * What a reader needs to fix a failure: the place, the source, the error, and the command that runs the notebook again.
+ * The path of the executed copy is shown relative to `base`.
  */
 export function failureReport(result: Result, notebook: Notebook, again: string, base = process.cwd()): string {
   const { failure } = result;
@@ -52,7 +52,7 @@ export function failureReport(result: Result, notebook: Notebook, again: string,
   return lines.join('\n');
 }
 
-/** A traceback less what the report has shown: the message, and the excerpts of the cell printed whole. */
+/** A traceback without what the report shows already: the message, and the excerpts from the failing cell. */
 function withoutShown(traceback: string, message: string, count: number | null): string {
   let inCell = false;
   const lines = traceback.split('\n').filter((line, index) => {
