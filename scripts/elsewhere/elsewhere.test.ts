@@ -26,8 +26,12 @@ let work: string;
 beforeAll(() => {
   work = realpathSync(mkdtempSync(join(tmpdir(), 'polling-lab-elsewhere-')));
   copy = borrowedCheckout();
+  const settings = join(copy.root, 'scripts', 'kernel-settings.json');
   for (const [name, argv] of [
-    ['ours', ['--max-semi-space-size=32', join(copy.kernel, 'launch.cjs'), '{connection_file}']],
+    [
+      'ours',
+      ['--max-semi-space-size=32', join(copy.kernel, 'launch.cjs'), '--settings', settings, '{connection_file}'],
+    ],
     ['stock', [join(copy.nodeModules, 'tslab', 'bin', 'tslab'), 'kernel', '--config-path={connection_file}']],
   ] as const) {
     const folder = join(work, 'kernels', name);

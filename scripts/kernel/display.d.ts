@@ -3,7 +3,9 @@
  * once. It is found by a registered symbol, so a helper needs no import of the kernel and can tell
  * by its absence that it runs elsewhere (a stock tslab, a unit test):
  *
- *     const display = globalThis[Symbol.for('polling-lab.display')];
+ *     const display = globalThis[Symbol.for('tslab.display')];
+ *
+ * The key of the symbol is a setting of the kernel (`displaySymbol`).
  *
  * The output belongs to the cell that caused the call, also after an `await` or in a timer.
  */

@@ -7,8 +7,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-
-const MARK = 'POLLING_LAB_KERNEL';
+import { settings } from './settings.js';
 
 const SCRIPT = `
 group=$1 mark=$2
@@ -30,8 +29,9 @@ done
 
 /** Starts the guardian, and marks what this process starts from now on. */
 export function startGuardian(): void {
-  const mark = `${MARK}=${randomUUID()}`;
-  const { [MARK]: _, ...env } = process.env; // of a kernel further up, whose guardian is not ours to end
+  const { markVariable } = settings;
+  const mark = `${markVariable}=${randomUUID()}`;
+  const { [markVariable]: _, ...env } = process.env; // of a kernel further up, whose guardian is not ours to end
   const guardian = spawn('/bin/sh', ['-c', SCRIPT, 'guardian', ownGroup(), mark], {
     detached: true, // not in the group that it ends
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -40,7 +40,7 @@ export function startGuardian(): void {
   guardian.on('error', (error) => console.error('The kernel has no guardian:', error.message));
   guardian.unref();
   (guardian.stdin as unknown as { unref(): void }).unref();
-  process.env[MARK] = mark.slice(MARK.length + 1);
+  process.env[markVariable] = mark.slice(markVariable.length + 1);
 }
 
 /** This process's group if it leads it, as it does when Jupyter started it; else others are in it too. */

@@ -13,6 +13,7 @@ import { optionsInMetadata } from './options.js';
 import { Output } from './output.js';
 import { hidePromiseMarks } from './promises.js';
 import type { Content } from './protocol.js';
+import { settings } from './settings.js';
 import { installStackTraces, toErrorContent } from './traceback.js';
 import { saveCodeCache } from './typescript.js';
 
@@ -25,7 +26,7 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
   const output = new Output(front, shared, () => (Cell.current() ?? execution?.cell)?.header);
   const compiler = new Compiler(process.cwd(), {
     isJS,
-    own: optionsInMetadata(process.env.JPY_SESSION_NAME, process.cwd()),
+    own: optionsInMetadata(process.env.JPY_SESSION_NAME, process.cwd(), settings.metadataKey),
   });
   installStackTraces(__dirname);
   hidePromiseMarks();
@@ -83,7 +84,7 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
 }
 
 function offerDisplay(output: Output): void {
-  Object.assign(globalThis, { [Symbol.for('polling-lab.display')]: output.display });
+  Object.assign(globalThis, { [Symbol.for(settings.displaySymbol)]: output.display });
   // What tslab's own `display` and `newDisplay` call.
   require('tslab/dist/jupyter.js').lastWriteDisplayData = (data: Content, update?: boolean) =>
     output.publish(update ? 'update_display_data' : 'display_data', data);

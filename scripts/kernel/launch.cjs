@@ -1,5 +1,5 @@
-// Starts the kernel: `node launch.cjs [--js] <connection file>`; kernel.json says so to Jupyter. With --js, cells are
-// JavaScript.
+// Starts the kernel: `node launch.cjs [--js] [--settings FILE] <connection file>`; kernel.json says so to Jupyter. With
+// --js, cells are JavaScript. `settings.ts` says what the file has.
 //
 // Plain CommonJS, because Node 20 runs no TypeScript, and a loader such as tsx would hook `require`
 // inside the reader's cells too. The other files are TypeScript. They are compiled here, by the
@@ -9,15 +9,23 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 const vm = require('node:vm');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 
-const cacheFolder = path.join(__dirname, '..', '..', '.polling-lab', 'kernel');
 // What tslab needs is found from where tslab is, wherever npm has put it.
 const requireFromTslab = createRequire(require.resolve('tslab/package.json'));
 
+/** The settings in a JSON file. A path in it is relative to the file. */
+function readSettings(file) {
+  if (file === undefined) return {};
+  const settings = JSON.parse(fs.readFileSync(file, 'utf8'));
+  if (settings.cacheFolder) settings.cacheFolder = path.resolve(path.dirname(file), settings.cacheFolder);
+  return settings;
+}
+
 /** Every source of the kernel as JavaScript: `{ 'cell.ts': '…' }`. */
-function compileSources() {
+function compileSources(cacheFolder) {
   const sources = {};
   for (const name of fs.readdirSync(__dirname).sort()) {
     if (/(?<!\.d|\.test|bench)\.ts$/.test(name)) {
@@ -27,9 +35,9 @@ function compileSources() {
   const hash = createHash('sha256')
     .update(JSON.stringify([sources, process.version]))
     .digest('hex');
-  const cacheFile = path.join(cacheFolder, 'sources.json');
+  const cacheFile = path.join(cacheFolder ?? '', 'sources.json');
   try {
-    const cached = JSON.parse(fs.readFileSync(cacheFile, 'utf8'));
+    const cached = cacheFolder ? JSON.parse(fs.readFileSync(cacheFile, 'utf8')) : {};
     if (cached.hash === hash) return cached.compiled;
   } catch {
     // None yet, or damaged: compile.
@@ -42,6 +50,7 @@ function compileSources() {
       compilerOptions: { module: 'commonjs', target: 'es2022', esModuleInterop: true },
     }).outputText;
   }
+  if (!cacheFolder) return compiled;
   try {
     fs.mkdirSync(cacheFolder, { recursive: true });
     const whole = `${cacheFile}.${process.pid}`;
@@ -96,18 +105,22 @@ function load(name, compiled, modules) {
 }
 
 if (isMainThread) {
-  const isJS = process.argv[2] === '--js';
-  const connectionFile = process.argv[isJS ? 3 : 2];
+  const options = { js: { type: 'boolean', default: false }, settings: { type: 'string' } };
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const { js: isJS } = values;
+  const [connectionFile] = positionals;
   if (!connectionFile || !fs.existsSync(connectionFile)) {
     const got = connectionFile ? `no file ${connectionFile}` : 'none';
     console.error(`Expected the path of a Jupyter connection file, got ${got}.`);
     console.error('Jupyter starts this kernel; to start one by hand: jupyter console --kernel tslab');
     process.exit(2);
   }
-  const compiled = compileSources();
+  const settings = readSettings(values.settings);
+  const compiled = compileSources(settings.cacheFolder);
   const shared = new SharedArrayBuffer(16);
   const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared, isJS } });
   const modules = {};
+  load('settings.ts', compiled, modules).setSettings(settings);
   load('typescript.ts', compiled, modules); // first: what is loaded of tslab gets the same compiler
   load('kernel.ts', compiled, modules).start(front, shared, isJS);
 } else {

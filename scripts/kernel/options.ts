@@ -53,7 +53,7 @@ export interface CellOptions {
 /**
  * The options for notebooks in `folder`: those of stock tslab; over them, those of the folder's `tsconfig.json`, or
  * of the nearest one above if it includes the folder; over them, `own`, those in the notebook's metadata
- * (`"polling-lab": { "compilerOptions": { … } }`, in the words of a `tsconfig.json`).
+ * (`"compilerOptions": { … }`, in the words of a `tsconfig.json`).
  */
 export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: string, own: object = {}): CellOptions {
   const problems: string[] = [];
@@ -133,12 +133,12 @@ function findConfig(ts: typeof TypeScript, folder: string): string | undefined {
 
 /**
  * The compiler options that the metadata of a notebook in `folder` asks for. `path` is what a Jupyter server says of
- * the kernel's session; a kernel that a cell of another notebook started has inherited that notebook's.
+ * the kernel's session, `key` the member of the metadata that has them; a kernel that a cell of another notebook started has inherited that notebook's.
  */
-export function optionsInMetadata(path: string | undefined, folder: string): object {
+export function optionsInMetadata(path: string | undefined, folder: string, key: string): object {
   if (!path?.endsWith('.ipynb') || dirname(path) !== folder) return {};
   try {
-    return JSON.parse(readFileSync(path, 'utf8')).metadata['polling-lab'].compilerOptions ?? {};
+    return JSON.parse(readFileSync(path, 'utf8')).metadata[key].compilerOptions ?? {};
   } catch {
     return {}; // none, or no longer there
   }

@@ -4,6 +4,7 @@ import { createRequire, Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import type * as TypeScript from '@tslab/typescript-for-tslab';
+import { settings } from './settings.js';
 
 const here = createRequire(__filename);
 /** Where npm has put tslab. */
@@ -13,14 +14,12 @@ const file = fromTslab.resolve('@tslab/typescript-for-tslab');
 /** Where the compiler's own library is. */
 export const libraryFolder = dirname(file);
 const { version } = fromTslab('@tslab/typescript-for-tslab/package.json');
-const cacheFile = join(
-  __dirname,
-  `../../.polling-lab/kernel/typescript-${version}-node-${process.version}-${process.arch}.bin`,
-);
+const { cacheFolder } = settings;
+const cacheFile = join(cacheFolder ?? '', `typescript-${version}-node-${process.version}-${process.arch}.bin`);
 
 // V8 compiles a function when it is first called. The cache holds what a run has compiled, and V8
 // itself refuses one that was made by another V8 or from another text.
-const cachedData = existsSync(cacheFile) ? readFileSync(cacheFile) : undefined;
+const cachedData = cacheFolder && existsSync(cacheFile) ? readFileSync(cacheFile) : undefined;
 const wrapper = (Module as unknown as { wrap(source: string): string }).wrap;
 const script = new Script(wrapper(readFileSync(file, 'utf8')), {
   filename: file,
@@ -40,7 +39,7 @@ export const { bindSourceFile: bind } = ts as unknown as {
   bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void;
 };
 
-let saved = cachedData !== undefined && script.cachedDataRejected === false;
+let saved = !cacheFolder || (cachedData !== undefined && script.cachedDataRejected === false);
 
 /** To be called when what a notebook needs of the compiler has been compiled. Saves once, where there is none to use. */
 export function saveCodeCache(): void {

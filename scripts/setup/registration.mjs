@@ -20,7 +20,8 @@ const MODULE = 'polling_lab_papermill';
  */
 export function registrationFiles(kernel, prefix) {
   const template = readText(join(kernel, 'kernel.json')) ?? '{}';
-  const typescript = fillTemplate(template, { node: process.execPath, kernel });
+  const settings = join(dirname(kernel), 'kernel-settings.json');
+  const typescript = fillTemplate(template, { node: process.execPath, kernel, settings });
   const { argv = [] } = typescript;
   const javascript = {
     ...typescript,

@@ -268,7 +268,8 @@ test('--into registers the kernels in an environment that exists, and makes none
   const launcher = join(root, 'scripts', 'kernel', 'launch.cjs');
   const spec = (name: string) => JSON.parse(readFileSync(kernelspec(name), 'utf8'));
   expect(spec('tslab')).toMatchObject({ language: 'typescript', argv: expect.arrayContaining([launcher]) });
-  expect(spec('jslab').argv.slice(-3)).toEqual([launcher, '--js', '{connection_file}']);
+  const settings = join(root, 'scripts', 'kernel-settings.json');
+  expect(spec('jslab').argv.slice(-5)).toEqual([launcher, '--js', '--settings', settings, '{connection_file}']);
   expect(spec('jslab')).toMatchObject({ language: 'javascript', display_name: 'JavaScript' });
   expect(readdirSync(packages)).toHaveLength(2);
 

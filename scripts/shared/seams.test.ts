@@ -1,24 +1,31 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-// The runner could serve any project, and what this one is to it is handed in: scripts/project.ts. Its programs and its
-// tests, which run for this project, may import that file.
+// The kernel and the runner could serve any project. What this one is to them is handed in: by kernel-settings.json and by
+// project.ts. Their programs and tests, which run for this project, may name it.
 const scripts = resolve(import.meta.dirname, '..');
-const runner = join(scripts, 'runner');
-const PROGRAMS = ['bench.ts', 'check-cells.ts', 'compare.ts'];
-/** What the runner uses of the rest, beside packages. */
-const ALLOWED = ['shared/', 'kernel/options.ts'];
 const OF_THE_COURSE = /polling.?lab|\bcourse\b|\bledger\b|\/traffic\b/i;
 
-const sources = readdirSync(runner, { recursive: true, encoding: 'utf8' })
-  .filter((name) => /\.(ts|py)$/.test(name) && !/\.test\.ts$|^verdicts\//.test(name))
-  .filter((name) => !PROGRAMS.includes(basename(name)))
-  .map((name) => ({ name, text: readFileSync(join(runner, name), 'utf8') }));
+interface Part {
+  /** What it may import from the rest of the project. */
+  imports: string[];
+  /** Files that are run for this project. */
+  programs: string[];
+}
+const parts: Record<string, Part> = {
+  kernel: { imports: [], programs: ['bench.ts', 'papermill/polling_lab_papermill.py'] },
+  runner: { imports: ['shared/', 'kernel/options.ts'], programs: ['bench.ts', 'check-cells.ts', 'compare.ts'] },
+};
 
-describe('the runner', () => {
-  it('has the files that are looked at', () => {
-    expect(sources.map(({ name }) => name)).toEqual(expect.arrayContaining(['run.ts', 'execute.py', 'report/text.ts']));
+describe.each(Object.entries(parts))('the %s', (part, { imports, programs }) => {
+  const sources = readdirSync(join(scripts, part), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|cjs|py|json)$/.test(name) && !/\.test\.ts$|^(tests|verdicts)\/|__pycache__/.test(name))
+    .filter((name) => !programs.includes(name))
+    .map((name) => ({ name, text: readFileSync(join(scripts, part, name), 'utf8') }));
+
+  it('has files that are looked at', () => {
+    expect(sources.length).toBeGreaterThan(15);
   });
 
   it.each(sources)('$name does not speak of the course', ({ text }) => {
@@ -26,9 +33,9 @@ describe('the runner', () => {
   });
 
   it.each(sources)('$name imports nothing of the project', ({ name, text }) => {
-    const outside = [...text.matchAll(/from '(\.[^']+)'/g)]
-      .map(([, path]) => relative(scripts, resolve(runner, name, '..', path!)).replace(/\.js$/, '.ts'))
-      .filter((path) => !path.startsWith('runner/') && !ALLOWED.some((allowed) => path.startsWith(allowed)));
+    const outside = [...text.matchAll(/(?:from|require\()\s*'(\.[^']+)'/g)]
+      .map(([, path]) => relative(scripts, resolve(scripts, part, name, '..', path!)).replace(/\.js$/, '.ts'))
+      .filter((path) => !path.startsWith(`${part}/`) && !imports.some((allowed) => path.startsWith(allowed)));
     expect(outside).toEqual([]);
   });
 });

@@ -25,7 +25,7 @@ specs = Path(tempfile.mkdtemp(prefix="polling-lab-kernelspecs-"))
 
 def _write_specs():
     template = json.loads((KERNEL / "kernel.json").read_text())
-    fill = {"{node}": shutil.which(NODE), "{kernel}": str(KERNEL)}
+    fill = {"{node}": shutil.which(NODE), "{kernel}": str(KERNEL), "{settings}": str(KERNEL.parent / "kernel-settings.json")}
     for name, value in fill.items():
         template["argv"] = [part.replace(name, value) for part in template["argv"]]
     stock = {
