@@ -56,7 +56,7 @@ describe('navigation', () => {
     expect(read('01-one.ipynb')[0]?.source).toEqual(['[Contents](00-index.ipynb) · [Two](02-two.ipynb) →']);
     expect(read('02-two.ipynb')[0]?.source).toEqual(['← [One](01-one.ipynb) · [Contents](00-index.ipynb)']);
     const map = [read('00-index.ipynb')[1]?.source].flat().join('');
-    expect(map).toContain('| 2 | [Two](02-two.ipynb) | 5 | 0 |\n| | all of them | 10 | 0 |');
+    expect(map).toContain('| 2 | [Two](02-two.ipynb) | 5 | 0 |\n| | 1 to 2, the main course | 10 | 0 |');
   });
 
   test('takes title, goals and time from the metadata, and leaves the author the rest', async () => {

@@ -1,4 +1,4 @@
-import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { type CourseNotebook, mainCourse, readCourse } from '../shared/course.js';
 import { type ICell, idOf, linesOf, textOf, writeNotebookFile } from '../shared/notebook-file.js';
 import type { ReadingTime } from '../shared/reading-time.js';
 
@@ -85,7 +85,8 @@ const lacks = (text: string) =>
 /** The course at a glance, in a form that needs no kernel: GitHub shows it as well. */
 function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
-  const total = sumOf(lessons);
+  const main = mainCourse(course).slice(1);
+  const total = sumOf(main);
   const rows = lessons.map(({ number, time, ...notebook }) =>
     row([number, link(notebook), time.minutes, time.exerciseMinutes]),
   );
@@ -97,7 +98,7 @@ function map(course: CourseNotebook[]): string {
     row(['', 'notebook', 'minutes', 'exercises']),
     '| --: | :-- | --: | --: |',
     ...rows,
-    row(['', 'all of them', total.minutes, total.exerciseMinutes]),
+    row(['', `${main[0]?.number} to ${main.at(-1)?.number}, the main course`, total.minutes, total.exerciseMinutes]),
   ].join('\n');
 }
 

@@ -1,10 +1,10 @@
 import { projectIn } from '../project.js';
 import { knownDurations } from '../runner/durations.js';
-import { type CourseNotebook, readCourse } from '../shared/course.js';
+import { type CourseNotebook, mainCourse, readCourse } from '../shared/course.js';
 import { courseMetadata } from '../shared/course-metadata.js';
 import { writeNotebookFile } from '../shared/notebook-file.js';
 
-/** The longest that a reader may need, in minutes, exercises apart. The main course is the first notebook to *choosing*. */
+/** The longest that a reader may need, in minutes, exercises apart. */
 const LIMITS = { notebook: 30, first: 15, course: 180 };
 
 /**
@@ -52,15 +52,17 @@ export async function checkTime(root: string, { fix, note, tooLong = TOO_LONG }:
   for (const notebook of await readCourse(root)) measure(notebook);
 
   const course = await readCourse(root);
-  const last = course.findIndex(({ name }) => name.endsWith('-choosing.ipynb'));
-  const main = last < 0 ? course : course.slice(0, last + 1);
   const times = [
     ...course.map(({ name, time }, at) => ({
       name,
       minutes: time.minutes,
       limit: at === 0 ? LIMITS.first : LIMITS.notebook,
     })),
-    { name: 'the main course', minutes: main.reduce((sum, { time }) => sum + time.minutes, 0), limit: LIMITS.course },
+    {
+      name: 'the main course',
+      minutes: mainCourse(course).reduce((sum, { time }) => sum + time.minutes, 0),
+      limit: LIMITS.course,
+    },
   ];
   for (const { name, minutes, limit } of times) {
     const allowed = tooLong[name];

@@ -31,3 +31,9 @@ export async function readCourseNotebook(path: string): Promise<CourseNotebook> 
 /** The course's notebooks, in the order to read them in. */
 export const readCourse = (root: string): Promise<CourseNotebook[]> =>
   Promise.all(courseNotebooks(root).map((name) => readCourseNotebook(join(root, 'notebooks', name))));
+
+/** The notebooks to read in a row: the first one to *choosing*. Each of the others is for those who want it. */
+export function mainCourse(course: CourseNotebook[]): CourseNotebook[] {
+  const last = course.findIndex(({ name }) => name.endsWith('-choosing.ipynb'));
+  return last < 0 ? course : course.slice(0, last + 1);
+}
