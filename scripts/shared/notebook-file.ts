@@ -13,15 +13,7 @@ import type {
 import { writeWhole } from './files.mjs';
 import { Problem } from './problem.mjs';
 
-export type {
-  ICell,
-  ICodeCell,
-  IMarkdownCell,
-  IMimeBundle,
-  INotebookContent,
-  IOutput,
-  MultilineString,
-} from '@jupyterlab/nbformat';
+export type * from '@jupyterlab/nbformat';
 
 /** Reads a notebook. Throws a Problem if it cannot be read, or is no notebook. */
 export async function readNotebookFile(path: string): Promise<{ text: string; content: INotebookContent }> {

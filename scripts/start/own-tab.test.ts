@@ -10,6 +10,7 @@ import { launchBrowser } from '../shared/launch-browser.js';
 import { isCode, parseNotebookFile, shownAs } from '../shared/notebook-file.js';
 import { checkout } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
+import { LabPage } from '../test/lab-page.js';
 import { launchCourseServer } from './course-server.js';
 import { notebookUrl, startLab } from './lab.js';
 
@@ -86,7 +87,7 @@ test(
     await page.waitForTimeout(500); // for the eye only: Lab slides things along
     await picture('plotted');
 
-    await page.keyboard.press('Control+s');
+    await new LabPage(page).save();
     const outputs = () =>
       read()
         .cells.filter(isCode)
