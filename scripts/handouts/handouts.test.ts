@@ -209,7 +209,9 @@ describe('every page', () => {
           const [file, fragment] = link!.split('#');
           if (/^(https:|data:)/.test(link!) || (browserPath === null && /\.pdf$/.test(link!))) continue;
           const target = path(edition, file || page);
-          const id = decodeURIComponent(fragment ?? '').replaceAll("'", '&#x27;'); // as attributes write it
+          const id = decodeURIComponent(fragment ?? '')
+            .replaceAll("'", '&#x27;')
+            .replaceAll('"', '&quot;'); // as attributes write it
           const there = existsSync(target) && (!id || readFileSync(target, 'utf8').includes(`id="${id}"`));
           if (!there) dangling.push(`${edition}/${page}: ${link}`);
         }
@@ -224,7 +226,14 @@ describe('every page', () => {
     await page.goto(`file://${path('student', `${lesson.name}.html`)}`);
     await page.getByRole('button', { name: 'Copy' }).first().click();
     const { cells } = JSON.parse(readFileSync(lesson.path, 'utf8'));
-    const [code] = cells.filter((cell: { cell_type: string }) => cell.cell_type === 'code');
+    const isShown = ({
+      cell_type,
+      metadata,
+    }: {
+      cell_type: string;
+      metadata: { jupyter?: { source_hidden?: boolean } };
+    }) => cell_type === 'code' && !metadata.jupyter?.source_hidden;
+    const code = cells.find(isShown);
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(code.source.join(''));
     await page.locator('textarea').first().fill('while (true) ask();');
     await page.reload();

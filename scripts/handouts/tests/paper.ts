@@ -64,6 +64,8 @@ function markKept(): Kept[] {
   };
   const said = (element: Element) => `"${(element.textContent ?? '').trim().slice(0, 50)}"`;
   const kept: Kept[] = [];
+  // Folded code is not printed.
+  for (const folded of document.querySelectorAll('.folded')) folded.remove();
   for (const pre of document.querySelectorAll('pre')) {
     const lines = [...pre.querySelectorAll('.line')];
     if (lines.length === 0 || lines.length > LONG || pre.closest('.check')) continue;
@@ -98,8 +100,8 @@ function markKept(): Kept[] {
     kept.push({ what: `left behind: ${said(label)} of ${said(named)}`, from: mark(label), to: mark(named) });
   }
   for (const table of document.querySelectorAll('.outputs > .table')) {
-    const above = table.previousElementSibling ?? table.closest('.cell')!.querySelector('pre')!;
-    if (above.matches('.chart')) continue;
+    const above = table.previousElementSibling ?? table.closest('.cell')!.querySelector('pre');
+    if (!above || above.matches('.chart')) continue;
     kept.push({ what: `far from its cell: ${said(table)}`, from: lastWord(above), to: mark(table) });
   }
   for (const ruled of document.querySelectorAll('.ruled')) {
