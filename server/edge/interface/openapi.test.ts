@@ -189,7 +189,7 @@ withSettings('answers are as described', ['--max-jobs', '40', '--max-waiters', '
     const { responses } = document.paths[path]![method.toLowerCase()]!;
     const json = method === 'POST' ? { json: {} } : {};
     const refused: [string, object, string?][] = [
-      ['400', { Experiment: 'x'.repeat(101) }],
+      ['400', { 'Content-Length': '1', 'Transfer-Encoding': 'chunked' }], // RFC 9112, section 6.1
       ['403', { Origin: 'https://elsewhere.example' }],
       ['404', {}, 'nobody'],
       ['406', { Accept: 'image/png' }],
