@@ -265,7 +265,12 @@ export class Compiler {
   }
 
   private parseSource(path: string, text: string, kind?: TypeScript.ScriptKind): SourceFile {
-    return ts.createSourceFile(path, text, this.options.target!, false, kind);
+    const file = ts.createSourceFile(path, text, this.options.target!, false, kind);
+    // A file with an `await` at its top is parsed twice, and the second tree names the first as its original. When the
+    // compiler writes down a type of another file, it asks the original for its path, which a program never sets.
+    const { original } = file as { original?: { path: string } };
+    if (original) original.path = path;
+    return file;
   }
 
   /** The files that `file` imports, and those that these import, as far as this kernel compiles them. */
