@@ -8,11 +8,11 @@ const require = createRequire(import.meta.url);
 /** The kernel's compiler, which tslab bundles. */
 export const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
 
-/** Bound names of a file; TypeScript keeps both to itself, and tslab uses them in the same way. */
+/** Parts of the compiler that its types leave out: what binds a file's names, and where these are then. */
 const { bindSourceFile } = ts as unknown as {
   bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void;
 };
-type Bound = TypeScript.SourceFile & { locals: Map<string, TypeScript.Symbol> };
+type Bound = TypeScript.SourceFile & { locals: Map<string, TypeScript.Symbol & { exportSymbol?: TypeScript.Symbol }> };
 
 /** A cell as a module. Its first line imports the names of earlier cells; the cell's source follows. */
 export interface CellModule {
@@ -27,7 +27,7 @@ export interface CellModule {
  * line more.
  */
 export function cellModules(notebook: Notebook, options: TypeScript.CompilerOptions): CellModule[] {
-  const visible = new Map<string, { from: string; as: 'let' | 'const' | 'import' }>();
+  const visible = new Map<string, { from: string; as: Declared['as'] }>();
   const modules: CellModule[] = [];
   for (const cell of notebook.cells) {
     if (!cell.isCode || cell.tags.includes('skip-execution')) continue;
@@ -50,10 +50,11 @@ export function cellModules(notebook: Notebook, options: TypeScript.CompilerOpti
         ? `import { ${name} } from ${JSON.stringify(from)};`
         : `declare ${as} ${name}: typeof import(${JSON.stringify(from)}).${name};`,
     );
-    const exports = own.size > 0 ? `\nexport { ${[...own.keys()].join(', ')} };` : '';
+    const exported = [...own].filter(([, { isExported }]) => !isExported).map(([name]) => name);
+    const exports = exported.length > 0 ? `\nexport { ${exported.join(', ')} };` : '';
     modules.push({ cell, path, text: `export {}; ${imports.join(' ')}\n${cell.source}${exports}` });
     const specifier = `./${specifierOf(path)}`;
-    for (const [name, as] of own) visible.set(name, { from: specifier, as });
+    for (const [name, { as }] of own) visible.set(name, { from: specifier, as });
   }
   return modules;
 }
@@ -66,23 +67,31 @@ export function cellPath(notebook: Notebook, name: string): string {
 
 const specifierOf = (path: string) => path.replace(/^.*\//, '').replace(/\.ts$/, '');
 
+interface Declared {
+  as: 'let' | 'const' | 'import';
+  /** Whether the cell itself says `export`. */
+  isExported: boolean;
+}
+
 /**
  * The names that a cell declares, and how a later cell gets them. It declares variables again, since it could not
  * assign to an import; it imports everything else, since that may be a type.
  */
-function locals(source: string, options: TypeScript.CompilerOptions): Map<string, 'let' | 'const' | 'import'> {
+function locals(source: string, options: TypeScript.CompilerOptions): Map<string, Declared> {
   const file = ts.createSourceFile('cell.ts', `export {};\n${source}`, ts.ScriptTarget.ES2022, true);
   bindSourceFile(file, options);
-  const names = new Map<string, 'let' | 'const' | 'import'>();
-  for (const [name, { flags, declarations }] of (file as Bound).locals) {
+  const names = new Map<string, Declared>();
+  for (const [name, local] of (file as Bound).locals) {
+    const isExported = local.exportSymbol !== undefined;
+    const { flags, declarations } = local.exportSymbol ?? local;
     const isVariable = (flags & ts.SymbolFlags.Variable) !== 0;
     const isType = (flags & ts.SymbolFlags.Type) !== 0;
     if (!isVariable || isType) {
-      names.set(name, 'import');
+      names.set(name, { as: 'import', isExported });
       continue;
     }
     const combined = ts.getCombinedNodeFlags(declarations![0] as TypeScript.VariableDeclaration);
-    names.set(name, combined & ts.NodeFlags.Const ? 'const' : 'let');
+    names.set(name, { as: combined & ts.NodeFlags.Const ? 'const' : 'let', isExported });
   }
   return names;
 }

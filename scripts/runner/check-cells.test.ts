@@ -58,6 +58,8 @@ describe('checkCells accepts what tslab accepts', () => {
     ],
     ['what is not run', [['not even TypeScript', 'skip-execution']]],
     ['what is expected to fail', [["const a: number = 'text';", 'raises-exception']]],
+    ['names that a cell exports itself', ['export const a = 1;\nexport interface A { a: 1 }', 'const b: A = { a };']],
+    ['what the running Node has', ['[2, 1].findLast((one) => one > 1)?.toFixed();']],
     ['nothing', ['']],
   ])('%s', (_, cells) => {
     expect(brief(check(...cells))).toEqual([]);

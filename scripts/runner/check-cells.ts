@@ -47,10 +47,10 @@ function checkNotebook(
   files: Map<string, TypeScript.SourceFile | undefined>,
   reported: Set<string>,
 ): CellProblem[] {
-  const options = compilerOptions(notebook);
+  const { options, library } = compilerOptions(notebook);
   const modules = new Map(cellModules(notebook, options).map((module) => [module.path, module]));
-  const host = compilerHost(notebook, modules, options, files);
-  const program = ts.createProgram([...modules.keys()], options, host);
+  const host = compilerHost(notebook, modules, options, library, files);
+  const program = ts.createProgram([...modules.keys(), ...(library ? [LIBRARY] : [])], options, host);
   const problems: CellProblem[] = [];
   for (const diagnostic of program.getGlobalDiagnostics()) {
     const at = { cell: null, file: null, line: 1, column: 1 };
@@ -107,19 +107,28 @@ function position({ file, start }: TypeScript.Diagnostic): { line: number; colum
   return { line: line + 1, column: character + 1 };
 }
 
-/** The kernel's options, without those for emitting. */
-function compilerOptions(notebook: Notebook): TypeScript.CompilerOptions {
-  const { options, problems } = cellOptions(ts as never, dirname(notebook.path), tslabFolder, notebook.compilerOptions);
+/** Stands for the declarations that the kernel adds to the library. No file is there. */
+const LIBRARY = '/node-library.d.ts';
+
+/** The kernel's options, without those for emitting, and what it adds to the library. */
+function compilerOptions(notebook: Notebook): { options: TypeScript.CompilerOptions; library: string } {
+  const { options, library, problems } = cellOptions(
+    ts as never,
+    dirname(notebook.path),
+    tslabFolder,
+    notebook.compilerOptions,
+  );
   if (problems.length > 0) throw new Problem(problems.join('\n'));
   delete options.noImplicitUseStrict;
   delete options.newLine;
-  return { ...options, noEmit: true };
+  return { options: { ...options, noEmit: true }, library };
 }
 
 function compilerHost(
   notebook: Notebook,
   modules: Map<string, CellModule>,
   options: TypeScript.CompilerOptions,
+  library: string,
   files: Map<string, TypeScript.SourceFile | undefined>,
 ): TypeScript.CompilerHost {
   const host = ts.createCompilerHost(options, true);
@@ -128,13 +137,16 @@ function compilerHost(
   return {
     ...host,
     getCurrentDirectory: () => dirname(notebook.path),
-    fileExists: (path) => modules.has(path) || fileExists(path),
-    readFile: (path) => modules.get(path)?.text ?? readFile(path),
+    fileExists: (path) => modules.has(path) || path === LIBRARY || fileExists(path),
+    readFile: (path) => modules.get(path)?.text ?? (path === LIBRARY ? library : readFile(path)),
     // Each file is parsed once for all notebooks.
     getSourceFile: (path, ...rest) => {
       const module = modules.get(path);
       if (module) return ts.createSourceFile(path, module.text, rest[0], true);
-      if (!files.has(path)) files.set(path, getSourceFile(path, ...rest));
+      if (!files.has(path)) {
+        const isLibrary = path === LIBRARY;
+        files.set(path, isLibrary ? ts.createSourceFile(path, library, rest[0]) : getSourceFile(path, ...rest));
+      }
       return files.get(path);
     },
     resolveModuleNames: (names, from) =>
