@@ -25,19 +25,29 @@ const BASE = {
 
 /**
  * What a `tsconfig.json` may decide. Everything else in one says how a project is built, and this kernel builds
- * nothing: it emits CommonJS, and finds modules as Node's `require` does.
+ * nothing: it emits CommonJS, and finds modules as Node's `require` does. What is not used (`noUnusedLocals`) is no fault
+ * in a cell: another cell may use it.
  */
 const HONOURED = new Set([
   ...['strict', 'noImplicitAny', 'strictNullChecks', 'strictFunctionTypes', 'strictBindCallApply'],
   ...['strictPropertyInitialization', 'noImplicitThis', 'useUnknownInCatchVariables', 'alwaysStrict'],
   ...['noUncheckedIndexedAccess', 'exactOptionalPropertyTypes', 'noImplicitOverride', 'noImplicitReturns'],
-  ...['noFallthroughCasesInSwitch', 'noPropertyAccessFromIndexSignature', 'noUnusedLocals', 'noUnusedParameters'],
+  ...['noFallthroughCasesInSwitch', 'noPropertyAccessFromIndexSignature'],
   ...['allowUnreachableCode', 'allowUnusedLabels', 'suppressImplicitAnyIndexErrors', 'suppressExcessPropertyErrors'],
   ...['noStrictGenericChecks', 'keyofStringsOnly', 'ignoreDeprecations', 'checkJs'],
   ...['lib', 'types', 'typeRoots', 'paths', 'pathsBasePath', 'baseUrl', 'rootDirs', 'moduleSuffixes'],
   ...['jsx', 'jsxFactory', 'jsxFragmentFactory', 'jsxImportSource', 'reactNamespace'],
   ...['experimentalDecorators', 'emitDecoratorMetadata', 'useDefineForClassFields', 'target'],
   ...['esModuleInterop', 'allowSyntheticDefaultImports', 'preserveConstEnums', 'importHelpers'],
+]);
+
+/**
+ * Of a `tsconfig.json` in a folder above: what makes more code compile. A project may be strict, and have notebooks that
+ * never were, since stock tslab reads no `tsconfig.json`: their folder has to ask for it.
+ */
+const HONOURED_FROM_ABOVE = new Set([
+  ...['lib', 'paths', 'pathsBasePath', 'baseUrl', 'rootDirs', 'moduleSuffixes', 'emitDecoratorMetadata'],
+  ...['jsx', 'jsxFactory', 'jsxFragmentFactory', 'jsxImportSource', 'reactNamespace'],
 ]);
 
 export interface CellOptions {
@@ -51,7 +61,7 @@ export interface CellOptions {
 }
 
 /**
- * The options for notebooks in `folder`: those of stock tslab; over them, those of the folder's `tsconfig.json`, or
+ * The options for notebooks in `folder`: those of stock tslab; over them, those of the folder's `tsconfig.json`, or some
  * of the nearest one above if it includes the folder; over them, `own`, those in the notebook's metadata
  * (`"compilerOptions": { … }`, in the words of a `tsconfig.json`).
  */
@@ -78,9 +88,12 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
       parsed.errors.filter(({ code }) => code === FILE_NOT_FOUND || code === CANNOT_READ_FILE),
       config,
     );
+    const isAbove = dirname(config) !== folder;
+    const honoured = isAbove ? HONOURED_FROM_ABOVE : HONOURED;
     for (const [name, value] of Object.entries(parsed.options)) {
-      if (HONOURED.has(name) && value !== undefined) ofProject[name] = value;
+      if (honoured.has(name) && value !== undefined) ofProject[name] = value;
     }
+    if (isAbove && ofProject.lib) ofProject.lib = [...new Set([LIBRARY, ...ofProject.lib])];
   }
   const ofNotebook = ts.convertCompilerOptionsFromJson(own, folder);
   tell(ofNotebook.errors, 'the metadata of the notebook');
@@ -88,8 +101,10 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
   const options: Options = { ...converted.options, ...ofProject };
   for (const [name, value] of Object.entries(ofNotebook.options)) if (HONOURED.has(name)) options[name] = value;
   // Stock tslab has es2022; each Node that this kernel supports has more. Who names a `lib` gets that alone.
-  const library = options.lib ? '' : nodeLibrary;
-  options.lib ??= ['lib.es2023.d.ts'];
+  const library = !options.lib || options.lib.includes(LIBRARY) ? nodeLibrary : '';
+  options.lib ??= [LIBRARY];
+  // What another tool would transform, Node could not run.
+  if (options.jsx === ts.JsxEmit.Preserve || options.jsx === ts.JsxEmit.ReactNative) options.jsx = ts.JsxEmit.ReactJSX;
   // Older targets have no `await`, newer ones let through what Node cannot parse yet.
   options.target = Math.min(Math.max(options.target ?? 0, ts.ScriptTarget.ES2018), ts.ScriptTarget.ES2022);
   const { getDefaultTypeRoots } = ts as unknown as {
@@ -103,6 +118,8 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
   return { options, library, config, problems };
 }
 
+/** The newest that tslab's compiler has. */
+const LIBRARY = 'lib.es2023.d.ts';
 const FILE_NOT_FOUND = 6053;
 const CANNOT_READ_FILE = 5083;
 

@@ -198,9 +198,11 @@ class Configured(unittest.TestCase):
         self.assertRegex(run.reply["evalue"], message)
 
     def test_strict(self):
-        strict = {"tsconfig.json": '{ "compilerOptions": { "strict": true }, "include": ["elsewhere"] }'}
-        (run,) = self.run_in(strict, "(x) => x")
+        options = '"strict": true, "noUnusedLocals": true, "noUnusedParameters": true'
+        strict = {"tsconfig.json": f'{{ "compilerOptions": {{ {options} }}, "include": ["elsewhere"] }}'}
+        run, unused = self.run_in(strict, "(x) => x", "(unused: number) => { const neither = 1 }")
         self.assertFails(run, "implicitly has an 'any' type")
+        self.assertEqual(unused.status, "ok", unused.reply)
 
     def test_types_lib_paths_and_decorators(self):
         options = {
@@ -240,12 +242,16 @@ class Configured(unittest.TestCase):
         self.assertFails(runs[5], "implicitly has an 'any' type")
         self.assertFails(runs[6], "toSorted")
 
-    def test_of_the_folder_above_if_it_includes_this_one(self):
-        strict = {"compilerOptions": {"strict": True}}
-        for include, status in ((["notebooks"], "error"), (["source"], "ok"), (None, "error")):
-            config = {**strict, **({"include": include} if include else {})}
-            kernel = Kernel("ours", {"../tsconfig.json": json.dumps(config)}, subfolder="notebooks")
-            self.assertEqual(kernel.run("(x) => x").status, status, include)
+    def test_of_the_folder_above_what_makes_more_compile_if_it_includes_this_one(self):
+        options = {"strict": True, "lib": ["ES2015", "DOM"], "baseUrl": ".", "paths": {"@source/*": ["source/*"]}}
+        for include, status in ((["notebooks"], "ok"), (["source"], "error"), (None, "ok")):
+            config = {"compilerOptions": options, **({"include": include} if include else {})}
+            files = {"../tsconfig.json": json.dumps(config), "../source/tool.ts": "export const tool = 5;"}
+            kernel = Kernel("ours", files, subfolder="notebooks")
+            run = kernel.run("import { tool } from '@source/tool'; let element: HTMLElement; tool")
+            self.assertEqual(run.status, status, include)
+            # No notebook is held to what only its project wants.
+            self.assertEqual(kernel.run("const same = (x) => x; [3].toSorted()").status, "ok", include)
             kernel.shutdown()
 
     def test_a_broken_one_is_told_and_what_can_be_read_is_used(self):
