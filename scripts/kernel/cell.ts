@@ -84,7 +84,7 @@ export class Cell {
 
   /** Whether the cell fails with this error, and its end has not been told yet. */
   isEndingWith(cause: unknown): boolean {
-    return this.ending?.cause === cause;
+    return this.ending !== undefined && this.ending.cause === cause;
   }
 
   private endWith(reason: unknown, cause: unknown): void {

@@ -61,6 +61,7 @@ export const failing: Record<string, Expected> = {
     "UncaughtException: Error: ENOENT: no such file or directory, open 'no-such-file'",
   ),
   'throws-after-last-cell.ipynb': fails(1, 2, 'UncaughtException: Error: after the last cell'),
+  'throws-undefined-after-last-cell.ipynb': late(1, undefined, 'UncaughtException: NonError: undefined'),
   'throws-some-time-after-last-cell.ipynb': late(2, 2, 'UncaughtException: Error: half a second later'),
   'throws-after-fetch.ipynb': late(2, 3, 'UnhandledRejection: Error: after the response'),
   'throws-after-file-read.ipynb': late(1, 8, 'UncaughtException: Error: read to its end'),
