@@ -24,7 +24,7 @@ const table = {
   retryMs: [1_000, 0, MAX_TIMER_MS, 'reconnection time told to clients'],
   maxUploadBytes: [4 * GiB, 1, MAX, 'largest upload (413)'],
   maxJobs: [10_000, 1, MAX, 'unfinished jobs (429)'],
-  maxWaiters: [15_000, 1, MAX, 'waiting clients (503)'],
+  maxWaiters: [12_000, 1, MAX, 'waiting clients (503)'],
   maxConnections: [20_000, 1, MAX, 'open HTTP connections (the rest are closed at once)'],
   maxSecureConnections: [1_000, 1, MAX, 'open HTTPS connections (the rest are closed at once)'],
   maxStreams: [100, 1, MAX_STREAMS, 'open streams of an HTTP/2 connection (the rest wait)'],

@@ -81,7 +81,12 @@ async function many(count: number, one: (n: number) => Promise<void>): Promise<v
 ownServers('everything at its bound at once', () => {
   // `npm run soak` fills the server with its defaults; a sample fills one that may hold a tenth.
   const share = process.env.SOAK ? 1 : 10;
-  const bounds = { jobs: 10_000 / share, waiters: 15_000 / share, eventBytes: Math.floor((32 * 1024 ** 2) / share) };
+  const bounds = {
+    jobs: 10_000 / share,
+    waiters: 12_000 / share,
+    unread: 1_200 / share,
+    eventBytes: Math.floor((32 * 1024 ** 2) / share),
+  };
   const flags =
     share === 1
       ? []
@@ -97,12 +102,13 @@ ownServers('everything at its bound at once', () => {
         ];
   const most = share === 1 ? 512e6 : 250e6;
 
-  test(`${bounds.jobs} jobs, ${bounds.waiters} waiters, results, rows: under ${most / 1e6} MB, others are served, and one more of each is refused`, async () => {
+  test(`${bounds.jobs} jobs, ${bounds.waiters} waiters, results, rows, unread answers: under ${most / 1e6} MB, others are served, and one more of each is refused`, async () => {
     await withServer(flags, async (server, client) => {
       const { send, close } = fast(server.url);
       const sessions: Http2Client[] = [];
       try {
         // Results of 60 KB, half as many again as are held.
+        let large = '';
         await many(Math.ceil((1.5 * bounds.eventBytes) / 60_000), async (n) => {
           const { jobId } = JSON.parse((await send('/jobs', '{"kind":"manual"}')).text) as Job;
           const { status } = await send(
@@ -110,6 +116,7 @@ ownServers('everything at its bound at once', () => {
             JSON.stringify({ result: `${n}${'x'.repeat(60_000)}` }),
           );
           expect(status).toBe(204);
+          large = jobId;
         });
         // Unfinished jobs, each with the longest key.
         const jobs: string[] = [];
@@ -135,6 +142,17 @@ ownServers('everything at its bound at once', () => {
             expect(headers[':status']).toBe(200);
         }
         expect((await client.get('/events')).status).toBe(503);
+        // Results that nobody takes, on connections whose window is shut.
+        for (let n = 0; n < bounds.unread; n += 100) {
+          const session = await Http2Client.connect(httpsUrl, { initialWindowSize: 0 });
+          sessions.push(session);
+          const streams = Array.from({ length: 100 }, () => session.send('GET', `/jobs/${large}/result`));
+          // A head, or the end of the stream: of more than are held, some are dropped.
+          const told = streams.map(
+            (stream) => new Promise<void>((resolve) => stream.once('response', () => resolve()).once('close', resolve)),
+          );
+          await within(Promise.all(told), '100 answers that are not read');
+        }
         await served(client, jobs[0] as string);
         const rss = residentBytes(server.pid);
         console.log(`everything at its bound: ${Math.round(rss / 1e6)} MB`);

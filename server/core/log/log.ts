@@ -200,7 +200,7 @@ export class EventLog {
     }
   }
 
-  /** Takes in what was committed, by this server or by another one, and wakes who waits for it. */
+  /** Takes in what was committed, by this server or by another one, and wakes the cursors that wait for it. */
   private take(committed: Committed[]): void {
     for (const { event, job } of committed) {
       const { jobId } = job;
