@@ -2,13 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { visible } from '../scripts/shared/visible.mjs';
+import type { Context } from './context.js';
 import { hasEnded } from './core/jobs/job.js';
 import { Jobs } from './core/jobs/jobs.js';
 import { simulate } from './core/jobs/simulated.js';
 import { EventLog, type JobRecord } from './core/log/log.js';
 import { Waiting } from './core/waiting.js';
-import { Exchange, type Expectation } from './edge/http/exchange.js';
+import { countBytes } from './edge/http/bytes.js';
+import { Exchange } from './edge/http/exchange.js';
 import { guard } from './edge/http/guard.js';
+import type { Expectation } from './edge/http/http1.js';
 import { Connections } from './edge/http/lifetime.js';
 import { Problem } from './edge/http/problem.js';
 import { problemOf } from './edge/http/problem-of.js';
@@ -25,7 +28,7 @@ const allowed = (methods: Record<string, Answer> = {}): string =>
   [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 
 /** The server without its sockets: what it keeps, and how it answers a request. */
-export class App {
+export class App implements Context {
   readonly ledger: Ledger;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
@@ -51,7 +54,7 @@ export class App {
     readonly token: string,
     readonly log: EventLog,
   ) {
-    this.waiting = new Waiting(settings.maxWaiters);
+    this.waiting = new Waiting(log.delivery, settings.maxWaiters);
     this.connections = new Connections(settings);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
     this.guard = guard(settings.allowHost, settings.allowOrigin);
@@ -87,7 +90,15 @@ export class App {
   readonly handle = (req: IncomingMessage, res: ServerResponse, expects: Expectation = null): void => {
     const looksAtLedger = /^([a-zA-Z]+:\/\/[^/?#]*)?\/traffic(\?|$)/.test(req.url as string);
     const lifetime = this.connections.begin(req, res);
-    const row = this.ledger.begin(req, res, lifetime, !looksAtLedger);
+    const row = this.ledger.begin({
+      method: req.method as string,
+      protocol: `HTTP/${lifetime.connection.session ? 2 : req.httpVersion}`,
+      connection: lifetime.connection.id,
+      bytes: countBytes(req, res, lifetime),
+      counted: !looksAtLedger,
+    });
+    lifetime.onEnd(() => this.ledger.end(row));
+    lifetime.onSettle(() => this.ledger.settle(row));
     const x = new Exchange(this, req, res, lifetime, row, expects);
     lifetime.connection.admit(lifetime, () => this.answer(x));
   };

@@ -14,18 +14,15 @@ async function main(): Promise<void> {
     throw new SettingError(`${state} exists and is no state file of a server. Choose another one with --state.`);
   const token = randomBytes(16).toString('hex');
   const app = await App.open(settings, token);
-  const { url, close } = await listen(app);
+  const { url, httpsUrl, close } = await listen(settings, app.handle, app.connections);
+  app.httpsUrl = httpsUrl;
 
   if (state) {
     mkdirSync(dirname(state), { recursive: true });
     // Renamed when it is whole: a kill leaves no half of it.
-    writeFileSync(
-      `${state}.${process.pid}`,
-      `${JSON.stringify({ url, httpsUrl: app.httpsUrl, pid: process.pid, token })}\n`,
-      {
-        mode: 0o600,
-      },
-    );
+    writeFileSync(`${state}.${process.pid}`, `${JSON.stringify({ url, httpsUrl, pid: process.pid, token })}\n`, {
+      mode: 0o600,
+    });
     renameSync(`${state}.${process.pid}`, state);
   }
 

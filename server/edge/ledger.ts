@@ -1,8 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { TECHNIQUE_NAMES, type Technique } from '../techniques.js';
-import { payloadOf, streamOf } from './http/http2.js';
-import type { Connection as Carrier, Lifetime } from './http/lifetime.js';
 
 /** The longest method that is served, or kept. */
 export const MAX_METHOD = 32;
@@ -75,36 +71,22 @@ export class Row {
 /** RFC 3339, in UTC. */
 const timestamp = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
 
-/**
- * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
- * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
- */
-interface Connection {
-  bytesIn: number;
-  bytesOut: number;
-  /** The newest request, until it is over; with pipelining, others are still being answered. */
-  latest: Entry | null;
-}
-
-interface Entry {
-  row: Row;
-  req: IncomingMessage;
-  res: ServerResponse;
-  socket: Socket;
-  connection: Connection;
-  /** Whether the row's bytes are known for good, and belong to no other request. */
-  settledIn: boolean;
-  settledOut: boolean;
+/** What counts the bytes of a request, by whatever it comes. */
+export interface ByteCount {
+  /** Brings both counts up to date. */
+  measure(): void;
+  /** Bytes received and sent so far. */
+  readonly received: number;
+  readonly sent: number;
 }
 
 /** What the server saw: a row a request, bounded, and totals that stay exact whatever happens to the rows. */
 export class Ledger {
   private rows: Row[] = [];
-  private readonly open = new Map<Row, Entry>();
+  private readonly open = new Map<Row, ByteCount>();
   private readonly all = zeros();
   /** By name, the one longest unused first. */
   private readonly experiments = new Map<string, Experiment>();
-  private readonly connections = new WeakMap<Carrier, Connection>();
   private nextRow = 1;
   /** The newest revision of any row. */
   revision = 0;
@@ -114,38 +96,20 @@ export class Ledger {
     private readonly maxExperiments: number,
   ) {}
 
-  /** Begins to count a request. `counted` is false for a look at the ledger itself, which leaves no trace in it. */
-  begin(req: IncomingMessage, res: ServerResponse, lifetime: Lifetime, counted: boolean): Row {
-    const carrier = lifetime.connection;
-    const { socket } = carrier;
-    const stream = streamOf(req);
-    let connection = this.connections.get(carrier);
-    if (!connection) {
-      connection = { bytesIn: 0, bytesOut: 0, latest: null };
-      this.connections.set(carrier, connection);
-    }
-    const protocol = stream ? 'HTTP/2' : `HTTP/${req.httpVersion}`;
-    const row = new Row(
-      counted ? this.nextRow++ : 0,
-      (req.method as string).slice(0, MAX_METHOD),
-      protocol,
-      carrier.id,
-    );
-    // What a stream carries is its own from the first byte.
-    const entry: Entry = { row, req, res, socket, connection, settledIn: stream !== null, settledOut: stream !== null };
-    if (connection.latest) this.passedBy(connection.latest);
-    connection.latest = entry;
+  /**
+   * Begins to count a request; `end` and `settle` end it. `counted` is false for a look at the ledger itself, which leaves
+   * no trace in it. A row's id is 0 then.
+   */
+  begin(request: { method: string; protocol: string; connection: number; bytes: ByteCount; counted?: boolean }): Row {
+    const { method, protocol, connection, bytes, counted = true } = request;
+    const row = new Row(counted ? this.nextRow++ : 0, method.slice(0, MAX_METHOD), protocol, connection);
     if (counted) {
-      this.open.set(row, entry);
+      this.open.set(row, bytes);
       this.rows.push(row);
       // Twice the bound before half of it goes: one move of the array for many rows.
       if (this.rows.length >= 2 * this.maxRows) this.rows = this.rows.slice(-this.maxRows);
       this.touch(row);
     }
-    // Before Node's own listener, which hands the connection to the next pipelined response.
-    res.prependListener('finish', () => this.settleOut(entry));
-    lifetime.onEnd(() => this.end(entry));
-    lifetime.onSettle(() => this.settle(entry));
     return row;
   }
 
@@ -192,10 +156,7 @@ export class Ledger {
     if (experiment === undefined) return [];
     const wanted = (row: Row) => row.revision > since && (experiment === null || row.experiment === experiment);
     const rows = this.rows.slice(-this.maxRows).filter(wanted);
-    for (const row of rows) {
-      const entry = this.open.get(row);
-      if (entry) this.measure(entry);
-    }
+    for (const row of rows) this.measure(row);
     return rows;
   }
 
@@ -203,70 +164,39 @@ export class Ledger {
     const experiment = name === null ? null : this.find(name);
     if (experiment === undefined) return zeros();
     const totals = structuredClone(experiment?.closed ?? this.all);
-    for (const [row, entry] of this.open) {
+    for (const row of this.open.keys()) {
       if (experiment !== null && row.experiment !== experiment) continue;
-      this.measure(entry);
+      this.measure(row);
       add(totals[row.technique], row);
       if (row.endedAt === null) totals[row.technique].open += 1;
     }
     return totals;
   }
 
-  /** Brings the bytes of an open row up to date. */
-  private measure(entry: Entry): void {
-    const { row, req, res, socket, connection } = entry;
-    const payload = payloadOf(req, res);
-    if (payload) [row.bytesIn, row.bytesOut] = payload;
-    if (!entry.settledIn && connection.latest === entry) row.bytesIn = socket.bytesRead - connection.bytesIn;
-    // Without a socket the response is queued behind another one: nothing of it was written yet.
-    if (!entry.settledOut && res.socket) row.bytesOut = socket.bytesWritten - connection.bytesOut;
-  }
-
-  /**
-   * Another request has come on the connection before this one was done with (pipelining): the bytes read so far may
-   * be of both. This one's own length follows from its head, and from the announced length of its body.
-   */
-  private passedBy(entry: Entry): void {
-    if (entry.settledIn) return;
-    const { row, req, connection } = entry;
-    let head = `${req.method} ${req.url} HTTP/1.1\r\n\r\n`.length;
-    for (const part of req.rawHeaders) head += part.length + 2; // ": " after a name, CRLF after a value
-    row.bytesIn = head + Number(req.headers['content-length'] ?? 0);
-    connection.bytesIn += row.bytesIn;
-    entry.settledIn = true;
-  }
-
-  /** `socket.bytesWritten` counts what waits in Node's buffer too: it covers this response whole, and nothing after it. */
-  private settleOut(entry: Entry): void {
-    this.measure(entry);
-    entry.settledOut = true;
-    entry.connection.bytesOut += entry.row.bytesOut;
-  }
-
   /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
-  private end(entry: Entry): void {
-    const { row, socket } = entry;
-    if (!entry.settledOut) {
-      row.bytesOut = Math.max(row.bytesOut, socket.bytesWritten - entry.connection.bytesOut); // cut off
-      this.settleOut(entry);
-    }
+  end(row: Row): void {
     row.endedAt = row.now();
     if (this.open.has(row)) this.touch(row);
   }
 
-  private settle(entry: Entry): void {
-    const { row, socket, connection } = entry;
-    this.measure(entry);
-    if (!entry.settledIn) connection.bytesIn = socket.bytesRead;
-    entry.settledIn = true;
-    // A connection that is idle would keep its last request, and all that hangs on it.
-    if (connection.latest === entry) connection.latest = null;
+  /** Nothing more is received or sent. */
+  settle(row: Row): void {
+    this.measure(row);
     row.settled = true;
     if (!this.open.delete(row)) return;
     add(this.all[row.technique], row);
     if (row.experiment === null) return;
     add(row.experiment.closed[row.technique], row);
     row.experiment.open -= 1;
+  }
+
+  /** Brings the bytes of an open row up to date. */
+  private measure(row: Row): void {
+    const bytes = this.open.get(row);
+    if (!bytes) return;
+    bytes.measure();
+    row.bytesIn = bytes.received;
+    row.bytesOut = bytes.sent;
   }
 }
 

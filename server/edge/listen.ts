@@ -3,21 +3,21 @@ import net, { type AddressInfo } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import type { App } from '../app.js';
 import { SettingError, type Settings } from '../settings.js';
 import { certificate } from './certificate.js';
-import { http1Server } from './http/http1.js';
+import { type Handle, http1Server } from './http/http1.js';
 import { http2Server } from './http/http2.js';
+import type { Connections } from './http/lifetime.js';
 
 /** Loopback only: the course's server is nobody else's business. */
 const ADDRESS = '127.0.0.1';
 const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', import.meta.url));
 
 /** Opens the server's two ports: one for HTTP, one for HTTPS. */
-export async function listen(app: App) {
-  const { headTimeoutMs, maxConnections, maxSecureConnections } = app.settings;
-  const http1 = http1Server(app);
-  const http2 = http2Server(app);
+export async function listen(settings: Settings, handle: Handle, connections: Connections) {
+  const { headTimeoutMs, maxConnections, maxSecureConnections } = settings;
+  const http1 = http1Server(settings, handle);
+  const http2 = http2Server(settings, handle, (socket, session) => connections.of(socket, session));
   const secure = tls.createServer(
     { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
     // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
@@ -43,8 +43,8 @@ export async function listen(app: App) {
   http1.maxConnections = maxConnections;
   door.maxConnections = maxSecureConnections;
   // HTTPS first, so that GET /healthz can tell of it from the start.
-  app.httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', app.settings)}`;
-  const url = `http://${ADDRESS}:${await bind(http1, 'port', app.settings)}`;
+  const httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', settings)}`;
+  const url = `http://${ADDRESS}:${await bind(http1, 'port', settings)}`;
   /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
@@ -52,7 +52,7 @@ export async function listen(app: App) {
     for (const session of http2.sessions) session.close();
     await Promise.race([Promise.all(closed), after(graceMs)]);
   };
-  return { url, close };
+  return { url, httpsUrl, close };
 }
 
 /** A default port that is taken gives way to the next free one; one that was asked for is an error. */

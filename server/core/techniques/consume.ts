@@ -1,7 +1,7 @@
 import type { Exchange } from '../../edge/http/exchange.js';
 import { eventsJson } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
-import { gapData, type Start } from './events.js';
+import { gapData, type Start } from './cursor.js';
 
 /** The most events of one answer. */
 const MAX_EVENTS = 1000;
@@ -13,10 +13,10 @@ const MAX_BYTES = 256 * 1024;
  * up (`fetch.max.wait.ms`). The client keeps its cursor, and sends it with each request: the server keeps none.
  */
 export async function consume(x: Exchange, topic: Topic, start: Start): Promise<void> {
-  x.is('consume');
+  x.setTechnique('consume');
   const min = x.number('min', 0, MAX_EVENTS) ?? 1;
   const wait = x.wait();
-  const { ids } = x.app.log;
+  const { ids } = x.context.log;
   if (wait && !topic.gap(start.after)) await x.hold(topic, start.after, min, wait.seconds);
   const missed = topic.gap(start.after);
   const events = topic.read(start.after, MAX_EVENTS, MAX_BYTES);

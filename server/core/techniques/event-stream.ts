@@ -30,18 +30,18 @@ export class EventStream {
     /** Called when the stream is over, whoever ended it; perhaps twice. */
     private readonly closed: () => void,
   ) {
-    const { app, req, res } = x;
-    app.waiting.admit();
-    app.waiting.enter(this);
+    const { context, req, res } = x;
+    context.waiting.admit();
+    context.waiting.enter(this);
     x.lifetime.onEnd(() => this.close());
-    this.heart = setTimeout(() => this.write(':\n\n'), app.settings.heartbeatMs); // a comment: the connection is alive
+    this.heart = setTimeout(() => this.write(':\n\n'), context.settings.heartbeatMs); // a comment: the connection is alive
     // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
     // written as it is to every reader. Not to a proxy: some keep such a body back until it has ended (Tornado's client
     // did), and pass on what comes in chunks.
     if (!isForwarded(req)) res.useChunkedEncodingByDefault = false;
     x.head(200, HEAD);
     // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
-    this.write(`retry: ${app.settings.retryMs}\n\n`);
+    this.write(`retry: ${context.settings.retryMs}\n\n`);
   }
 
   /** True while the reader takes what is written. Else nothing is written, and nothing kept for it. */
@@ -68,7 +68,7 @@ export class EventStream {
 
   private close(): void {
     clearTimeout(this.heart);
-    this.x.app.waiting.leave(this);
+    this.x.context.waiting.leave(this);
     this.closed();
   }
 }

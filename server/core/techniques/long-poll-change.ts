@@ -7,7 +7,7 @@ import { hasEnded, jobJson } from '../jobs/job.js';
  * Held until there is another one; `304` when there is none in time, or can be none because the job has ended.
  */
 export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> {
-  x.is('long-poll');
+  x.setTechnique('long-poll');
   x.accepts('application/json');
   const record = x.job();
   const known = x.hasVersion(record.job.version);
@@ -15,7 +15,7 @@ export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> 
   if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);
   const { job } = record;
   const headers: Record<string, string> = { ...(known && wait.applied), ETag: `"${job.version}"` };
-  if (!hasEnded(job)) headers['Retry-After'] = x.app.retryAfter;
+  if (!hasEnded(job)) headers['Retry-After'] = x.context.retryAfter;
   if (x.hasVersion(job.version)) x.empty(304, headers);
   else x.json(200, jobJson(job), headers);
 }

@@ -1,8 +1,8 @@
 import type { Exchange } from '../../edge/http/exchange.js';
 import { frame, type Ids } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
+import { gapData, type Start } from './cursor.js';
 import { EventStream } from './event-stream.js';
-import { gapData, type Start } from './events.js';
 
 /** How much is written to one reader at a time: a reader that is far behind comes again for the rest. */
 const PIECE = { events: 256, bytes: 64 * 1024 };
@@ -11,7 +11,7 @@ const MAX_PIECES = 32;
 
 /** **Server-sent events**: a response with a start and no end, and in it an event for whatever happens. */
 export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): void {
-  const { delivery, ids } = x.app.log;
+  const { delivery, ids } = x.context.log;
   // Methods, not closures with names: tsx gives each of those a dictionary of its own.
   const cursor = {
     topic,
@@ -30,7 +30,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       const piece = pieceOf(topic, cursor.after, ids);
       cursor.after = piece.last;
       x.row.events += piece.events;
-      x.app.ledger.touch(x.row);
+      x.context.ledger.touch(x.row);
       return out.write(said ? said + piece.bytes : piece.bytes);
     },
     release(): void {
@@ -44,7 +44,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
   );
   // Before the first event, a reader of all jobs has no place to come back to: it is given one.
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
-  out.write(!resumed && topic === x.app.log.all ? position : cursor.gap());
+  out.write(!resumed && topic === x.context.log.all ? position : cursor.gap());
   delivery.join(cursor);
 }
 

@@ -17,7 +17,7 @@ export function mediaType(x: Exchange): string {
 
 /** The body as it arrives, after telling a client that asked first to go on. Errors: 413, 415. */
 export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
-  const { app, req, res } = x;
+  const { context, req, res } = x;
   const coding = req.headers['content-encoding'];
   // Compressed bytes would be read as the video itself.
   if (coding !== undefined && coding.toLowerCase() !== 'identity') {
@@ -28,7 +28,7 @@ export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
   }
   if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
   if (x.expects === 'continue') res.writeContinue();
-  limitBody(req, app.settings.bodyTimeoutMs);
+  limitBody(req, context.settings.bodyTimeoutMs);
   return bounded(req, limit);
 }
 

@@ -1,17 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Negotiator from 'negotiator';
-import type { App } from '../../app.js';
+import type { Context } from '../../context.js';
 import type { JobRecord } from '../../core/log/log.js';
-import { THE_END, type Topic } from '../../core/log/topic.js';
+import type { Topic } from '../../core/log/topic.js';
 import type { Technique } from '../../techniques.js';
 import type { Row } from '../ledger.js';
+import type { Expectation } from './http1.js';
 import { streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
 import { AS_IT_IS, badRequest, Problem } from './problem.js';
 import { readWait, type Wait } from './wait.js';
-
-/** What the client expects before it sends the body (RFC 9110, section 10.1.1): a `100 Continue`; something unknown; nothing. */
-export type Expectation = 'continue' | 'unknown' | null;
 
 /** One request and its response, with what every route needs of them. */
 export class Exchange {
@@ -21,7 +19,7 @@ export class Exchange {
   jobId = '';
 
   constructor(
-    readonly app: App,
+    readonly context: Context,
     readonly req: IncomingMessage,
     readonly res: ServerResponse,
     readonly lifetime: Lifetime,
@@ -40,7 +38,7 @@ export class Exchange {
     if (!name) return;
     if ([...name].length > 100)
       throw badRequest(`An experiment's name has at most 100 characters, got ${[...name].length}.`);
-    if (this.row.id > 0) this.app.ledger.name(this.row, name);
+    if (this.row.id > 0) this.context.ledger.name(this.row, name);
   }
 
   /** How long the client would wait. `HEAD` never waits. Error: 400. */
@@ -51,11 +49,11 @@ export class Exchange {
 
   /** The job of the path. Error: 404. */
   job(): JobRecord {
-    return this.app.jobs.find(this.jobId);
+    return this.context.jobs.find(this.jobId);
   }
 
   /** Says which technique the request is, for the ledger. */
-  is(technique: Technique): void {
+  setTechnique(technique: Technique): void {
     this.row.technique = technique;
   }
 
@@ -92,9 +90,9 @@ export class Exchange {
     this.row.status = status;
     this.row.answeredAt = this.row.now();
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
-    if (this.app.stopping) this.res.shouldKeepAlive = false;
+    if (this.context.stopping) this.res.shouldKeepAlive = false;
     this.res.writeHead(status, headers);
-    this.app.ledger.touch(this.row);
+    this.context.ledger.touch(this.row);
   }
 
   /** Sends a whole answer. */
@@ -129,7 +127,7 @@ export class Exchange {
     const late = setTimeout(() => {
       end();
       stream?.close();
-    }, this.app.settings.graceMs);
+    }, this.context.settings.graceMs);
     lifetime.onEnd(() => clearTimeout(late));
     req.once('end', end).once('close', end).resume();
   }
@@ -168,36 +166,19 @@ export class Exchange {
     this.send(problem.status, 'application/problem+json', JSON.stringify(problem), problem.headers);
   }
 
-  /**
-   * Holds the answer until a topic has `min` events past a place, has ended, or the time is up.
-   * A client that leaves is forgotten: the promise is never kept. Error: 503 when too many wait.
-   */
+  /** Holds the answer until a topic has `min` events past a cursor, has ended, or the time is up. Error: 503. */
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
-    if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const { app, lifetime } = this;
-      if (lifetime.ended) return; // the client left while its job was stored, say
-      app.waiting.admit();
-      const waiter = app.log.delivery.wait(topic, after, min, seconds * 1000, () => {
-        app.waiting.leave(waiter);
-        resolve();
-      });
-      app.waiting.enter(waiter);
-      lifetime.onEnd(() => {
-        waiter.abandon();
-        app.waiting.leave(waiter);
-      });
-    });
+    return this.context.waiting.hold(this.lifetime, topic, after, min, seconds);
+  }
+
+  /** Holds the answer until a job has ended, or the time is up. Error: 503. */
+  holdForEnd(record: JobRecord, seconds: number): Promise<void> {
+    return this.context.waiting.holdForEnd(this.lifetime, record, seconds);
   }
 
   /** Waits until a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
   turn(): Promise<void> {
-    return this.app.connections.turn(this.lifetime);
-  }
-
-  /** Holds the answer until a job has ended, or the time is up. */
-  holdForEnd({ events }: JobRecord, seconds: number): Promise<void> {
-    return this.hold(events, events.head, THE_END, seconds);
+    return this.lifetime.turn();
   }
 }
 

@@ -1,8 +1,13 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { App } from '../../app.js';
+import type { Settings } from '../../settings.js';
 import { closeSoon } from './closing.js';
 import { Problem, rawProblem } from './problem.js';
+
+/** What the client expects before it sends the body (RFC 9110, section 10.1.1): a `100 Continue`; something unknown; nothing. */
+export type Expectation = 'continue' | 'unknown' | null;
+/** Answers a request. */
+export type Handle = (req: IncomingMessage, res: ServerResponse, expects?: Expectation) => void;
 
 /** A connection on which nothing passes for so long is closed, in milliseconds. */
 export const KEEP_ALIVE_MS = 60_000;
@@ -15,8 +20,7 @@ export const NO_PROXY = new Problem(405, 'This server is no proxy: it takes no C
 export const TOO_SLOW = new Problem(408, 'The request did not arrive whole in time. Send it faster.');
 
 /** HTTP/1.1, on whatever connections it is given. */
-export function http1Server(app: App): Server {
-  const { headTimeoutMs, bodyTimeoutMs } = app.settings;
+export function http1Server({ headTimeoutMs, bodyTimeoutMs }: Settings, handle: Handle): Server {
   const server = createServer({
     headersTimeout: headTimeoutMs,
     requestTimeout: Math.max(bodyTimeoutMs, headTimeoutMs),
@@ -25,18 +29,18 @@ export function http1Server(app: App): Server {
     maxHeaderSize: MAX_HEAD_BYTES,
     requireHostHeader: false, // it is required, by the guard, whose answer says so
   });
-  handOn(server, app);
+  handOn(server, handle);
   // Node has let go of the connection.
   server.on('connect', (_, socket: Socket) => closeSoon(socket, rawProblem(NO_PROXY)));
   server.on('clientError', refuse);
   return server;
 }
 
-/** Hands the requests of a server to the app. */
-export function handOn(server: Server, app: App): void {
-  server.on('request', (req, res) => app.handle(req, res));
-  server.on('checkContinue', (req, res) => app.handle(req, res, 'continue'));
-  server.on('checkExpectation', (req, res) => app.handle(req, res, 'unknown'));
+/** Hands on the requests of a server. */
+export function handOn(server: Server, handle: Handle): void {
+  server.on('request', (req, res) => handle(req, res));
+  server.on('checkContinue', (req, res) => handle(req, res, 'continue'));
+  server.on('checkExpectation', (req, res) => handle(req, res, 'unknown'));
 }
 
 /** Answers what the HTTP parser refused. */

@@ -8,18 +8,22 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { App } from '../../app.js';
-import { handOn, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
+import type { Settings } from '../../settings.js';
+import { type Handle, handOn, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
 
 /** HTTP/2 (RFC 9113), on whatever connections it is given; and the sessions that are open on them. */
-export function http2Server(app: App) {
+export function http2Server(
+  { maxStreams }: Settings,
+  handle: Handle,
+  opened: (socket: Socket, session: ServerHttp2Session) => void,
+) {
   const server = createServer({
-    settings: { maxConcurrentStreams: app.settings.maxStreams, maxHeaderListSize: MAX_HEAD_BYTES },
+    settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: MAX_HEAD_BYTES },
     Http2ServerRequest: Request,
     Http2ServerResponse: Response,
   });
   // What it hands on has the shape of HTTP/1.1's requests and responses.
-  handOn(server as unknown as Server, app);
+  handOn(server as unknown as Server, handle);
   server.on('connect', (_: Request, res: Response) => {
     res.writeHead(NO_PROXY.status, { 'Content-Type': 'application/problem+json', ...NO_PROXY.headers });
     res.end(JSON.stringify(NO_PROXY));
@@ -30,7 +34,7 @@ export function http2Server(app: App) {
     server.once('session', (session: ServerHttp2Session) => {
       sessions.add(session);
       session.once('close', () => sessions.delete(session));
-      app.connections.of(socket, session); // session.socket is a proxy, and refuses to be asked once the session is over
+      opened(socket, session); // session.socket is a proxy, and refuses to be asked once the session is over
     });
     server.emit('connection', socket);
   };

@@ -63,6 +63,11 @@ export class Lifetime {
     return !this.connection.session && !this.res.socket && !this.ended;
   }
 
+  /** Resolves when a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
+  turn(): Promise<void> {
+    return this.connection.all.turn(this);
+  }
+
   /** Bytes of the answer are handed to Node. */
   hold(bytes: number): void {
     this.progressAt = performance.now();

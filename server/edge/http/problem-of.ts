@@ -1,5 +1,6 @@
 import { NoSuchJob, TooManyJobs, TooManyUploads } from '../../core/jobs/errors.js';
 import { NotReadable, NotWritable } from '../../core/log/errors.js';
+import { TooManyWaiters } from '../../core/waiting.js';
 import { Problem, unavailable } from './problem.js';
 
 /** The answer to an error of the log, of the jobs or of a route. What nobody expected is a bug of this server: 500. */
@@ -7,6 +8,7 @@ export function problemOf(error: Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof NoSuchJob) return new Problem(404, error.message);
   if (error instanceof TooManyJobs) return new Problem(429, error.message, { 'Retry-After': '1' });
+  if (error instanceof TooManyWaiters) return unavailable(error.message, 1);
   if (error instanceof TooManyUploads) return unavailable(error.message, 5);
   if (error instanceof NotWritable || error instanceof NotReadable) return unavailable(error.message, 5);
   return new Problem(500, 'The server failed at this request: a bug. Its log says more.');

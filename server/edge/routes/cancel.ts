@@ -8,7 +8,7 @@ import * as schemas from '../interface/schemas.js';
 export async function cancel(x: Exchange): Promise<void> {
   x.accepts('application/json');
   const record = x.job();
-  await x.app.jobs.end(record, { event: 'cancelled' });
+  await x.context.jobs.end(record, { event: 'cancelled' });
   x.json(200, jobJson(record.job), { ETag: `"${record.job.version}"` });
 }
 

@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 /** `GET /healthz`: that it serves, where else, and which server it is: the hash of a token that only its starter knows. */
 export function health(x: Exchange): void {
   x.accepts('application/json');
-  const { httpsUrl, token } = x.app;
+  const { httpsUrl, token } = x.context;
   const tokenHash = createHash('sha256').update(token).digest('hex');
   x.json(200, JSON.stringify({ status: 'ok', version, pid: process.pid, httpsUrl, tokenHash }));
 }

@@ -1,8 +1,4 @@
 import { z } from 'zod';
-import { readEvents, readJobEvents } from '../../core/techniques/events.js';
-import { getResult } from '../../core/techniques/result.js';
-import { getJob } from '../../core/techniques/status.js';
-import { submitJob } from '../../core/techniques/submit.js';
 import type { Exchange } from '../http/exchange.js';
 import { describe } from '../interface/openapi.js';
 import { type Answer, json, type Route } from '../interface/route.js';
@@ -12,6 +8,7 @@ import { listJobs } from './list.js';
 import { finishJob, progressJob } from './manual.js';
 import { readMetrics } from './metrics.js';
 import { runConnectionsWorker, showConnections, showMonitor } from './pages.js';
+import { getJob, getResult, readEvents, readJobEvents, submitJob } from './techniques.js';
 import { readTraffic } from './traffic.js';
 
 /** `GET /openapi.json`: the interface, described. It is made once, from the routes. */

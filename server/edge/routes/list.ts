@@ -14,7 +14,7 @@ const MAX_LENGTH = 256 * 1024;
 /** `GET /jobs`: the jobs, newest first, a page at a time. */
 export function list(x: Exchange): void {
   x.accepts('application/json');
-  const { log } = x.app;
+  const { log } = x.context;
   const state = x.query.get('state');
   if (state !== null && !STATES.includes(state as State))
     throw badRequest(`state expects one of ${STATES.join(', ')}, got "${state}".`);

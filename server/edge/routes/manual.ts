@@ -33,7 +33,7 @@ export async function progress(x: Exchange): Promise<void> {
     throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
   }
   // Whether the job may move is decided by what is committed: a change that is under way may yet be undone.
-  while (x.job().staged) await x.app.log.flush();
+  while (x.job().staged) await x.context.log.flush();
   const record = movable(x);
   if (progress < record.job.progress) {
     throw new Problem(
@@ -41,7 +41,7 @@ export async function progress(x: Exchange): Promise<void> {
       `The job is at ${record.job.progress} and cannot go back to ${progress}. Send that or more.`,
     );
   }
-  await x.app.jobs.progress(record, progress, more);
+  await x.context.jobs.progress(record, progress, more);
   x.empty(204);
 }
 
@@ -52,10 +52,10 @@ export async function finish(x: Exchange): Promise<void> {
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
-  while (x.job().staged) await x.app.log.flush();
+  while (x.job().staged) await x.context.log.flush();
   const record = movable(x);
-  if (error === undefined) await x.app.jobs.end(record, { event: 'succeeded', result });
-  else await x.app.jobs.end(record, { event: 'failed', error: problemOf(error) });
+  if (error === undefined) await x.context.jobs.end(record, { event: 'succeeded', result });
+  else await x.context.jobs.end(record, { event: 'failed', error: problemOf(error) });
   x.empty(204);
 }
 

@@ -22,11 +22,11 @@ const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique
 /** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
 export async function metrics(x: Exchange): Promise<void> {
   x.accepts('text/plain');
-  const { app } = x;
-  jobs.set(app.jobs.unfinished);
-  waiting.set(app.waiting.count);
-  held.set(app.log.all.held);
-  const totals = app.ledger.totals(null);
+  const { context } = x;
+  jobs.set(context.jobs.unfinished);
+  waiting.set(context.waiting.count);
+  held.set(context.log.all.held);
+  const totals = context.ledger.totals(null);
   for (const technique of TECHNIQUE_NAMES) {
     const tally = totals[technique];
     requests.set({ technique }, tally.requests);

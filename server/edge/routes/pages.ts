@@ -63,7 +63,7 @@ function htmlPage(name: string, policy: Record<string, string[]>): (x: Exchange)
   };
   return (x) => {
     x.accepts('text/html');
-    const ancestors = ["'self'", ...LOOPBACK, ...origins(x.app.settings.allowOrigin)];
+    const ancestors = ["'self'", ...LOOPBACK, ...origins(x.context.settings.allowOrigin)];
     const all = Object.entries({ ...directives, 'frame-ancestors': ancestors });
     const value = all.map(([directive, sources]) => [directive, ...sources].join(' ')).join('; ');
     x.send(200, 'text/html; charset=utf-8', html, { ...ISOLATED, 'Content-Security-Policy': value });

@@ -19,23 +19,23 @@ export async function traffic(x: Exchange): Promise<void> {
   else live(x, experiment);
 }
 
-function read({ app: { ledger } }: Exchange, experiment: string | null, since?: number): string {
+function read({ context: { ledger } }: Exchange, experiment: string | null, since?: number): string {
   const rows = ledger.read(experiment, since).map((row) => row.json());
   return `{"requests":[${rows.join(',')}],"totals":${JSON.stringify(ledger.totals(experiment))}}`;
 }
 
 /** The same, live: an event `traffic` with the rows that changed (a row's `id` says which) and the totals. */
 function live(x: Exchange, experiment: string | null): void {
-  const { app } = x;
+  const { ledger } = x.context;
   let seen = -1;
   let asked = false;
   const tick = async () => {
-    if (asked || seen === app.ledger.revision || out.full) return;
+    if (asked || seen === ledger.revision || out.full) return;
     asked = true;
     if (seen >= 0) await x.turn(); // many readers take turns with everybody else
     asked = false;
     const changes = read(x, experiment, Math.max(seen, 0));
-    seen = app.ledger.revision;
+    seen = ledger.revision;
     out.write(`event: traffic\ndata: ${changes}\n\n`);
   };
   const out = new EventStream(

@@ -7,7 +7,7 @@ import { Uploads } from '../uploads/uploads.js';
 
 /** Streams a body to a job's file as it arrives. Half an upload leaves nothing. */
 export async function receive(x: Exchange, jobId: string): Promise<{ file: string; bytes: number; digest: string }> {
-  const { uploads, settings } = x.app;
+  const { uploads, settings } = x.context;
   uploads.admit(Number(x.req.headers['content-length'] ?? 0));
   const source = body(x, settings.maxUploadBytes);
   const file = Uploads.nameOf(jobId);
@@ -29,5 +29,5 @@ export async function receive(x: Exchange, jobId: string): Promise<{ file: strin
 
 /** Removes what was received for a job that is not to be. */
 export async function discard(x: Exchange, spec: Spec): Promise<void> {
-  if (spec.kind === 'video') await x.app.uploads.remove(spec.file, spec.bytes);
+  if (spec.kind === 'video') await x.context.uploads.remove(spec.file, spec.bytes);
 }

@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ByteCount } from '../ledger.js';
+import { payloadOf } from './http2.js';
+import type { Connection, Lifetime } from './lifetime.js';
+
+/**
+ * Counts the bytes of an exchange. HTTP/2: the payload of its DATA frames. HTTP/1.1: as on the connection, head and framing
+ * included, before encryption.
+ */
+export function countBytes(req: IncomingMessage, res: ServerResponse, lifetime: Lifetime): ByteCount {
+  return lifetime.connection.session ? new Payload(req, res) : new Share(req, res, lifetime);
+}
+
+class Payload implements ByteCount {
+  received = 0;
+  sent = 0;
+
+  constructor(
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+  ) {}
+
+  measure(): void {
+    [this.received, this.sent] = payloadOf(this.req, this.res) ?? [0, 0];
+  }
+}
+
+/**
+ * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
+ * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
+ */
+interface Shared {
+  received: number;
+  sent: number;
+  /** The newest request, until it is over; with pipelining, others are still being answered. */
+  latest: Share | null;
+}
+
+const shared = new WeakMap<Connection, Shared>();
+
+class Share implements ByteCount {
+  received = 0;
+  sent = 0;
+  /** Whether the counts are known for good, and belong to no other request. */
+  private receivedAll = false;
+  private sentAll = false;
+  private readonly of: Shared;
+
+  constructor(
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+    private readonly lifetime: Lifetime,
+  ) {
+    const known = shared.get(lifetime.connection);
+    this.of = known ?? { received: 0, sent: 0, latest: null };
+    if (!known) shared.set(lifetime.connection, this.of);
+    this.of.latest?.passBy();
+    this.of.latest = this;
+    // Before Node's own listener, which hands the connection to the next pipelined response.
+    res.prependListener('finish', () => this.closeSent());
+    lifetime.onEnd(() => this.end());
+    lifetime.onSettle(() => this.settle());
+  }
+
+  measure(): void {
+    const { socket } = this.lifetime.connection;
+    if (!this.receivedAll && this.of.latest === this) this.received = socket.bytesRead - this.of.received;
+    // Without a socket the response is queued behind another one: nothing of it was written yet.
+    if (!this.sentAll && this.res.socket) this.sent = socket.bytesWritten - this.of.sent;
+  }
+
+  /**
+   * Another request has come on the connection before this one was done with (pipelining): the bytes read so far may
+   * be of both. This one's own length follows from its head, and from the announced length of its body.
+   */
+  private passBy(): void {
+    if (this.receivedAll) return;
+    const { req } = this;
+    let head = `${req.method} ${req.url} HTTP/1.1\r\n\r\n`.length;
+    for (const part of req.rawHeaders) head += part.length + 2; // ": " after a name, CRLF after a value
+    this.received = head + Number(req.headers['content-length'] ?? 0);
+    this.of.received += this.received;
+    this.receivedAll = true;
+  }
+
+  /** `socket.bytesWritten` counts what waits in Node's buffer too: it covers this response whole, and nothing after it. */
+  private closeSent(): void {
+    this.measure();
+    this.sentAll = true;
+    this.of.sent += this.sent;
+  }
+
+  private end(): void {
+    if (this.sentAll) return;
+    // It was cut off.
+    this.sent = Math.max(this.sent, this.lifetime.connection.socket.bytesWritten - this.of.sent);
+    this.closeSent();
+  }
+
+  private settle(): void {
+    this.measure();
+    if (!this.receivedAll) this.of.received = this.lifetime.connection.socket.bytesRead;
+    this.receivedAll = true;
+    // A connection that is idle would keep its last request, and all that hangs on it.
+    if (this.of.latest === this) this.of.latest = null;
+  }
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Spec } from '../../core/jobs/job.js';
+import { mediaType, readJson } from '../http/body.js';
+import type { Exchange } from '../http/exchange.js';
+import { badRequest, Problem } from '../http/problem.js';
+import { receive } from './upload.js';
+
+export const MAX_DURATION_MS = 600_000;
+const simulated = z
+  .object({
+    kind: z.literal('simulated'),
+    durationMs: z
+      .number()
+      .min(0)
+      .max(MAX_DURATION_MS)
+      .default(5000)
+      .describe('Milliseconds from its start to its end.'),
+    steps: z.int().min(1).max(1000).default(20),
+    failAtStep: z.int().min(1).nullable().default(null).describe('The step that is `failed` instead; one of `steps`.'),
+  })
+  .refine((job) => (job.failAtStep ?? 0) <= job.steps, { path: ['failAtStep'], error: 'expected one of the steps' })
+  .meta({
+    id: 'Simulated',
+    description: 'A job whose pace is known beforehand: one `progress` event a step, the last one at 1.',
+  });
+const manual = z
+  .object({ kind: z.literal('manual') })
+  .meta({ id: 'Manual', description: 'A job that moves only when told.' });
+export const submitBody = z
+  .discriminatedUnion('kind', [simulated, manual], {
+    error: 'expected kind "simulated" or "manual" (a video is uploaded as video/*)',
+  })
+  .meta({ id: 'Submission', description: 'What is to be done.' });
+
+/** What is to be done, and what tells the body that says so from another: its text, or its digest. Errors: 400, 413, 415. */
+export async function readSubmission(x: Exchange, jobId: string): Promise<{ spec: Spec; content: string }> {
+  const type = mediaType(x);
+  if (type === 'application/json') {
+    const { text, value } = await readJson(x, submitBody);
+    return { spec: value, content: text };
+  }
+  if (type.startsWith('video/') || type === 'application/octet-stream') {
+    const paceMs = x.number('durationMs', 0, MAX_DURATION_MS);
+    const { file, bytes, digest } = await receive(x, jobId);
+    return { spec: { kind: 'video', file, bytes, paceMs }, content: digest };
+  }
+  const detail = `Expected a video (video/*, application/octet-stream) or application/json, got "${type}".`;
+  throw new Problem(415, detail, { 'Accept-Post': 'application/json, application/octet-stream, video/*' });
+}
+
+/** draft-ietf-httpapi-idempotency-key-header. Error: 400. */
+export function idempotencyKey(x: Exchange): string | undefined {
+  const key = x.req.headers['idempotency-key'] as string | undefined;
+  if (key === undefined || (key.length > 0 && key.length <= 255)) return key;
+  throw badRequest(`Idempotency-Key expects 1 to 255 characters, got ${key.length}. Send a UUID, say.`);
+}
+
+/** What makes a request the same one: its path, its query without `wait` and `experiment`, its type, its body. */
+export function fingerprint(x: Exchange, content: string): string {
+  const query = [...x.query].filter(([name]) => name !== 'wait' && name !== 'experiment').sort();
+  const parts = JSON.stringify([x.path, query, mediaType(x), content]);
+  return createHash('sha256').update(parts).digest('hex');
+}
