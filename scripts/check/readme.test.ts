@@ -33,7 +33,8 @@ function dead(file: string): string[] {
 
 test.each(files)('every link of %s leads somewhere', (file) => expect(dead(file)).toEqual([]));
 
-test.each(files.flatMap((file) => [...read(file).matchAll(/npx vitest run ([\w/]+)/g)].map(([, path = '']) => path)))(
+test.each(files.flatMap((file) => [...read(file).matchAll(/npx vitest run ([\w./-]+)/g)].map(([, path = '']) => path)))(
   'npx vitest run %s finds tests',
-  async (path) => expect(await glob(`${path}/**/*.test.ts`, { cwd: checkout })).not.toEqual([]),
+  async (path) =>
+    expect(await glob(/\.test\.ts$/.test(path) ? path : `${path}/**/*.test.ts`, { cwd: checkout })).not.toEqual([]),
 );
