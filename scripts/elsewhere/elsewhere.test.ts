@@ -97,48 +97,49 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
   });
 });
 
-test.runIf(SOAK)(
-  'papermill passes parameters, where the kernels were registered with --into',
-  async () => {
-    const command = await papermill();
-    const prefix = join(work, 'papermill');
-    register(copy.kernel, prefix);
-    const cell = (source: string, ...tags: string[]) => ({
-      ...{ cell_type: 'code', execution_count: null, outputs: [], source },
-      metadata: { tags },
-    });
-    for (const [kernel, type] of [
-      ['tslab', ": 'a' | 'b'"],
-      ['jslab', ''],
-    ] as const) {
-      const cells = [
-        cell(`const count = 1; const who${type} = 'a'; let parts = {};`, 'parameters'),
-        cell(`const only = (w${type}) => w;\nconsole.log(count + 1, only(who), parts)`),
-      ];
-      const notebook = join(work, `parameters-${kernel}.ipynb`);
-      const language = kernel === 'tslab' ? 'typescript' : 'javascript';
-      const metadata = { kernelspec: { name: kernel, language, display_name: language } };
-      writeFileSync(notebook, JSON.stringify({ nbformat: 4, nbformat_minor: 4, metadata, cells }));
-      const written = join(work, `parameters-${kernel}-written.ipynb`);
-      const given = [
-        '--cwd',
-        work,
-        '-p',
-        'count',
-        '41',
-        '-p',
-        'who',
-        'b',
-        '-y',
-        '{parts: {"x y": [2.5, null, true, "é\\n"]}}',
-      ];
-      const outputs = outputsOf(await execute(command, [...given, notebook, written], written));
-      const text = [outputs[0]?.text ?? ''].flat().join('');
-      expect(text).toBe("42 b { 'x y': [ 2.5, null, true, 'é\\n' ] }\n");
-    }
-  },
-  RUN_MS,
-);
+if (SOAK)
+  test(
+    'papermill passes parameters, where the kernels were registered with --into',
+    async () => {
+      const command = await papermill();
+      const prefix = join(work, 'papermill');
+      register(copy.kernel, prefix);
+      const cell = (source: string, ...tags: string[]) => ({
+        ...{ cell_type: 'code', execution_count: null, outputs: [], source },
+        metadata: { tags },
+      });
+      for (const [kernel, type] of [
+        ['tslab', ": 'a' | 'b'"],
+        ['jslab', ''],
+      ] as const) {
+        const cells = [
+          cell(`const count = 1; const who${type} = 'a'; let parts = {};`, 'parameters'),
+          cell(`const only = (w${type}) => w;\nconsole.log(count + 1, only(who), parts)`),
+        ];
+        const notebook = join(work, `parameters-${kernel}.ipynb`);
+        const language = kernel === 'tslab' ? 'typescript' : 'javascript';
+        const metadata = { kernelspec: { name: kernel, language, display_name: language } };
+        writeFileSync(notebook, JSON.stringify({ nbformat: 4, nbformat_minor: 4, metadata, cells }));
+        const written = join(work, `parameters-${kernel}-written.ipynb`);
+        const given = [
+          '--cwd',
+          work,
+          '-p',
+          'count',
+          '41',
+          '-p',
+          'who',
+          'b',
+          '-y',
+          '{parts: {"x y": [2.5, null, true, "é\\n"]}}',
+        ];
+        const outputs = outputsOf(await execute(command, [...given, notebook, written], written));
+        const text = [outputs[0]?.text ?? ''].flat().join('');
+        expect(text).toBe("42 b { 'x y': [ 2.5, null, true, 'é\\n' ] }\n");
+      }
+    },
+    RUN_MS,
+  );
 
 let installed: string | undefined;
 async function papermill(): Promise<string> {
