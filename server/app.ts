@@ -2,23 +2,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { visible } from '../scripts/shared/visible.mjs';
-import type { Context } from './context.js';
 import { hasEnded } from './core/jobs/job.js';
 import { Jobs } from './core/jobs/jobs.js';
 import { simulate } from './core/jobs/simulated.js';
 import { EventLog, type JobRecord } from './core/log/log.js';
+import { Problem } from './core/problem.js';
 import { Waiting } from './core/waiting.js';
 import { countBytes } from './edge/http/bytes.js';
-import { Exchange } from './edge/http/exchange.js';
 import { guard } from './edge/http/guard.js';
+import { HttpExchange } from './edge/http/http-exchange.js';
 import type { Expectation } from './edge/http/http1.js';
 import { Connections } from './edge/http/lifetime.js';
-import { Problem } from './edge/http/problem.js';
 import { problemOf } from './edge/http/problem-of.js';
 import type { Answer } from './edge/interface/route.js';
 import { Ledger, MAX_METHOD } from './edge/ledger.js';
 import { allow, preflight } from './edge/routes/cors.js';
 import { routes } from './edge/routes/index.js';
+import type { ServerContext } from './edge/server-context.js';
 import { SqliteStore } from './edge/store/sqlite-store.js';
 import { Uploads } from './edge/uploads/uploads.js';
 import type { Settings } from './settings.js';
@@ -28,7 +28,7 @@ const allowed = (methods: Record<string, Answer> = {}): string =>
   [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 
 /** The server without its sockets: what it keeps, and how it answers a request. */
-export class App implements Context {
+export class App implements ServerContext {
   readonly ledger: Ledger;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
@@ -99,11 +99,11 @@ export class App implements Context {
     });
     lifetime.onEnd(() => this.ledger.end(row));
     lifetime.onSettle(() => this.ledger.settle(row));
-    const x = new Exchange(this, req, res, lifetime, row, expects);
+    const x = new HttpExchange(this, req, res, lifetime, row, expects);
     lifetime.connection.admit(lifetime, () => this.answer(x));
   };
 
-  private answer(x: Exchange): void {
+  private answer(x: HttpExchange): void {
     try {
       const answering = this.dispatch(x);
       if (answering) answering.catch((error: Error) => this.fail(x, error));
@@ -113,7 +113,7 @@ export class App implements Context {
   }
 
   /** Not async itself: with each answer that is held it would be held, too, and all that it looked up. */
-  private dispatch(x: Exchange): void | Promise<void> {
+  private dispatch(x: HttpExchange): void | Promise<void> {
     const { req } = x;
     this.guard(req);
     x.nameExperiment();
@@ -142,7 +142,7 @@ export class App implements Context {
     throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
   }
 
-  private fail(x: Exchange, error: Error): void {
+  private fail(x: HttpExchange, error: Error): void {
     if (x.lifetime.left) return;
     const problem = problemOf(error);
     if (problem.status === 500) {

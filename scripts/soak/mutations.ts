@@ -140,7 +140,7 @@ const changes: Record<string, Record<string, Change>> = {
       "events.filter(({ event }) => event !== 'started').map($F)",
       'cursor-compare',
     ],
-    'the ledger counts no events of a consumer': ['consume', '$ROW.events += $N;', '{}', 'cursor-compare'],
+    'the ledger counts no events of a consumer': ['consume', '$X.countEvents($N);', '{}', 'cursor-compare'],
     'a consumer is answered with less than it asked for': [
       'consume',
       '$X.hold($TOPIC, $AFTER, $MIN, $S)',
@@ -188,8 +188,8 @@ const changes: Record<string, Record<string, Change>> = {
     ],
     'the ledger counts an event too few': [
       'serve',
-      '$ROW.events += $N',
-      '$ROW.events += $N > 1 ? $N - 1 : $N',
+      '$X.countEvents($N)',
+      '$X.countEvents($N > 1 ? $N - 1 : $N)',
       'raw-witnesses',
     ],
     'the stream ends with the job': [

@@ -13,12 +13,3 @@ export class TooManyJobs extends Error {
     super(`${most} jobs are unfinished, and no more are taken. Come back when some have ended.`);
   }
 }
-
-/** The uploads that wait to be read take as much of the disk as they may. */
-export class TooManyUploads extends Error {
-  constructor(mostBytes: number) {
-    super(
-      `The uploads that wait to be read may take ${mostBytes} bytes, and this one would be more. Come back when some have ended.`,
-    );
-  }
-}

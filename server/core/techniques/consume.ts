@@ -1,4 +1,4 @@
-import type { Exchange } from '../../edge/http/exchange.js';
+import type { Exchange } from '../exchange.js';
 import { eventsJson } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
 import { gapData, type Start } from './cursor.js';
@@ -20,7 +20,7 @@ export async function consume(x: Exchange, topic: Topic, start: Start): Promise<
   if (wait && !topic.gap(start.after)) await x.hold(topic, start.after, min, wait.seconds);
   const missed = topic.gap(start.after);
   const events = topic.read(start.after, MAX_EVENTS, MAX_BYTES);
-  x.row.events += events.length;
+  x.countEvents(events.length);
   const gap = missed ? `"gap":${gapData(x, topic)},` : '';
   const next = ids.of(events.at(-1)?.seq ?? (missed ? topic.head : start.after));
   x.json(200, `{${gap}"events":${eventsJson(events, ids)},"next":"${next}"}`, wait?.applied);

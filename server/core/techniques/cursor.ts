@@ -1,7 +1,7 @@
-import type { Exchange } from '../../edge/http/exchange.js';
-import { badRequest } from '../../edge/http/problem.js';
+import type { Exchange } from '../exchange.js';
 import { NOWHERE } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
+import { badRequest } from '../problem.js';
 
 /** Where a reader begins. */
 export interface Start {

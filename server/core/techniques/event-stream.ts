@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import type { Exchange } from '../../edge/http/exchange.js';
-import { AS_IT_IS } from '../../edge/http/problem.js';
+import type { Exchange } from '../exchange.js';
+import { AS_IT_IS } from '../problem.js';
 
 /** The headers of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
 const HEAD = {
@@ -9,10 +8,6 @@ const HEAD = {
   'X-Accel-Buffering': 'no',
   ...AS_IT_IS,
 };
-
-/** Whether a proxy hands this request on: it says so as in RFC 9110, section 7.6.3, as in RFC 7239, or as is the custom. */
-const isForwarded = ({ headers }: IncomingMessage): boolean =>
-  Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));
 
 /** The answer to `HEAD`: the head of a stream, and no stream. */
 export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
@@ -30,16 +25,12 @@ export class EventStream {
     /** Called when the stream is over, whoever ended it; perhaps twice. */
     private readonly closed: () => void,
   ) {
-    const { context, req, res } = x;
+    const { context } = x;
     context.waiting.admit();
     context.waiting.enter(this);
     x.lifetime.onEnd(() => this.close());
     this.heart = setTimeout(() => this.write(':\n\n'), context.settings.heartbeatMs); // a comment: the connection is alive
-    // The body ends with the connection (RFC 9112, section 6.3): it has no other end, and what is framed once can be
-    // written as it is to every reader. Not to a proxy: some keep such a body back until it has ended (Tornado's client
-    // did), and pass on what comes in chunks.
-    if (!isForwarded(req)) res.useChunkedEncodingByDefault = false;
-    x.head(200, HEAD);
+    x.openStream(HEAD);
     // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
     this.write(`retry: ${context.settings.retryMs}\n\n`);
   }

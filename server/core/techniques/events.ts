@@ -1,4 +1,4 @@
-import type { Exchange } from '../../edge/http/exchange.js';
+import type { Exchange } from '../exchange.js';
 import type { Topic } from '../log/topic.js';
 import { consume } from './consume.js';
 import { start } from './cursor.js';

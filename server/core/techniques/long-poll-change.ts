@@ -1,5 +1,4 @@
-import type { Exchange } from '../../edge/http/exchange.js';
-import type { Wait } from '../../edge/http/wait.js';
+import type { Exchange, Wait } from '../exchange.js';
 import { hasEnded, jobJson } from '../jobs/job.js';
 
 /**

@@ -1,6 +1,6 @@
-import type { Exchange } from '../../edge/http/exchange.js';
-import { Problem } from '../../edge/http/problem.js';
+import type { Exchange } from '../exchange.js';
 import { hasEnded, type Job, jobJson } from '../jobs/job.js';
+import { Problem } from '../problem.js';
 
 /** **Long poll**: `GET /jobs/{id}/result`. If the client would wait, held until the job ends; else answered now. */
 export async function result(x: Exchange): Promise<void> {

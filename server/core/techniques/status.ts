@@ -1,4 +1,4 @@
-import type { Exchange } from '../../edge/http/exchange.js';
+import type { Exchange } from '../exchange.js';
 import { hasEnded, jobJson } from '../jobs/job.js';
 import { longPollForChange } from './long-poll-change.js';
 

@@ -1,4 +1,4 @@
-import type { Exchange } from '../../edge/http/exchange.js';
+import type { Exchange } from '../exchange.js';
 import { frame, type Ids } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
 import { gapData, type Start } from './cursor.js';
@@ -29,8 +29,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       const said = cursor.gap();
       const piece = pieceOf(topic, cursor.after, ids);
       cursor.after = piece.last;
-      x.row.events += piece.events;
-      x.context.ledger.touch(x.row);
+      x.countEvents(piece.events);
       return out.write(said ? said + piece.bytes : piece.bytes);
     },
     release(): void {

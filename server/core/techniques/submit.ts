@@ -1,15 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import type { Exchange } from '../../edge/http/exchange.js';
-import { Problem } from '../../edge/http/problem.js';
-import type { Wait } from '../../edge/http/wait.js';
-import { fingerprint, idempotencyKey, readSubmission } from '../../edge/routes/submission.js';
-import { discard } from '../../edge/routes/upload.js';
-import { jobJson } from '../jobs/job.js';
+import type { Exchange, Wait } from '../exchange.js';
+import { jobJson, type Spec } from '../jobs/job.js';
 import type { JobRecord } from '../log/log.js';
+import { badRequest, Problem } from '../problem.js';
 import { outcome } from './result.js';
 
-/** `POST /jobs`: takes the work and answers at once with the job's id, so that the client need not wait. */
-export async function submit(x: Exchange): Promise<void> {
+/** What a request submits. `edge/routes/submission.ts` implements it. */
+export interface Submission {
+  /**
+   * Reads the specification of a job from the request's body; stores the video that the body may be. The fingerprint
+   * tells one request from another that came with the same Idempotency-Key. Errors: 400, 413, 415, `TooManyUploads`.
+   */
+  read(jobId: string): Promise<{ spec: Spec; fingerprint: string }>;
+  /** Removes what `read` has stored. */
+  discard(spec: Spec): Promise<void>;
+}
+
+/** `POST /jobs`: accepts the job and answers at once with its id, so that the client does not have to wait. */
+export async function submit(x: Exchange, submission: Submission): Promise<void> {
   x.setTechnique('submit');
   x.accepts('application/json');
   const { jobs } = x.context;
@@ -17,14 +25,14 @@ export async function submit(x: Exchange): Promise<void> {
   const name = idempotencyKey(x);
   if (!name || !jobs.submittedWith(name)) jobs.admit();
   const jobId = randomUUID();
-  const { spec, content } = await readSubmission(x, jobId);
+  const { spec, fingerprint } = await submission.read(jobId);
   let record = name ? jobs.submittedWith(name) : undefined;
   // A first try that is not committed yet may fail, and this one is then the first.
   while (name && record?.staged) {
     await x.context.log.flush();
     record = jobs.submittedWith(name);
   }
-  const key = name ? { name, fingerprint: fingerprint(x, content) } : null;
+  const key = name ? { name, fingerprint } : null;
   try {
     // A repeated submit is the same job; with the same key, another request is a mistake.
     if (record && record.job.key?.fingerprint !== key?.fingerprint) {
@@ -35,7 +43,7 @@ export async function submit(x: Exchange): Promise<void> {
     jobs.admit();
     record = await jobs.create(spec, key, jobId);
   } finally {
-    if (record?.job.jobId !== jobId) await discard(x, spec);
+    if (record?.job.jobId !== jobId) await submission.discard(spec);
   }
   // The answer tells the job as it was committed; only then does it move on.
   const answered = answer(x, record, wait);
@@ -51,4 +59,11 @@ async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promis
     return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.context.retryAfter });
   await x.holdForEnd(record, wait.seconds);
   outcome(x, record.job, { ...wait.applied, Location });
+}
+
+/** The client's name for a request that it may repeat (draft-ietf-httpapi-idempotency-key-header). Error: 400. */
+function idempotencyKey(x: Exchange): string | undefined {
+  const key = x.req.headers['idempotency-key'] as string | undefined;
+  if (key === undefined || (key.length > 0 && key.length <= 255)) return key;
+  throw badRequest(`Idempotency-Key expects 1 to 255 characters, got ${key.length}. Send a UUID, say.`);
 }

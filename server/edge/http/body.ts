@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
-import type { Exchange } from './exchange.js';
+import { badRequest, Problem } from '../../core/problem.js';
+import type { HttpExchange } from './http-exchange.js';
 import { limitBody } from './http2.js';
-import { badRequest, Problem } from './problem.js';
 
 /** The largest JSON body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024;
@@ -11,12 +11,12 @@ const MAX_JSON_BYTES = 64 * 1024;
 const MAX_DEPTH = 64;
 
 /** The media type of a request, in lower case, without its parameters; empty when there is none. */
-export function mediaType(x: Exchange): string {
+export function mediaType(x: HttpExchange): string {
   return (x.req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
 /** The body as it arrives, after telling a client that asked first to go on. Errors: 413, 415. */
-export function body(x: Exchange, limit: number): AsyncIterable<Buffer> {
+export function body(x: HttpExchange, limit: number): AsyncIterable<Buffer> {
   const { context, req, res } = x;
   const coding = req.headers['content-encoding'];
   // Compressed bytes would be read as the video itself.
@@ -43,7 +43,7 @@ async function* bounded(req: IncomingMessage, limit: number): AsyncGenerator<Buf
 }
 
 /** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415. */
-export async function readJson<T>(x: Exchange, schema: z.ZodType<T>): Promise<{ text: string; value: T }> {
+export async function readJson<T>(x: HttpExchange, schema: z.ZodType<T>): Promise<{ text: string; value: T }> {
   if (mediaType(x) !== 'application/json') {
     const detail = `Expected Content-Type: application/json, got "${mediaType(x)}".`;
     throw new Problem(415, detail, { 'Accept-Post': 'application/json' });

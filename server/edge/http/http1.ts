@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { AS_IT_IS, Problem, statusName } from '../../core/problem.js';
 import type { Settings } from '../../settings.js';
 import { closeSoon } from './closing.js';
-import { Problem, rawProblem } from './problem.js';
 
 /** What the client expects before it sends the body (RFC 9110, section 10.1.1): a `100 Continue`; something unknown; nothing. */
 export type Expectation = 'continue' | 'unknown' | null;
@@ -51,4 +51,18 @@ function refuse({ code, message }: NodeJS.ErrnoException, socket: Socket): void 
     problem = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') problem = TOO_SLOW;
   closeSoon(socket, rawProblem(problem));
+}
+
+/** A problem as the whole answer of a connection, where Node has parsed no request that could be answered. */
+function rawProblem(problem: Problem): string {
+  const body = JSON.stringify(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${statusName(problem.status)}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...Object.entries({ ...AS_IT_IS, ...problem.headers }).map(([name, value]) => `${name}: ${value}`),
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
 }

@@ -1,7 +1,8 @@
-import { NoSuchJob, TooManyJobs, TooManyUploads } from '../../core/jobs/errors.js';
+import { NoSuchJob, TooManyJobs } from '../../core/jobs/errors.js';
 import { NotReadable, NotWritable } from '../../core/log/errors.js';
+import { Problem, unavailable } from '../../core/problem.js';
 import { TooManyWaiters } from '../../core/waiting.js';
-import { Problem, unavailable } from './problem.js';
+import { TooManyUploads } from '../uploads/uploads.js';
 
 /** The answer to an error of the log, of the jobs or of a route. What nobody expected is a bug of this server: 500. */
 export function problemOf(error: Error): Problem {

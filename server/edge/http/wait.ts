@@ -1,14 +1,8 @@
-import { badRequest } from './problem.js';
+import type { Wait } from '../../core/exchange.js';
+import { badRequest } from '../../core/problem.js';
 
 /** The longest wait that is granted, in seconds: RFC 6202, section 5.5 calls half of it the safer value. */
 export const MAX_WAIT_S = 60;
-
-/** How long a client is willing to wait, in whole seconds. */
-export interface Wait {
-  seconds: number;
-  /** Headers for the answer: a preference that was honoured is named (RFC 7240, section 3). */
-  applied: Record<string, string>;
-}
 
 /**
  * Reads `?wait=N`, or `Prefer: wait=N` (RFC 7240, section 4.3). The query wins, and nonsense there is an error;

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 
 /** What answers a request. */
-export type Answer = (x: Exchange) => void | Promise<void>;
+export type Answer = (x: HttpExchange) => void | Promise<void>;
 
 /**
  * A route: which requests it takes, what answers them, and how. This one declaration is served, and is described by

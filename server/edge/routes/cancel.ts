@@ -1,11 +1,11 @@
 import { jobJson } from '../../core/jobs/job.js';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { HEADERS, RESPONSES } from '../interface/parts.js';
 import { json, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
 
 /** `DELETE /jobs/{id}`: cancels. A finished job is left as it is. */
-export async function cancel(x: Exchange): Promise<void> {
+export async function cancel(x: HttpExchange): Promise<void> {
   x.accepts('application/json');
   const record = x.job();
   await x.context.jobs.end(record, { event: 'cancelled' });

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { json, type Route } from '../interface/route.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
 /** `GET /healthz`: that it serves, where else, and which server it is: the hash of a token that only its starter knows. */
-export function health(x: Exchange): void {
+export function health(x: HttpExchange): void {
   x.accepts('application/json');
   const { httpsUrl, token } = x.context;
   const tokenHash = createHash('sha256').update(token).digest('hex');

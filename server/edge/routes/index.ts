@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { describe } from '../interface/openapi.js';
 import { type Answer, json, type Route } from '../interface/route.js';
 import { cancelJob } from './cancel.js';
@@ -14,7 +14,7 @@ import { readTraffic } from './traffic.js';
 /** `GET /openapi.json`: the interface, described. It is made once, from the routes. */
 const describeInterface: Route = {
   ...{ method: 'GET', path: '/openapi.json', operation: 'describe', tag: 'server', summary: 'This description' },
-  answer(x: Exchange): void {
+  answer(x: HttpExchange): void {
     x.accepts('application/json');
     x.json(200, description());
   },

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { jobJson, type State } from '../../core/jobs/job.js';
 import { NOWHERE } from '../../core/log/event.js';
-import type { Exchange } from '../http/exchange.js';
-import { badRequest } from '../http/problem.js';
+import { badRequest } from '../../core/problem.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { json, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
 
@@ -12,7 +12,7 @@ const MAX_LIMIT = 1000;
 const MAX_LENGTH = 256 * 1024;
 
 /** `GET /jobs`: the jobs, newest first, a page at a time. */
-export function list(x: Exchange): void {
+export function list(x: HttpExchange): void {
   x.accepts('application/json');
   const { log } = x.context;
   const state = x.query.get('state');

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { hasEnded } from '../../core/jobs/job.js';
 import type { JobRecord } from '../../core/log/log.js';
+import { Problem } from '../../core/problem.js';
 import { readJson } from '../http/body.js';
-import type { Exchange } from '../http/exchange.js';
-import { Problem } from '../http/problem.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { RESPONSES } from '../interface/parts.js';
 import { empty, type Route } from '../interface/route.js';
 
@@ -25,7 +25,7 @@ const finishBody = z
   });
 
 /** `POST /jobs/{id}/progress`: moves a manual job on. */
-export async function progress(x: Exchange): Promise<void> {
+export async function progress(x: HttpExchange): Promise<void> {
   movable(x);
   const { progress, ...more } = (await readJson(x, progressBody)).value;
   const bytes = Buffer.byteLength(JSON.stringify(more));
@@ -46,7 +46,7 @@ export async function progress(x: Exchange): Promise<void> {
 }
 
 /** `POST /jobs/{id}/finish`: ends a manual job, well with a `result`, badly with an `error`. */
-export async function finish(x: Exchange): Promise<void> {
+export async function finish(x: HttpExchange): Promise<void> {
   movable(x);
   const { result, error } = (await readJson(x, finishBody)).value;
   if ((result === undefined) === (error === undefined)) {
@@ -60,7 +60,7 @@ export async function finish(x: Exchange): Promise<void> {
 }
 
 /** The path's job, if it moves when told and has not ended. Errors: 404, 409. */
-function movable(x: Exchange): JobRecord {
+function movable(x: HttpExchange): JobRecord {
   const record = x.job();
   const { spec, state } = record.job;
   if (spec.kind !== 'manual')

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { TECHNIQUE_NAMES } from '../../techniques.js';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const registry = new Registry();
@@ -20,7 +20,7 @@ const bytes = gauge('polling_lab_bytes_total', 'Bytes on the connections, by tec
 const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique.', ['technique']);
 
 /** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
-export async function metrics(x: Exchange): Promise<void> {
+export async function metrics(x: HttpExchange): Promise<void> {
   x.accepts('text/plain');
   const { context } = x;
   jobs.set(context.jobs.unfinished);

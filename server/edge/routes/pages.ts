@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { INVISIBLE } from '../../../scripts/shared/visible.mjs';
 import { TECHNIQUES } from '../../techniques.js';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
@@ -26,7 +26,7 @@ const connectionsPage = htmlPage('connections.html', {
 });
 
 /** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
-function connectionsWorker(x: Exchange): void {
+function connectionsWorker(x: HttpExchange): void {
   x.accepts('text/javascript');
   // A worker has a policy of its own: that of its script's answer.
   const policy = "default-src 'none'; connect-src 'self'";
@@ -46,7 +46,7 @@ const ISOLATED = {
  * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
  * with a request of their own, and has no button that changes anything but a new trial.
  */
-function htmlPage(name: string, policy: Record<string, string[]>): (x: Exchange) => void {
+function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExchange) => void {
   const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
   const colours = Object.entries(TECHNIQUES).map(([technique, { colour }]) => `--${technique}: ${colour};`);
   const html = read(name)

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Spec } from '../../core/jobs/job.js';
+import { Problem } from '../../core/problem.js';
+import type { Submission } from '../../core/techniques/submit.js';
 import { mediaType, readJson } from '../http/body.js';
-import type { Exchange } from '../http/exchange.js';
-import { badRequest, Problem } from '../http/problem.js';
-import { receive } from './upload.js';
+import type { HttpExchange } from '../http/http-exchange.js';
+import { discard, receive } from './upload.js';
 
 export const MAX_DURATION_MS = 600_000;
 const simulated = z
@@ -33,8 +34,18 @@ export const submitBody = z
   })
   .meta({ id: 'Submission', description: 'What is to be done.' });
 
-/** What is to be done, and what tells the body that says so from another: its text, or its digest. Errors: 400, 413, 415. */
-export async function readSubmission(x: Exchange, jobId: string): Promise<{ spec: Spec; content: string }> {
+/** What a request submits. */
+export const submissionOf = (x: HttpExchange): Submission => ({
+  async read(jobId) {
+    const { spec, content } = await readSpec(x, jobId);
+    // Only a request that the client may repeat is compared with another one.
+    return { spec, fingerprint: 'idempotency-key' in x.req.headers ? fingerprint(x, content) : '' };
+  },
+  discard: (spec) => discard(x, spec),
+});
+
+/** The specification of a job, and the body that it came in: its text, or a digest. Errors: 400, 413, 415. */
+async function readSpec(x: HttpExchange, jobId: string): Promise<{ spec: Spec; content: string }> {
   const type = mediaType(x);
   if (type === 'application/json') {
     const { text, value } = await readJson(x, submitBody);
@@ -49,15 +60,8 @@ export async function readSubmission(x: Exchange, jobId: string): Promise<{ spec
   throw new Problem(415, detail, { 'Accept-Post': 'application/json, application/octet-stream, video/*' });
 }
 
-/** draft-ietf-httpapi-idempotency-key-header. Error: 400. */
-export function idempotencyKey(x: Exchange): string | undefined {
-  const key = x.req.headers['idempotency-key'] as string | undefined;
-  if (key === undefined || (key.length > 0 && key.length <= 255)) return key;
-  throw badRequest(`Idempotency-Key expects 1 to 255 characters, got ${key.length}. Send a UUID, say.`);
-}
-
-/** What makes a request the same one: its path, its query without `wait` and `experiment`, its type, its body. */
-export function fingerprint(x: Exchange, content: string): string {
+/** Equal for equal requests: the same path, query (without `wait` and `experiment`), media type and body. */
+function fingerprint(x: HttpExchange, content: string): string {
   const query = [...x.query].filter(([name]) => name !== 'wait' && name !== 'experiment').sort();
   const parts = JSON.stringify([x.path, query, mediaType(x), content]);
   return createHash('sha256').update(parts).digest('hex');

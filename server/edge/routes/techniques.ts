@@ -6,7 +6,7 @@ import { submit } from '../../core/techniques/submit.js';
 import { HEADERS, PARAMETERS, RESPONSES, WAIT } from '../interface/parts.js';
 import { empty, json, type Link, type Response, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
-import { MAX_DURATION_MS, submitBody } from './submission.js';
+import { MAX_DURATION_MS, submissionOf, submitBody } from './submission.js';
 
 // How the techniques are routed and described. What each of them does stands in `core/techniques`.
 
@@ -16,7 +16,8 @@ const next = (operation: string, description: string): Link => ({
 });
 
 export const submitJob: Route = {
-  ...{ method: 'POST', path: '/jobs', answer: submit, operation: 'submitJob', tag: 'jobs' },
+  ...{ method: 'POST', path: '/jobs', operation: 'submitJob', tag: 'jobs' },
+  answer: (x) => submit(x, submissionOf(x)),
   summary: 'Submit a job',
   description:
     'Takes the work and answers at once with a job, so that the client need not wait. Simulated and manual jobs start at once; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends.',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EventStream, streamHead } from '../../core/techniques/event-stream.js';
-import type { Exchange } from '../http/exchange.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { HEADERS, RESPONSES } from '../interface/parts.js';
 import type { Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
@@ -9,7 +9,7 @@ import * as schemas from '../interface/schemas.js';
 const TICK_MS = 100;
 
 /** `GET /traffic`: what the server saw of an experiment, or of all. */
-export async function traffic(x: Exchange): Promise<void> {
+export async function traffic(x: HttpExchange): Promise<void> {
   const experiment = x.query.get('experiment') || null;
   const type = x.accepts('application/json', 'text/event-stream');
   if (type === 'text/event-stream' && x.req.method === 'HEAD') return streamHead(x);
@@ -19,13 +19,13 @@ export async function traffic(x: Exchange): Promise<void> {
   else live(x, experiment);
 }
 
-function read({ context: { ledger } }: Exchange, experiment: string | null, since?: number): string {
+function read({ context: { ledger } }: HttpExchange, experiment: string | null, since?: number): string {
   const rows = ledger.read(experiment, since).map((row) => row.json());
   return `{"requests":[${rows.join(',')}],"totals":${JSON.stringify(ledger.totals(experiment))}}`;
 }
 
 /** The same, live: an event `traffic` with the rows that changed (a row's `id` says which) and the totals. */
-function live(x: Exchange, experiment: string | null): void {
+function live(x: HttpExchange, experiment: string | null): void {
   const { ledger } = x.context;
   let seen = -1;
   let asked = false;

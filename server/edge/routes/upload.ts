@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Spec } from '../../core/jobs/job.js';
+import { badRequest } from '../../core/problem.js';
 import { body } from '../http/body.js';
-import type { Exchange } from '../http/exchange.js';
-import { badRequest } from '../http/problem.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { Uploads } from '../uploads/uploads.js';
 
 /** Streams a body to a job's file as it arrives. Half an upload leaves nothing. */
-export async function receive(x: Exchange, jobId: string): Promise<{ file: string; bytes: number; digest: string }> {
+export async function receive(
+  x: HttpExchange,
+  jobId: string,
+): Promise<{ file: string; bytes: number; digest: string }> {
   const { uploads, settings } = x.context;
   uploads.admit(Number(x.req.headers['content-length'] ?? 0));
   const source = body(x, settings.maxUploadBytes);
@@ -28,6 +31,6 @@ export async function receive(x: Exchange, jobId: string): Promise<{ file: strin
 }
 
 /** Removes what was received for a job that is not to be. */
-export async function discard(x: Exchange, spec: Spec): Promise<void> {
+export async function discard(x: HttpExchange, spec: Spec): Promise<void> {
   if (spec.kind === 'video') await x.context.uploads.remove(spec.file, spec.bytes);
 }

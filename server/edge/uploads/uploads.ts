@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TooManyUploads } from '../../core/jobs/errors.js';
 import { failure } from '../../core/jobs/failure.js';
 import { hasEnded, type Spec } from '../../core/jobs/job.js';
 import type { Jobs } from '../../core/jobs/jobs.js';
@@ -18,6 +17,15 @@ const RETRY_MS = 1_000;
 const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.upload$/;
 
 const specOf = ({ job }: JobRecord) => job.spec as Extract<Spec, { kind: 'video' }>;
+
+/** The uploads that wait to be read take as much of the disk as they may. */
+export class TooManyUploads extends Error {
+  constructor(mostBytes: number) {
+    super(
+      `The uploads that wait to be read may take ${mostBytes} bytes, and this one would be more. Come back when some have ended.`,
+    );
+  }
+}
 
 /** The uploaded videos: stores them as they arrive, and reads them one after the other. */
 export class Uploads {

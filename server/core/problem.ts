@@ -35,17 +35,3 @@ export const badRequest = (detail: string) => new Problem(400, detail);
 /** 503, with the time after which to try again, in seconds. */
 export const unavailable = (detail: string, seconds: number) =>
   new Problem(503, detail, { 'Retry-After': String(seconds) });
-
-/** The answer to what the HTTP parser refused, written by hand: there is no request to answer. */
-export function rawProblem(problem: Problem): string {
-  const body = JSON.stringify(problem);
-  return [
-    `HTTP/1.1 ${problem.status} ${statusName(problem.status)}`,
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...Object.entries({ ...AS_IT_IS, ...problem.headers }).map(([name, value]) => `${name}: ${value}`),
-    'Connection: close',
-    '',
-    body,
-  ].join('\r\n');
-}

@@ -1,25 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Negotiator from 'negotiator';
-import type { Context } from '../../context.js';
+import type { Exchange, Wait } from '../../core/exchange.js';
 import type { JobRecord } from '../../core/log/log.js';
 import type { Topic } from '../../core/log/topic.js';
+import { AS_IT_IS, badRequest, Problem } from '../../core/problem.js';
 import type { Technique } from '../../techniques.js';
 import type { Row } from '../ledger.js';
+import type { ServerContext } from '../server-context.js';
 import type { Expectation } from './http1.js';
 import { streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
-import { AS_IT_IS, badRequest, Problem } from './problem.js';
-import { readWait, type Wait } from './wait.js';
+import { readWait } from './wait.js';
 
-/** One request and its response, with what every route needs of them. */
-export class Exchange {
+/** One request and its response, over HTTP/1.1 or HTTP/2, as routes use them. */
+export class HttpExchange implements Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   /** The job's id in the path; empty where there is none. */
   jobId = '';
 
   constructor(
-    readonly context: Context,
+    readonly context: ServerContext,
     readonly req: IncomingMessage,
     readonly res: ServerResponse,
     readonly lifetime: Lifetime,
@@ -41,23 +42,24 @@ export class Exchange {
     if (this.row.id > 0) this.context.ledger.name(this.row, name);
   }
 
-  /** How long the client would wait. `HEAD` never waits. Error: 400. */
   wait(): Wait | null {
     const wait = readWait(this.query, this.req.headers.prefer);
     return this.req.method === 'HEAD' ? null : wait;
   }
 
-  /** The job of the path. Error: 404. */
   job(): JobRecord {
     return this.context.jobs.find(this.jobId);
   }
 
-  /** Says which technique the request is, for the ledger. */
   setTechnique(technique: Technique): void {
     this.row.technique = technique;
   }
 
-  /** A whole number in the query. Error: 400. */
+  countEvents(events: number): void {
+    this.row.events += events;
+    this.context.ledger.touch(this.row);
+  }
+
   number(name: string, min: number, max: number): number | null {
     const asked = this.query.get(name);
     if (asked === null) return null;
@@ -66,7 +68,6 @@ export class Exchange {
     throw badRequest(`${name} expects a whole number from ${min} to ${max}, got "${asked}".`);
   }
 
-  /** Whether the client has this version already (RFC 9110, section 13.1.2: a weak comparison; `*` is any version). */
   hasVersion(version: number): boolean {
     const known = this.req.headers['if-none-match'];
     if (known === undefined) return false;
@@ -75,7 +76,6 @@ export class Exchange {
     return known === tag || known.split(',').some((part) => same(part.trim()));
   }
 
-  /** The first of the types offered that the client likes best. Error: 406 (RFC 9110, section 12.5.1). */
   accepts<T extends string>(...offered: T[]): T {
     const { accept } = this.req.headers;
     const [first] = offered as [T];
@@ -85,8 +85,7 @@ export class Exchange {
     throw new Problem(406, `Served as ${offered.join(' or ')}, asked for as "${accept}". Change Accept.`);
   }
 
-  /** Sends the head. */
-  head(status: number, headers: Record<string, string | number>): void {
+  private head(status: number, headers: Record<string, string | number>): void {
     this.row.status = status;
     this.row.answeredAt = this.row.now();
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
@@ -155,23 +154,28 @@ export class Exchange {
     this.send(status, 'application/json', body, headers);
   }
 
-  /** Sends an answer that has no content. */
   empty(status: number, headers: Record<string, string | number> = {}): void {
     this.head(status, { 'Cache-Control': 'no-store', ...headers });
     this.lifetime.hold(HEAD_BYTES);
     this.res.end();
   }
 
+  openStream(headers: Record<string, string | number>): void {
+    // RFC 9112, section 6.3: a body may end with its connection. Such a body is sent as it is, without the framing of
+    // chunks, so that one buffer serves all readers of a stream. A proxy gets chunks: some (Tornado's client did) keep
+    // the other kind of body back until it has ended.
+    if (!isForwarded(this.req)) this.res.useChunkedEncodingByDefault = false;
+    this.head(200, headers);
+  }
+
   problem(problem: Problem): void {
     this.send(problem.status, 'application/problem+json', JSON.stringify(problem), problem.headers);
   }
 
-  /** Holds the answer until a topic has `min` events past a cursor, has ended, or the time is up. Error: 503. */
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     return this.context.waiting.hold(this.lifetime, topic, after, min, seconds);
   }
 
-  /** Holds the answer until a job has ended, or the time is up. Error: 503. */
   holdForEnd(record: JobRecord, seconds: number): Promise<void> {
     return this.context.waiting.holdForEnd(this.lifetime, record, seconds);
   }
@@ -187,3 +191,7 @@ const HEAD_BYTES = 512;
 /** How much of an answer is handed to Node at a time, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 const NO_QUERY = new URLSearchParams();
+
+/** Whether a proxy forwards this request: a proxy says so as in RFC 9110, section 7.6.3, as in RFC 7239, or by custom. */
+const isForwarded = ({ headers }: IncomingMessage): boolean =>
+  Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));

@@ -1,0 +1,16 @@
+import type { Context } from '../core/exchange.js';
+import type { Settings } from '../settings.js';
+import type { Ledger } from './ledger.js';
+import type { Uploads } from './uploads/uploads.js';
+
+/** What a route uses of the server: what a technique uses, and the edge. */
+export interface ServerContext extends Context {
+  readonly settings: Settings;
+  /** A secret of the program that started this server. `GET /healthz` answers with a hash of it. */
+  readonly token: string;
+  readonly uploads: Uploads;
+  readonly ledger: Ledger;
+  /** The server's address over HTTPS; empty until the server listens. */
+  readonly httpsUrl: string;
+  readonly stopping: boolean;
+}
