@@ -110,7 +110,7 @@ const changes: Record<string, Record<string, Change>> = {
       "$W ? 'short-poll' : 'other'",
       'compare-one',
     ],
-    'what is held is not open in the ledger': ['totals', 'if ($ROW.endedAt === null) $COUNT;', '{}', 'wire-run'],
+    'what is held is not open in the ledger': ['totals', 'if ($ROW.endedAt === null) $COUNT;', '{}', 'crowd-run'],
     'a wait ends after half its time': ['hold', 'seconds * 1000', 'seconds * 500', 'time-out-compare'],
     'the result is there before the end': [
       'outcome',
