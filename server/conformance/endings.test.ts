@@ -328,8 +328,13 @@ withSettings(
 
     test('many of the whole ledger, pipelined on one connection and one on each of many: others are served, memory stays', async () => {
       await fill();
-      const { body } = await lab.get('/traffic');
-      expect(body.length).toBeGreaterThan(3 * MiB);
+      // How long one client takes for one whole ledger, on this machine and its load of now.
+      let aloneMs = 0;
+      for (let n = 0; n < 3; n++) {
+        const began = performance.now();
+        expect((await lab.get('/traffic')).body.length).toBeGreaterThan(3 * MiB);
+        aloneMs = Math.max(aloneMs, performance.now() - began);
+      }
       const before = await used();
       const pipelined = await RawConnection.connect(lab.base);
       pipelined.socket.pause();
@@ -347,8 +352,8 @@ withSettings(
       })();
       const worst = await served(asked);
       const during = await used();
-      expect(worst, 'milliseconds; a machine may be loaded').toBeLessThan(15_000);
-      expect((during - before) / MiB, 'MiB more').toBeLessThan(256);
+      expect(worst / aloneMs, 'times as long as one ledger takes').toBeLessThan(40);
+      expect((during - before) / MiB, 'MiB more').toBeLessThan(96); // 64 unsent, and what the sockets and requests take
       for (const raw of [pipelined, ...many]) void within(raw.closed, 'a client that reads nothing to be dropped');
       // Whoever takes nothing is dropped, and what was kept for it is let go.
       await sockets(server(), 1);

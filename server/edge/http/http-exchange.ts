@@ -131,21 +131,27 @@ export class HttpExchange implements Exchange {
     req.once('end', end).once('close', end).resume();
   }
 
-  /** Hands the answer over a piece at a time: what its client does not take is seen, and no more of it is made than once. */
+  /**
+   * Hands the answer to Node a piece at a time. Each piece is memory of its own, which is let go as soon as the client has
+   * taken it: what is counted as unsent is what is held.
+   */
   private finish(body: string): void {
     const { res, lifetime } = this;
-    lifetime.hold(HEAD_BYTES + body.length);
-    if (body.length <= PIECE_BYTES) return void res.end(body);
-    const bytes = Buffer.from(body);
-    lifetime.hold(bytes.length - body.length);
-    let at = 0;
+    if (body.length <= PIECE_BYTES) {
+      lifetime.hold(HEAD_BYTES + body.length);
+      return void res.end(body);
+    }
+    const pieces = piecesOf(Buffer.from(body));
+    lifetime.hold(HEAD_BYTES + pieces.reduce((sum, piece) => sum + piece.length, 0));
     const next = () => {
-      if (at > 0) lifetime.took(PIECE_BYTES);
-      const piece = bytes.subarray(at, at + PIECE_BYTES);
-      at += PIECE_BYTES;
-      if (at >= bytes.length) return void res.end(piece);
-      if (res.write(piece)) next();
-      else res.once('drain', next);
+      const piece = pieces.shift() as Buffer;
+      if (pieces.length === 0) return void res.end(piece);
+      const took = () => {
+        lifetime.took(piece.length);
+        next();
+      };
+      if (res.write(piece)) took();
+      else res.once('drain', took);
     };
     next();
   }
@@ -195,3 +201,9 @@ const NO_QUERY = new URLSearchParams();
 /** Whether a proxy forwards this request: a proxy says so as in RFC 9110, section 7.6.3, as in RFC 7239, or by custom. */
 const isForwarded = ({ headers }: IncomingMessage): boolean =>
   Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));
+
+/** Copies bytes into pieces that do not share memory. */
+const piecesOf = (bytes: Buffer) =>
+  Array.from({ length: Math.ceil(bytes.length / PIECE_BYTES) }, (_, at) =>
+    Buffer.from(bytes.subarray(at * PIECE_BYTES, (at + 1) * PIECE_BYTES)),
+  );
