@@ -18,7 +18,9 @@ import type { Answer } from './edge/interface/route.js';
 import { Ledger, MAX_METHOD } from './edge/ledger.js';
 import { allow, preflight } from './edge/routes/cors.js';
 import { routes } from './edge/routes/index.js';
+import { PAGES } from './edge/routes/pages.js';
 import type { ServerContext } from './edge/server-context.js';
+
 import { SqliteStore } from './edge/store/sqlite-store.js';
 import { Uploads } from './edge/uploads/uploads.js';
 import type { Settings } from './settings.js';
@@ -37,7 +39,7 @@ export class App implements ServerContext {
   readonly waiting: Waiting;
   readonly connections: Connections;
   stopping = false;
-  private readonly guard: (req: IncomingMessage) => void;
+  private readonly guard: (req: IncomingMessage, path: string) => void;
 
   /** Opens what the data folder holds, and sets its unfinished jobs going. Error: `StoreError`. */
   static async open(settings: Settings, token: string): Promise<App> {
@@ -57,7 +59,7 @@ export class App implements ServerContext {
     this.waiting = new Waiting(log.delivery, settings.maxWaiters);
     this.connections = new Connections(settings);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
-    this.guard = guard(settings.allowHost, settings.allowOrigin);
+    this.guard = guard(settings.allowHost, settings.allowOrigin, PAGES);
     this.jobs = new Jobs(this.log, {
       maxUnfinished: settings.maxJobs,
       ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
@@ -115,7 +117,7 @@ export class App implements ServerContext {
   /** Not async itself: with each answer that is held it would be held, too, and all that it looked up. */
   private dispatch(x: HttpExchange): void | Promise<void> {
     const { req } = x;
-    this.guard(req);
+    this.guard(req, x.path);
     x.nameExperiment();
     if (x.expects === 'unknown')
       throw new Problem(417, `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`);

@@ -3,25 +3,34 @@ import { badRequest, Problem } from '../../core/problem.js';
 
 const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])$/;
 
+/** What an element of a page that shows another page asks for (Fetch, section 2.2.7, "destination"). */
+const FRAMES = new Set(['iframe', 'frame', 'embed', 'object']);
+
 /**
- * Who may talk to this server; the names are lists with commas. A page of any web site can send requests to a reader's
+ * Who may talk to this server; the names are lists with commas, and `pages` are the paths that may be framed. A page of any web site can send requests to a reader's
  * loopback address; what gives it away is its `Origin`, or, when its own name was rebound to 127.0.0.1, its `Host`.
  * The function that is returned throws 400, 421 or 403 for a request that must not be served.
  */
-export function guard(allowHost: string, allowOrigin: string): (req: IncomingMessage) => void {
+export function guard(
+  allowHost: string,
+  allowOrigin: string,
+  pages: ReadonlySet<string>,
+): (req: IncomingMessage, path: string) => void {
   const hosts = names(allowHost);
   const origins = names(allowOrigin);
-  return (req) => {
+  return (req, path) => {
     const host = hostOf(req);
     const name = host?.toLowerCase().replace(/:\d*$/, '');
     if (name !== undefined && !LOOPBACK.test(name) && !hosts.has(name)) {
       const remedy = 'Use localhost, or start it with --allow-host.';
       throw new Problem(421, `This server answers for loopback names, not for "${host}". ${remedy}`);
     }
-    const { origin, 'sec-fetch-site': from, 'sec-fetch-mode': mode } = req.headers;
+    const { origin, 'sec-fetch-site': from, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = req.headers;
     // For an image or a script, a page asks without an Origin. It could not read the answer, but its requests would be held
-    // and counted; browsers tell where they come from (W3C, Fetch Metadata Request Headers). A link that is followed navigates.
-    if (origin === undefined && from === 'cross-site' && mode !== 'navigate')
+    // and counted; browsers tell where they come from (W3C, Fetch Metadata Request Headers). A link that is followed navigates. So
+    // does a frame, which would hold a stream open: only pages may be framed, and their own policy says by whom.
+    const takes = mode !== 'navigate' || (FRAMES.has(dest as string) && !pages.has(path));
+    if (origin === undefined && from === 'cross-site' && takes)
       throw new Problem(403, 'Pages of other sites may link to this server, but take nothing from it.');
     if (origin === undefined || origins.has(origin.toLowerCase())) return;
     // "null", the origin of sandboxed frames and of files, is nobody's in particular: not allowed.

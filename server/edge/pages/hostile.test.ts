@@ -143,6 +143,18 @@ describe('a frame', () => {
     expect(await framed(page)).toEqual([false, false]);
   });
 
+  test('of another site opens no stream and holds no long poll', async () => {
+    const page = await visit.open(`${ORIGIN}:${await servePage('<body>')}/`);
+    const paths = ['/events', '/events?wait=60&min=1000', '/traffic'];
+    const answers = paths.map(async (path) => {
+      const answered = page.waitForResponse(visit.server.url + path);
+      const src = JSON.stringify(visit.server.url + path);
+      await page.evaluate(`document.body.append(Object.assign(document.createElement('iframe'), { src: ${src} }))`);
+      return (await answered).status();
+    });
+    expect(await Promise.all(answers)).toEqual([403, 403, 403]);
+  });
+
   test('in a page of this machine that is itself framed by another site stays empty', async () => {
     const inner = await servePage('<body>');
     const outer = await servePage(`<iframe src="http://127.0.0.1:${inner}/"></iframe>`);

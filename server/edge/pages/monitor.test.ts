@@ -103,6 +103,28 @@ test('shows all, one experiment, or its own requests; can be paused and cleared'
   expect(visit.complaints).toEqual([]);
 });
 
+test('a job that begins while the list of jobs is on its way is the newest of them', async () => {
+  for (let n = 0; n < 12; n++) await visit.lab.manual();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await visit.context.route('**/jobs?*', async (route) => {
+    const response = await route.fetch(); // the list is made before the job begins, and arrives after the job's first event
+    await released;
+    await route.fulfill({ response });
+  });
+  const page = await visit.context.newPage();
+  const listed = page.waitForRequest('**/jobs?*');
+  await page.goto(visit.server.url);
+  await listed;
+  const { jobId } = await visit.lab.manual();
+  await job(page, jobId).waitFor(TIMEOUT);
+  release();
+  await expect.poll(() => page.locator('#jobs li').count(), TIMEOUT).toBe(10);
+  expect(await page.locator('#jobs li').first().locator('a').getAttribute('href')).toBe(`jobs/${jobId}`);
+});
+
 test('a hidden page gives its connections back, and takes up again when it is seen', async () => {
   const page = await open();
   const show = (hidden: boolean) =>

@@ -96,6 +96,9 @@ export const showConnections: Route = {
   answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
 };
 
+/** The paths of the pages: they may be framed, by those whom their policy names. */
+export const PAGES: ReadonlySet<string> = new Set([showMonitor.path, showConnections.path]);
+
 export const runConnectionsWorker: Route = {
   ...{ method: 'GET', path: '/connections/worker.js', answer: connectionsWorker },
   ...{ operation: 'connectionsWorker', tag: 'server', summary: 'The SharedWorker of that page' },
