@@ -5,20 +5,20 @@ import { THE_END, type Topic } from './log/topic.js';
 /** No more clients may wait. */
 export class TooManyWaiters extends Error {}
 
-/** A client that waits: a long poll, a consumer, an event stream. */
+/** What a client waits in: a long poll, a consumer, an event stream. */
 export interface Waiter {
-  /** Answers it now: the server stops. */
+  /** Answers the client now, because the server stops. */
   release(): void;
 }
 
-/** What a client waits for may come too late: it has left. */
+/** A client may leave before it is answered. */
 export interface Client {
   readonly ended: boolean;
-  /** Calls back when it has ended; at once if it has. */
+  /** Calls back when the client's exchange has ended; at once if it has. */
   onEnd(callback: () => void): void;
 }
 
-/** The clients that wait. One set serves the count, the limit, and the release of all of them. */
+/** The clients that wait. One set serves to count them, to bound them, and to release them. */
 export class Waiting {
   private readonly waiters = new Set<Waiter>();
   private stopped = false;
@@ -37,15 +37,18 @@ export class Waiting {
     return !this.stopped && this.waiters.size < this.max;
   }
 
+  /** Takes a client in, until it leaves or `leave` is called. Error: {@link TooManyWaiters}. */
+  enter(client: Client, waiter: Waiter): void {
+    this.admit();
+    this.waiters.add(waiter);
+    client.onEnd(() => this.leave(waiter));
+  }
+
   /** Error: {@link TooManyWaiters}. */
-  admit(): void {
+  private admit(): void {
     if (this.admits) return;
     const reason = this.stopped ? 'The server is stopping' : `${this.count} clients are waiting, and no more may`;
     throw new TooManyWaiters(`${reason}. Try again soon, or ask without waiting.`);
-  }
-
-  enter(waiter: Waiter): void {
-    this.waiters.add(waiter);
   }
 
   leave(waiter: Waiter): void {
@@ -53,19 +56,19 @@ export class Waiting {
   }
 
   /**
-   * Holds an answer until a topic has `min` events past a cursor, has ended, or the time is up. A client that leaves is
-   * forgotten: the promise is never kept. Error: {@link TooManyWaiters}.
+   * Holds an answer until a topic has `min` events past a cursor, has ended, or the time is up. When the client leaves,
+   * the promise is never settled. Error: {@link TooManyWaiters}.
    */
   hold(client: Client, topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      if (client.ended) return; // the client left while its job was stored, say
+      if (client.ended) return; // The client may have left while its job was stored.
       this.admit();
       const waiter = this.delivery.wait(topic, after, min, seconds * 1000, () => {
         this.leave(waiter);
         resolve();
       });
-      this.enter(waiter);
+      this.waiters.add(waiter);
       client.onEnd(() => {
         waiter.abandon();
         this.leave(waiter);
@@ -73,12 +76,12 @@ export class Waiting {
     });
   }
 
-  /** Holds an answer until a job has ended, or the time is up. */
+  /** Holds an answer until a job has ended, or the time is up. Error: {@link TooManyWaiters}. */
   holdForEnd(client: Client, { events }: JobRecord, seconds: number): Promise<void> {
     return this.hold(client, events, events.head, THE_END, seconds);
   }
 
-  /** Answers all who wait, and lets nobody wait any more. */
+  /** Answers all clients that wait, and takes in no more. */
   stop(): void {
     this.stopped = true;
     for (const waiter of this.waiters) {

@@ -26,10 +26,9 @@ export class EventStream {
     private readonly closed: () => void,
   ) {
     const { context } = x;
-    context.waiting.admit();
-    context.waiting.enter(this);
-    x.lifetime.onEnd(() => this.close());
+    context.waiting.enter(x.lifetime, this);
     this.heart = setTimeout(() => this.write(':\n\n'), context.settings.heartbeatMs); // a comment: the connection is alive
+    x.lifetime.onEnd(() => this.close());
     x.openStream(HEAD);
     // "The reconnection time, in milliseconds" (WHATWG HTML, section 9.2.2).
     this.write(`retry: ${context.settings.retryMs}\n\n`);

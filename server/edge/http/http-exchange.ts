@@ -86,11 +86,16 @@ export class HttpExchange implements Exchange {
   }
 
   private head(status: number, headers: Record<string, string | number>): void {
-    this.row.status = status;
-    this.row.answeredAt = this.row.now();
+    this.answered(status);
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.context.stopping) this.res.shouldKeepAlive = false;
     this.res.writeHead(status, headers);
+  }
+
+  /** Tells the ledger that the head of the answer is out. Call it where the head is written by other means than this class. */
+  answered(status: number): void {
+    this.row.status = status;
+    this.row.answeredAt = this.row.now();
     this.context.ledger.touch(this.row);
   }
 
