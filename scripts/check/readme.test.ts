@@ -38,3 +38,17 @@ test.each(files.flatMap((file) => [...read(file).matchAll(/npx vitest run ([\w./
   async (path) =>
     expect(await glob(/\.test\.ts$/.test(path) ? path : `${path}/**/*.test.ts`, { cwd: checkout })).not.toEqual([]),
 );
+
+const named = files.flatMap((file) =>
+  [...read(file).matchAll(/\[`([\w.]+(?<!\.ts))`\]\(([\w./-]+\.ts)\)/g)].map(([, name = '', target = '']) => ({
+    ...{ file, name, target: join(dirname(file), target) },
+  })),
+);
+test.each(named)('$file: $name is declared in $target', ({ name, target }) => {
+  const text = read(target);
+  for (const part of name.split('.')) {
+    // A function, class, interface or constant; or a method, a property, a function that an object holds.
+    const declaration = `(function|class|interface|type|const) ${part}\\b|^ +((private|readonly|static|async|get) )*${part}(\\(|: | = )`;
+    expect(text, part).toMatch(new RegExp(declaration, 'm'));
+  }
+});

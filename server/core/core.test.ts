@@ -18,6 +18,10 @@ describe('the core', () => {
     expect(lines).toBeLessThanOrEqual(MAX_LINES);
   });
 
+  it.each(files)('$name stands in the reading order of the README', ({ name }) => {
+    expect(readFileSync(join(core, '..', 'README.md'), 'utf8')).toContain(`](core/${name})`);
+  });
+
   it.each(files)('$name imports nothing from outside the core, types included', ({ name, text }) => {
     const imports = [...text.matchAll(/\b(?:from|import|import\(|require\()\s*['"]([^'"]+)['"]/g)].map(
       ([, path]) => path!,
