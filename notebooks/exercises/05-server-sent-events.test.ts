@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { EventSource } from 'eventsource';
 import { describe, expect, it } from 'vitest';
-import { myRetry, mySettle, polledPerStreamed, quietDay, scatter, settled } from './05-server-sent-events.js';
+import { type Frame, myFrame, mySettle, repaired, settled } from './05-server-sent-events.js';
 import { withServer } from './with-server.js';
 
 withServer();
@@ -53,28 +53,36 @@ describe('1, settled', () => {
   });
 });
 
-describe('2, scatter', () => {
+describe('2, repaired', () => {
   it('takes the solution that it shows', async () => {
-    expect((await scatter.verdict(myRetry)).text).toMatch(/^✓ Solved\. At most \d+ of 1000/);
+    expect((await repaired.verdict(myFrame)).text).toMatch(/^✓ Solved\. Every text comes back/);
   });
-  it.each([
-    ['is the same for all', () => 1_000, /1000 of them come within 100 ms/],
-    ['is not scattered enough', () => Math.round(500 + Math.random() * 1_000), /there is room for 50/],
-    ['is too long', () => Math.round(Math.random() * 9_000), /more than 4000/],
-    ['is no whole number', () => Math.random() * 4_000, /not all digits/],
-  ])('sees one that %s', async (_name, retry, reason) => {
-    expect((await scatter.verdict(retry)).text).toMatch(reason);
-  });
-});
-
-describe('3, a quiet day', () => {
-  it('takes the solution that it shows', async () => {
-    expect((await quietDay(700).verdict(polledPerStreamed(700))).came).toBe('solved');
-  });
-  it.each([
-    ['upside down', 3 / 350, /upside down/],
-    ['off by two', 233.3, /How many polls/],
-  ])('sees an answer that is %s', async (_name, answer, reason) => {
-    expect((await quietDay(700).verdict(answer)).text).toMatch(reason);
+  const framed =
+    (data: (text: string) => string): Frame =>
+    ({ id, event, text }) =>
+      `id: ${id}\nevent: ${event}\n${data(text)}\n\n`;
+  const lines = (text: string, end: RegExp | string) =>
+    text
+      .split(end)
+      .map((line) => `data: ${line}`)
+      .join('\n');
+  it.each<[string, Frame, RegExp]>([
+    ['is as it was', framed((text) => `data: ${text}`), /two lines.*a reader had \{.*"first"/],
+    ['splits at LF only', framed((text) => lines(text, '\n')), /with CR between/],
+    ['puts JSON in', framed((text) => `data: ${JSON.stringify(text)}`), /Of a text of one line/],
+    ['trims', framed((text) => lines(text.trim(), /\r\n|\r|\n/)), /ends with a line break/],
+    [
+      'leaves the space after the colon out',
+      framed((text) => lines(text, /\r\n?|\n/).replaceAll('data: ', 'data:')),
+      /begins with a space/,
+    ],
+    [
+      'sends nothing of an empty text',
+      framed((text) => text && lines(text, /\r\n?|\n/)),
+      /without a character.*1 event/,
+    ],
+    ['forgets the empty line', (message) => myFrame(message).trimEnd(), /0 events/],
+  ])('sees one that %s', async (_name, frame, reason) => {
+    expect((await repaired.verdict(frame)).text).toMatch(reason);
   });
 });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { ReadableStream } from 'node:stream/web';
 import { EventSource } from 'eventsource';
 import fetch from 'node-fetch';
 import { server } from '../instruments/connect.js';
 import { exercise } from '../instruments/exercise.js';
-import type { Job } from '../instruments/job.js';
+import { over, readEvents, type StreamEvent, submit } from '../lessons/server-sent-events.js';
 
 const FILE = 'notebooks/exercises/05-server-sent-events.ts';
 
@@ -62,20 +61,8 @@ type Out = Awaited<ReturnType<typeof outcome>>;
 /** What becomes of the promise for one job; for a job that does not exist, where there is no task. */
 async function outcome(settle: Settle, task: object | null) {
   const { url } = server();
-  const job = task && (await submitted(`${url}/jobs`, task));
-  const source = new EventSource(`${url}${job ? job.links.events : '/jobs/none/events'}`, {
-    async fetch(input, { headers, signal }) {
-      const response = await fetch(String(input), { headers, signal });
-      const { status, redirected, headers: got } = response;
-      return {
-        status,
-        redirected,
-        url: response.url,
-        headers: got,
-        body: ReadableStream.from(response.body as AsyncIterable<Uint8Array>),
-      };
-    },
-  });
+  const job = task && (await submit(fetch, `${url}/jobs`, task));
+  const source = new EventSource(`${url}${job ? job.links.events : '/jobs/none/events'}`, { fetch: over(fetch) });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'nothing'>((resolve) => {
     timer = setTimeout(resolve, PATIENCE_MS, 'nothing');
@@ -95,63 +82,58 @@ async function outcome(settle: Settle, task: object | null) {
   }
 }
 
-async function submitted(jobsUrl: string, task: object): Promise<Job> {
-  const headers = { 'Content-Type': 'application/json' };
-  const response = await fetch(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task) });
-  return (await response.json()) as Job;
+/** A message of a chat. */
+interface Message {
+  id: string;
+  event: string;
+  text: string;
 }
+/** Turns a message into the text of one event. */
+export type Frame = (message: Message) => string;
 
-const CROWD = 1_000;
-const ROOM = 50;
-const LONGEST_MS = 4_000;
-const WINDOW_MS = 100;
+const TEXTS = {
+  'of one line': 'hello',
+  'of two lines': 'first\nsecond',
+  'with CR and LF between its lines': 'first\r\nsecond',
+  'with CR between its lines': 'first\rsecond',
+  'that ends with a line break': 'first\n',
+  'that begins with a space': ' hello',
+  'without a character': '',
+  'that looks like an event': 'hi\n\nevent: administrator\ndata: The chat is closed.',
+};
 
-/** 2. A reconnection time for each of a crowd, so that the door is never too narrow. */
-export const scatter = exercise<() => number>({
-  id: '05-server-sent-events/2-scatter',
-  check(retry) {
-    const times = Array.from({ length: CROWD }, () => retry());
-    const odd = times.find((ms) => !Number.isInteger(ms) || ms < 0);
-    assert.equal(odd, undefined, `It gave ${odd}: a reader ignores a retry that is not all digits.`);
-    const longest = Math.max(...times);
-    assert.ok(longest <= LONGEST_MS, `One of them is away for ${longest} ms: more than ${LONGEST_MS}.`);
-    const busiest = Math.max(...times.map((from) => times.filter((ms) => ms >= from && ms < from + WINDOW_MS).length));
-    assert.ok(busiest <= ROOM, `${busiest} of them come within ${WINDOW_MS} ms, and there is room for ${ROOM}.`);
-    return `At most ${busiest} of ${CROWD} come within ${WINDOW_MS} ms.`;
+/** 2. A server whose text breaks out of its event. */
+export const repaired = exercise<Frame>({
+  id: '05-server-sent-events/2-repaired',
+  async check(frame) {
+    for (const [what, text] of Object.entries(TEXTS)) {
+      const read = await readBack(frame, text);
+      const got = JSON.stringify(read.map(({ event, data }) => `${event}: ${data}`));
+      assert.equal(read.length, 2, `After a text ${what} and one more, a reader had ${read.length} events: ${got}.`);
+      const expected = text.replace(/\r\n?/g, '\n');
+      assert.deepEqual(
+        read[0],
+        { id: '1', event: 'chat', data: expected },
+        `Of a text ${what}, ${JSON.stringify(text)}, a reader had ${JSON.stringify(read[0])}.`,
+      );
+    }
+    return 'Every text comes back, and no text can be mistaken for an event.';
   },
-  hint: 'A thousand clients at 50 in 100 ms need two seconds at least, and chance makes heaps: leave room. Math.round() makes whole milliseconds.',
-  solution: { file: FILE, region: 'scatter' },
+  hint: 'Which three line ends does the format know? Each line of the text needs a `data:` of its own; the reader joins them with newlines.',
+  solution: { file: FILE, region: 'repaired' },
 });
 
-// #region scatter
-export const myRetry = () => Math.round(Math.random() * 4_000);
-// #endregion
-
-/** 3. Polling against heartbeats on a day without news, from a weight that the reader measured, in bytes a poll. */
-export const quietDay = (pollBytes: number) =>
-  exercise<number>({
-    id: '05-server-sent-events/3-quiet-day',
-    check(answer) {
-      const right = polledPerStreamed(pollBytes);
-      assert.ok(
-        Math.abs(answer * right - 1) > 0.02,
-        `${answer} is upside down: how many times as many does the *polling* move?`,
-      );
-      assert.ok(
-        Math.abs(answer / right - 1) < 0.02,
-        `${answer} is not it. How many polls are there in a day, and how many heartbeats?`,
-      );
-      return `${right.toFixed(0)} times as many bytes; but the stream was on the wire twice as often.`;
-    },
-    hint: 'A day has 86,400 seconds: one poll every 30 of them, one heartbeat of three bytes every 15. Or think of 30 seconds only.',
-    solution: { file: FILE, region: 'quiet-day' },
-  });
-
-// #region quiet-day
-export const polledPerStreamed = (pollBytes: number) => {
-  const daySeconds = 24 * 60 * 60;
-  const polled = (daySeconds / 30) * pollBytes;
-  const streamed = (daySeconds / 15) * 3;
-  return polled / streamed;
+// #region repaired
+export const myFrame: Frame = ({ id, event, text }) => {
+  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
+  return `id: ${id}\nevent: ${event}\n${lines.join('')}\n`;
 };
 // #endregion
+
+/** What a reader gets of a text, and of another message after it. */
+async function readBack(frame: Frame, text: string): Promise<StreamEvent[]> {
+  const messages = [text, 'the next'].map((text, i) => frame({ id: `${i + 1}`, event: 'chat', text }));
+  const read: StreamEvent[] = [];
+  for await (const event of readEvents([Buffer.from(messages.join(''))])) read.push(event);
+  return read;
+}

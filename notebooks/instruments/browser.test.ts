@@ -138,7 +138,7 @@ it.skipIf(browsers.length === 0)(
       '--',
       '--out',
       join(folder, 'out'),
-      'notebooks/06-six-connections.ipynb',
+      'notebooks/07-six-connections.ipynb',
     ];
     const runner = spawn('npm', args, {
       cwd: CHECKOUT,

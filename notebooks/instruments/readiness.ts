@@ -73,7 +73,7 @@ function browser(): Finding {
   const what = 'a browser';
   try {
     const [found] = findBrowsers();
-    const mend = 'Only notebook 6 wants one: install Chromium, Chrome, Edge or Firefox, or name one with CHROME_PATH.';
+    const mend = 'Only notebook 7 wants one: install Chromium, Chrome, Edge or Firefox, or name one with CHROME_PATH.';
     return { what, ready: found ? true : null, found: found?.path ?? 'none found', mend };
   } catch (error) {
     return { what, ready: null, found: 'none found', mend: (error as Error).message };

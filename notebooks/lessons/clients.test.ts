@@ -8,8 +8,9 @@ import type { Job } from '../instruments/job.js';
 import { type OwnServer, startServer } from '../instruments/own-server.js';
 import { jsonOf, Refusal, retryAfterMs, sendOnce, sendWithRetries } from './a-job-and-its-id.js';
 import { changes, consume, longPoll } from './long-polling.js';
-import { isFinal, keepReading, readResumed, readStream, submit } from './server-sent-events.js';
+import { isFinal, readStream, submit } from './server-sent-events.js';
 import { pollUntilDone } from './short-polling.js';
+import { keepReading, readResumed } from './what-breaks-a-stream.js';
 
 let own: OwnServer;
 beforeAll(async () => {

@@ -200,18 +200,21 @@ const changes: Record<string, Record<string, Change>> = {
     ],
     'a stream that has nothing more to say is opened again': ['read', 'return $X.empty(204);', '{}', 'for-good-own'],
     'Last-Event-ID is ignored': ['start', '$LAST || $AFTER', '$AFTER', 'for-good-own'],
+    'a stream goes on one early': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE - (header ? 1 : 0) : NOWHERE',
+      'for-good-own',
+    ],
+  },
+
+  '06-what-breaks-a-stream': {
     'a stream goes on one late': [
       'start',
       '$GIVEN ? $PLACE : NOWHERE',
       '$GIVEN ? $PLACE + (header ? 1 : 0) : NOWHERE',
       'cut-run',
       'cut-compare',
-    ],
-    'a stream goes on one early': [
-      'start',
-      '$GIVEN ? $PLACE : NOWHERE',
-      '$GIVEN ? $PLACE - (header ? 1 : 0) : NOWHERE',
-      'for-good-own',
     ],
     'a kill costs the events': ['flush', 'events: $EVENTS', 'events: []', 'kill-compare'],
     'a job does not go on after a kill': ['goOn', 'this.run($JOB);', '{}', 'kill-live'],
@@ -228,7 +231,7 @@ const changes: Record<string, Record<string, Change>> = {
   },
 
   // These need a browser.
-  '06-six-connections': {
+  '07-six-connections': {
     'a long poll of a browser is answered at once': ['result', 'await $X.holdForEnd($$$);', '{}', 'pool-table'],
     'the port with TLS speaks HTTP/1.1 only': ['listen', "['h2', 'http/1.1']", "['http/1.1']", 'http2-compare'],
     'HTTP/2 is not told how many streams there may be': [
@@ -246,7 +249,7 @@ const changes: Record<string, Record<string, Change>> = {
   },
 
   // All of them side by side.
-  '07-choosing': {
+  '08-choosing': {
     'a repeated submit waits for a job of its own': [
       'submit',
       'idempotencyKey($X)',

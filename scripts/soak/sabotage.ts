@@ -19,7 +19,7 @@ import { type Mutation, mutations } from './mutations.js';
 const COPIES = 3;
 const CELL_S = 60;
 /** Without a browser, it shows less and claims less: it stays green whatever the server does. */
-const NEEDS_BROWSER = '06-six-connections';
+const NEEDS_BROWSER = '07-six-connections';
 const silent = { began: () => {}, step: () => {}, finished: () => {} };
 
 /** Tries every mutation; first, that all the notebooks are green in a copy where nothing is changed. */

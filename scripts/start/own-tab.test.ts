@@ -16,7 +16,7 @@ import { notebookUrl, startLab } from './lab.js';
 
 // In JupyterLab, by a real browser: the notebook on six connections shows its page in the reader's own tab, and plots what
 // that reports. Only the cells up to there: the others need no tab.
-const NOTEBOOK = 'notebooks/06-six-connections.ipynb';
+const NOTEBOOK = 'notebooks/07-six-connections.ipynb';
 const LAST = 'yours-plot';
 const RUN_MS = 240_000;
 

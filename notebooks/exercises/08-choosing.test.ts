@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { longPoll } from '../lessons/long-polling.js';
 import { isFinal, readEvents, readStream } from '../lessons/server-sent-events.js';
 import { pollUntilDone } from '../lessons/short-polling.js';
-import { cheaper, fallback, myCut, myFollow } from './07-choosing.js';
+import { cheaper, fallback, myCut, myFollow } from './08-choosing.js';
 import { withServer } from './with-server.js';
 
 withServer();

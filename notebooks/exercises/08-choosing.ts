@@ -9,7 +9,7 @@ import { longPoll } from '../lessons/long-polling.js';
 import { isFinal, readStream } from '../lessons/server-sent-events.js';
 import type { Client } from '../lessons/short-polling.js';
 
-const FILE = 'notebooks/exercises/07-choosing.ts';
+const FILE = 'notebooks/exercises/08-choosing.ts';
 
 type Cut = { change: string; column: string };
 type Follow = (client: Client, base: string, job: Job) => Promise<unknown>;
@@ -30,7 +30,7 @@ const COLUMNS: Record<string, string> = {
 
 /** 1. What makes a consumer's CPU cheaper, and which measurement says so. */
 export const cheaper = exercise<Cut>({
-  id: '07-choosing/1-cheaper',
+  id: '08-choosing/1-cheaper',
   check(answer) {
     for (const [what, reasons] of Object.entries({ change: CHANGES, column: COLUMNS })) {
       const name = (answer as Partial<Record<string, string>>)[what];
@@ -65,7 +65,7 @@ const LINES: { name: string; events: (response: Response) => Response }[] = [
 
 /** 2. A client that listens, and falls back to a long poll where it cannot. */
 export const fallback = exercise<Follow>({
-  id: '07-choosing/2-fallback',
+  id: '08-choosing/2-fallback',
   async check(follow) {
     const { url } = server();
     const clear = experiment('exercise: the stream gets through', fetch);

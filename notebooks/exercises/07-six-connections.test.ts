@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { myOpens, myPool, myShare, type Opening, opens, pool, type Share, shared } from './06-six-connections.js';
+import { myOpens, myPool, myShare, type Opening, opens, pool, type Share, shared } from './07-six-connections.js';
 import { withServer } from './with-server.js';
 
 withServer();

@@ -9,14 +9,14 @@ import type { Job } from '../instruments/job.js';
 import { readLedger } from '../instruments/ledger.js';
 import { over, submit } from '../lessons/server-sent-events.js';
 
-const FILE = 'notebooks/exercises/06-six-connections.ts';
+const FILE = 'notebooks/exercises/07-six-connections.ts';
 
 /** A pool: `take` resolves when there is a place, with what gives it back. */
 export type Pool = (most: number) => { take(): Promise<() => void> };
 
 /** 1. Where the seventh waits: a queue before so many places. */
 export const pool = exercise<Pool>({
-  id: '06-six-connections/1-pool',
+  id: '07-six-connections/1-pool',
   async check(make) {
     const { take } = make(6);
     const taken: number[] = [];
@@ -87,7 +87,7 @@ export interface Opening {
 
 /** 2. How many of them a Chromium opens at once. */
 export const opens = exercise<(openings: Opening[]) => number>({
-  id: '06-six-connections/2-opens',
+  id: '07-six-connections/2-opens',
   check(count) {
     for (const [what, openings, right] of CASES) {
       const got = count(openings);
@@ -151,7 +151,7 @@ const EVENTS = ['progress', 'succeeded'];
 
 /** 3. One stream for everybody who wants news of a job: opened for the first, closed after the last. */
 export const shared = exercise<Share>({
-  id: '06-six-connections/3-shared',
+  id: '07-six-connections/3-shared',
   async check(share) {
     const { url } = server();
     const client = experiment('one stream, shared', fetch);
