@@ -116,6 +116,12 @@ class Helpers(KernelCase):
     def value(self, code):
         return self.run_ok(code).of("execute_result")[0]["data"]["text/plain"]
 
+    def test_a_cell_that_awaits_declares_a_variable_of_a_type_of_another_file(self):
+        self.write(run_ts="export interface Run { text(): Promise<string> }")
+        self.write(start_ts="import type { Run } from './run';\nexport const start = (): Run => ({ text: async () => 'abc' })")
+        self.run_ok("import { start } from './start';\nconst ready = await Promise.resolve(1)")
+        self.assertEqual(self.value("const run = start();\nconst text = await (run.text());\ntext.length + ready"), "4")
+
     def test_a_helper_of_a_helper_is_edited(self):
         self.write(inner_ts="export const i = 1;", middle_ts="export { i } from './inner';")
         self.write(outer_ts="import { i } from './middle';\nexport const o = () => i * 10;")
