@@ -125,7 +125,7 @@ export const failing: Record<string, Expected> = {
   'raises-second-error.ipynb': {
     kind: 'wrong-error',
     cell: 1,
-    line: 5,
+    line: 3,
     message: 'expected a message like /expected/, got UncaughtException: RangeError: a bug',
   },
   'raises-two-errors-at-once.ipynb': fails(
