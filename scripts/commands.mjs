@@ -2,6 +2,8 @@
 // Every command of `npm run`, what it takes and what it says of itself. Read before anything is installed, so that a
 // flag that does not exist is told at once.
 
+import { flagOf, help as serverHelp, table as settings } from '../server/settings-table.mjs';
+
 /** @typedef {import('./shared/flag-types.js').Command} Command */
 
 const MAX_WHOLE = Number.MAX_SAFE_INTEGER;
@@ -73,6 +75,15 @@ const only = (parts) => {
 
 /** A port. */
 const PORT = /** @type {const} */ ({ value: 'PORT', whole: [0, 65_535] });
+
+/** The server's settings. @type {Command['flags']} */
+const serverFlags = Object.fromEntries(
+  Object.entries(settings).map(([name, setting]) => {
+    const about = String(setting.at(-1));
+    if (setting.length === 4) return [flagOf(name), { value: 'N', whole: [setting[1], setting[2]], about }];
+    return [flagOf(name), typeof setting[0] === 'boolean' ? { about } : { value: 'TEXT', about }];
+  }),
+);
 
 export const commands = /** @type {const} @satisfies {Record<string, Command>} */ ({
   start: {
@@ -150,8 +161,8 @@ Exit code: 0 if all was measured, whether or not the aims were met.`,
   server: {
     call: 'npm run server',
     about: 'The server alone, in the foreground.',
-    flags: {}, // server/settings.ts has them: each is an environment variable, too
-    readsItsFlags: true,
+    flags: serverFlags,
+    help: serverHelp(),
     onlyNpm: true,
   },
   notebooks: {

@@ -30,7 +30,7 @@ const stop = (/** @type {keyof typeof SIGNALS} */ signal) => {
 for (const signal of Object.keys(SIGNALS)) process.on(signal, stop);
 try {
   // A flag that does not exist is told before anything is installed.
-  if (!command.readsItsFlags) readFlags(command, args);
+  readFlags(command, args);
   await setUp({ onlyNpm: command.onlyNpm ?? false, signal: stopping.signal });
 } catch (error) {
   process.exit(code || tellError(error));

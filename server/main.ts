@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { App } from './app.js';
 import { StoreError } from './core/log/store.js';
 import { listen } from './edge/listen.js';
-import { help, readSettings, SettingError } from './settings.js';
+import { readSettings, SettingError } from './settings.js';
+import { help } from './settings-table.mjs';
 
 async function main(): Promise<void> {
   const settings = readSettings(process.argv.slice(2), process.env);

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { need } from '../../server/conformance/need.js';
 import { type Running, start } from '../shared/child.mjs';
 import { findBrowser } from '../shared/find-browser.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import { run } from '../shared/run.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import { LabPage } from '../test/lab-page.js';
+import { need } from '../test/need.js';
 
 const PATIENCE = { timeout: 120_000 };
 const INSTALL_MS = 600_000;

@@ -62,7 +62,9 @@ beforeEach(() => {
     'scripts/setup',
     'scripts/shared',
     'scripts/setup.mjs',
+    'scripts/run.mjs',
     'scripts/commands.mjs',
+    'server/settings-table.mjs',
     'scripts/kernel/kernel.json',
     'scripts/kernel/papermill',
   ])
@@ -91,8 +93,10 @@ function play(name: string, script: string) {
 const tell = (what: string, text = '') => writeFileSync(join(root, 'calls', what), text);
 const untell = (what: string) => rmSync(join(root, 'calls', what));
 
-function setup(env: Record<string, string> = {}, flags: string[] = []) {
-  const child = spawn(process.execPath, [join(root, 'scripts', 'setup.mjs'), ...flags], {
+const setup = (env: Record<string, string> = {}, flags: string[] = []) => script(['setup.mjs', ...flags], env);
+
+function script([name = '', ...args]: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [join(root, 'scripts', name), ...args], {
     cwd: root,
     env: { PATH: join(root, 'bin'), CALLS: join(root, 'calls'), ...env },
   });
@@ -219,6 +223,13 @@ test('of two at once, one installs and the other waits for it, also in another t
   expect((await second.ended).code).toBe(0);
   expect(installs()).toEqual(['npm', 'pip']);
   expect(existsSync(join(paths.stamps, 'lock'))).toBe(false);
+});
+
+test.each(['start', 'server', 'bench'])('%s with an unknown flag installs nothing, and says so', async (name) => {
+  const { code, said } = await script(['run.mjs', name, '--nope']).ended;
+  expect({ code, said }).toMatchObject({ code: 2, said: expect.stringContaining("Unknown option '--nope'") });
+  expect(await script(['run.mjs', name, '--help']).ended).toMatchObject({ code: 0 });
+  expect(installs()).toEqual([]);
 });
 
 test('without a Python that will do, it says so at once, with the remedy', async () => {

@@ -30,8 +30,8 @@ export interface Command {
   readonly notes?: string;
   /** It needs no Jupyter, so that npm's packages alone are installed for it. */
   readonly onlyNpm?: boolean;
-  /** It reads its flags itself, and answers --help. */
-  readonly readsItsFlags?: boolean;
+  /** What `--help` prints. Default: a text made of all this. */
+  readonly help?: string;
 }
 
 type One<F> = F extends { whole: unknown } | { positive: true }

@@ -71,7 +71,8 @@ function check(name, given, { oneOf, whole, positive }) {
 }
 
 /** The help of a command. */
-export function helpOf(/** @type {Command} */ { call, about, flags, names, parts = {}, notes }) {
+export function helpOf(/** @type {Command} */ { call, about, flags, names, parts = {}, notes, help }) {
+  if (help !== undefined) return help;
   const rows = [
     ...Object.entries(flags).map(([name, { short, value, about }]) => [
       `${short ? `-${short}, ` : ''}--${name}${value ? ` ${value}` : ''}`,

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { need } from '../../server/conformance/need.js';
 import { type Running, start } from '../shared/child.mjs';
 import { findBrowser } from '../shared/find-browser.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
@@ -19,6 +18,7 @@ import {
 import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
 import { LabPage, seen } from '../test/lab-page.js';
+import { need } from '../test/need.js';
 
 /** A loaded machine is slow, not wrong. */
 const PATIENCE = { timeout: 60_000 };

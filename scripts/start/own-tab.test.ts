@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { need } from '../../server/conformance/need.js';
 import { setUp } from '../setup/set-up.mjs';
 import type { Running } from '../shared/child.mjs';
 import { findBrowser } from '../shared/find-browser.mjs';
@@ -11,6 +10,7 @@ import { isCode, parseNotebookFile, shownAs } from '../shared/notebook-file.js';
 import { checkout } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
 import { LabPage } from '../test/lab-page.js';
+import { need } from '../test/need.js';
 import { launchCourseServer } from './course-server.js';
 import { notebookUrl, startLab } from './lab.js';
 

@@ -4,13 +4,14 @@ import http2 from 'node:http2';
 import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { need } from '../../scripts/test/need.js';
 import { type Client, newExperiment, sum } from './client.js';
 import { expectProblem } from './expectations.js';
 import { filesOf } from './files.js';
 import { certificateOf, Http2Client, over } from './http2.js';
 import { findCurl } from './machine.js';
 import { parseResponses } from './raw.js';
-import { need, ownServers, target, withServer, withSettings } from './server.js';
+import { ownServers, target, withServer, withSettings } from './server.js';
 import type { Job } from './types.js';
 import { eventually, within } from './within.js';
 

@@ -7,8 +7,6 @@ import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { Client } from './client.js';
 import { within } from './within.js';
 
-export { need } from './need.js';
-
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
@@ -68,13 +66,14 @@ export class LocalServer {
       'tsx',
       main,
       ...(options.bare ? [] : ['--port', '0', '--data', data]),
+      '--exit-with-stdin', // the system closes it when this process ends, however that ends
       ...flags,
     ];
     const [program = '', ...args] = command;
     this.#child = spawn(program, args, {
       cwd: checkout,
       env: { ...cleanEnvironment(), ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe', options.memoryProbe || options.clock ? 'ipc' : 'ignore'],
+      stdio: ['pipe', 'pipe', 'pipe', options.memoryProbe || options.clock ? 'ipc' : 'ignore'],
     });
     const child = this.#child;
     const orphaned = () => child.kill('SIGKILL');
@@ -118,6 +117,11 @@ export class LocalServer {
     if (!url) throw new Error(`no ready line: ${this.stdout}`);
     this.url = url;
     return this;
+  }
+
+  /** Lets go of the server, as the system does when this process is killed. */
+  abandon(): void {
+    this.#child.stdin?.destroy();
   }
 
   kill(signal: NodeJS.Signals): void {

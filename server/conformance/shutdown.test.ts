@@ -24,6 +24,13 @@ async function gone(server: LocalServer): Promise<void> {
 }
 
 ownServers('SIGTERM', () => {
+  test('a server ends with the process that started it, also when that is killed', async () => {
+    await stopping([], async (server) => {
+      server.abandon();
+      await gone(server);
+    });
+  });
+
   test.each(['SIGTERM', 'SIGINT'] as const)('an idle server exits with 0 on %s', async (signal) => {
     await stopping([], async (server) => {
       server.kill(signal);

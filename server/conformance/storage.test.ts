@@ -3,11 +3,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { need } from '../../scripts/test/need.js';
 import { Client } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { filesOf, folderHolds } from './files.js';
 import { refused } from './refused.js';
-import { need, ownServers, startServer, temporaryFolder, withServer } from './server.js';
+import { ownServers, startServer, temporaryFolder, withServer } from './server.js';
 import { eventually } from './within.js';
 
 ownServers('the data folder', () => {

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { need } from '../../../scripts/test/need.js';
 import { Client } from '../../conformance/client.js';
 import { findChromium } from '../../conformance/machine.js';
-import { type LocalServer, need, startServer, temporaryFolder } from '../../conformance/server.js';
+import { type LocalServer, startServer, temporaryFolder } from '../../conformance/server.js';
 
 /** How long a page may take, in milliseconds: a loaded machine is slow, not wrong. */
 export const TIMEOUT = { timeout: 60_000 };
