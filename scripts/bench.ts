@@ -38,7 +38,7 @@ await runCommand(async (signal) => {
     say(`\nstart: ${otherBenches.start}`);
     await measureStart(rounds, signal, say);
   }
-  if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', [String(rounds)], signal);
+  if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', ['--rounds', String(rounds)], signal);
   if (wanted('course')) await script('course', 'scripts/runner/bench.ts', [], signal);
 
   const nchan = hasNchan();

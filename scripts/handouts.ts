@@ -10,9 +10,7 @@ import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
-import { inSeconds } from './shared/progress.mjs';
-
-const say = (line: string) => process.stdout.write(`${line}\n`);
+import { inSeconds, taskReporter } from './shared/progress.mjs';
 
 await runCommand(async (signal) => {
   const { only, edition, out: given = join('build', 'handouts'), 'no-pdf': noPdf } = readFlags(commands.handouts);
@@ -22,11 +20,16 @@ await runCommand(async (signal) => {
   const out = resolve(process.env.INIT_CWD ?? checkout, given);
   const browser = findBrowser();
   endWhenOrphaned(signal);
-  await buildHandouts({ notebooks, editions, out, browser, pdf: !noPdf, signal, say, execute }).catch((error) => {
-    if (signal.aborted) say('Stopped. The handouts of before are as they were.');
+  const reporter = taskReporter();
+  try {
+    await buildHandouts({ notebooks, editions, out, browser, pdf: !noPdf, signal, reporter, execute });
+  } catch (error) {
+    if (signal.aborted) reporter.print('Stopped. The handouts of before are as they were.');
     throw error;
-  });
-  say(`handouts: ${notebooks.length} chapters, built in ${inSeconds(performance.now() - began)}`);
+  } finally {
+    reporter.stop();
+  }
+  reporter.print(`handouts: ${notebooks.length} chapters, built in ${inSeconds(performance.now() - began)}`);
 });
 
 function chooseChapters(paths: string[], only: string[]): string[] {

@@ -7,7 +7,7 @@ import { launchBrowser } from '../shared/launch-browser.js';
 import { limiter } from '../shared/limiter.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { inSeconds } from '../shared/progress.mjs';
+import type { taskReporter } from '../shared/progress.mjs';
 import { run } from '../shared/run.js';
 import { about } from './about.js';
 import { writeAssets } from './assets.js';
@@ -31,7 +31,7 @@ export interface BuildOptions {
   browser: string | null;
   pdf: boolean;
   signal: AbortSignal;
-  say: (line: string) => void;
+  reporter: Pick<ReturnType<typeof taskReporter>, 'task' | 'print'>;
   /** Runs the notebooks; {@link execute}, but for tests. */
   execute: Execute;
 }
@@ -64,13 +64,15 @@ export async function buildHandouts(options: BuildOptions): Promise<void> {
   }
   const shown = relative(process.cwd(), out) || out;
   for (const edition of options.editions) {
-    options.say(`${join(shown, edition, 'index.html')}, and all of it in ${join(shown, `polling-lab-${edition}.zip`)}`);
+    options.reporter.print(
+      `${join(shown, edition, 'index.html')}, and all of it in ${join(shown, `polling-lab-${edition}.zip`)}`,
+    );
   }
   if (options.pdf && !options.browser) throw new Problem(NO_BROWSER);
 }
 
 async function write(chapters: Chapter[], part: string, options: BuildOptions): Promise<void> {
-  const { editions, signal } = options;
+  const { editions, signal, reporter } = options;
   const work = join(part, 'work');
   const told = await Promise.all(
     chapters.map(async (chapter) => ({ notes: await readNotes(chapter), checks: await readChecks(chapter) })),
@@ -83,11 +85,10 @@ async function write(chapters: Chapter[], part: string, options: BuildOptions): 
   signal.addEventListener('abort', close);
   try {
     if (browser) {
-      const drawing = timed(options, 'pictures for GitHub and nbviewer');
-      for (const { copy } of executed) await addPictures(browser, copy);
-      drawing();
+      await reporter.task('pictures for GitHub and nbviewer', async () => {
+        for (const { copy } of executed) await addPictures(browser, copy);
+      });
     }
-    const converting = timed(options, 'pages and notebooks');
     const order = {
       out: part,
       editions,
@@ -99,11 +100,13 @@ async function write(chapters: Chapter[], part: string, options: BuildOptions): 
         return { name, number, path, title, goals, ...time, ...told[i]!, executed: copy, durations, ranMs };
       }),
     };
-    await python('convert.py', JSON.stringify(order), signal);
-    converting();
+    await reporter.task('pages and notebooks', () => python('convert.py', JSON.stringify(order), signal));
     for (const edition of editions) {
       const folder = join(part, edition);
-      if (browser && options.pdf) await print(browser, folder, chapters, options);
+      if (browser && options.pdf) {
+        const printing = () => print(browser, folder, chapters, signal);
+        await reporter.task(`PDFs of the ${edition} edition`, printing);
+      }
       await rm(join(folder, 'book.html'));
     }
   } catch (error) {
@@ -117,8 +120,7 @@ async function write(chapters: Chapter[], part: string, options: BuildOptions): 
   await python('archive.py', JSON.stringify({ folder: part, editions }), signal);
 }
 
-async function print(browser: Browser, folder: string, chapters: Chapter[], options: BuildOptions): Promise<void> {
-  const printing = timed(options, `PDFs of the ${basename(folder)} edition`);
+async function print(browser: Browser, folder: string, chapters: Chapter[], signal: AbortSignal): Promise<void> {
   const pdfs = join(folder, 'pdf');
   await mkdir(pdfs);
   const atOnce = limiter(PRINTS_AT_ONCE);
@@ -126,10 +128,9 @@ async function print(browser: Browser, folder: string, chapters: Chapter[], opti
   const files = [['book', 'polling-lab'], ...chapters.map(({ name }) => [name, name])] as [string, string][];
   await Promise.all(
     files.map(([html, pdf]) =>
-      atOnce(() => printPdf(browser, join(folder, `${html}.html`), join(pdfs, `${pdf}.pdf`), options.signal)),
+      atOnce(() => printPdf(browser, join(folder, `${html}.html`), join(pdfs, `${pdf}.pdf`), signal)),
     ),
   );
-  printing();
 }
 
 async function launch(executablePath: string): Promise<Browser> {
@@ -144,12 +145,6 @@ async function python(script: string, order: string, signal: AbortSignal): Promi
   const command = [pathsOf(checkout).python, '-B', join(import.meta.dirname, 'convert', script)];
   const { exitCode, stdall } = await run(command, { input: order, signal });
   if (exitCode !== 0) throw new Problem(`${script} failed.`, { exitCode: 1, details: stdall });
-}
-
-function timed({ say }: BuildOptions, what: string): () => void {
-  const began = performance.now();
-  say(`… ${what}`);
-  return () => say(`✓ ${what}  ${inSeconds(performance.now() - began)}`);
 }
 
 /** Refuses to take the place of a folder that has anything but handouts in it. */

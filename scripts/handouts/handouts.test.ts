@@ -63,7 +63,7 @@ const build = (options: Partial<BuildOptions> = {}) =>
     browser: browserPath,
     pdf: true,
     signal: new AbortController().signal,
-    say: () => {},
+    reporter: { task: (_, work) => work(), print: () => {} },
     execute: again,
     ...options,
   });
@@ -396,10 +396,11 @@ describe('the handouts of before stay as they were', () => {
     'when it is stopped at the %s',
     async (step) => {
       const stopping = new AbortController();
-      const say = (line: string) => {
-        if (line === `… ${step}`) stopping.abort(new Problem('Stopped by SIGINT.'));
+      const task = <T>(name: string, work: () => Promise<T>) => {
+        if (name === step) stopping.abort(new Problem('Stopped by SIGINT.'));
+        return work();
       };
-      await untouched(build({ signal: stopping.signal, say }), /Stopped by SIGINT/);
+      await untouched(build({ signal: stopping.signal, reporter: { task, print: () => {} } }), /Stopped by SIGINT/);
     },
     2 * MINUTE,
   );

@@ -1,22 +1,22 @@
-// How long a kernel takes to its first answers, beside stock tslab, in one run:
-//   npx tsx scripts/kernel/bench.ts [rounds]
-import { spawnSync } from 'node:child_process';
+// How long a kernel takes to its first answers, beside stock tslab, in one run.
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { runCommand } from '../shared/command.mjs';
+import { readFlags } from '../shared/flags.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { run } from '../shared/run.js';
+
+const COMMAND = {
+  call: 'npx tsx scripts/kernel/bench.ts',
+  about: 'Measures how long a kernel takes to its first answers, beside stock tslab.',
+  flags: { rounds: { value: 'N', whole: [1, 100], default: '5', about: 'how often each is measured (5)' } },
+} as const;
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const { positionals } = parseArgs({ allowPositionals: true });
-const rounds = Number(positionals[0] ?? 5);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error(`bench: expected a number of rounds, got ${positionals[0]}.`);
-  process.exit(2);
-}
-const { status, error } = spawnSync(
-  here('../../.polling-lab/venv/bin/python'),
-  [here('tests/bench.py'), String(rounds)],
-  { stdio: 'inherit', env: { ...process.env, NODE: process.execPath } },
-);
-if (error) {
-  console.error(`bench: no Python environment (${error.message}). Make it: node scripts/setup.mjs`);
-}
-process.exit(error ? 2 : (status ?? 1));
+
+await runCommand(async (signal) => {
+  const { rounds } = readFlags(COMMAND);
+  const command = [here('../../.polling-lab/venv/bin/python'), here('tests/bench.py'), String(rounds)];
+  const { exitCode } = await run(command, { env: { NODE: process.execPath }, shown: true, signal });
+  if (exitCode === 127) throw new Problem('There is no Python environment. Make it: npm run setup');
+  return exitCode ?? 1;
+});

@@ -5,6 +5,7 @@ import type TypeScript from 'typescript';
 import { cellOptions } from '../kernel/options.js';
 import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
+import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
 import { discover, shown } from './discover.js';
@@ -170,9 +171,16 @@ function unique(problems: CellProblem[]): CellProblem[] {
   });
 }
 
-/** `tsx scripts/runner/check-cells.ts [notebook, folder or glob ...]`; without arguments, the course. */
-async function main(args: string[]): Promise<number> {
-  const paths = await discover(args.length ? args : [join(project.root, project.notebooks)], process.cwd());
+const COMMAND = {
+  call: 'npx tsx scripts/runner/check-cells.ts',
+  about: "Type-checks the cells of notebooks, with the kernel's own options. Without arguments, the course's.",
+  names: 'notebook, folder or glob ...',
+  flags: {},
+} as const;
+
+async function main(): Promise<number> {
+  const { names } = readFlags(COMMAND);
+  const paths = await discover(names.length ? names : [join(project.root, project.notebooks)], process.cwd());
   const problems = checkCells(await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey))));
   for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
   const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
@@ -181,5 +189,5 @@ async function main(args: string[]): Promise<number> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runCommand(() => main(process.argv.slice(2)));
+  await runCommand(main);
 }
