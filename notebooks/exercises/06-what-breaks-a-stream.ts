@@ -57,7 +57,7 @@ const ROOM = 50;
 const LONGEST_MS = 4_000;
 const WINDOW_MS = 100;
 
-/** 2. A reconnection time for each of a crowd, so that the door is never too narrow. */
+/** 2. A reconnection time for each of a crowd, so that the server always has room for them. */
 export const scatter = exercise<() => number>({
   id: '06-what-breaks-a-stream/2-scatter',
   check(retry) {
@@ -70,7 +70,7 @@ export const scatter = exercise<() => number>({
     assert.ok(busiest <= ROOM, `${busiest} of them come within ${WINDOW_MS} ms, and there is room for ${ROOM}.`);
     return `At most ${busiest} of ${CROWD} come within ${WINDOW_MS} ms.`;
   },
-  hint: 'A thousand clients at 50 in 100 ms need two seconds at least, and chance makes heaps: leave room. Math.round() makes whole milliseconds.',
+  hint: 'A thousand clients at 50 in 100 ms need two seconds at least, and random times cluster: leave room. Math.round() makes whole milliseconds.',
   solution: { file: FILE, region: 'scatter' },
 });
 

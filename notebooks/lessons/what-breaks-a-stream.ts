@@ -1,6 +1,6 @@
 /**
- * What notebook 06 teaches, for those who test or reuse it. Each region is the cell of that notebook with the
- * same id, word for word but for `export`; `lessons.test.ts` holds them equal.
+ * The clients that notebook 06 teaches; `clients.test.ts` tries them on a bad network. Each region is the cell of that
+ * notebook with the same id, word for word but for `export`; `lessons.test.ts` holds them equal.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSource } from 'eventsource';

@@ -16,8 +16,6 @@ export interface CheckResult {
   name: string;
   ok: boolean;
   said: string;
-  /** Shown also where the check passes. */
-  notes?: string[];
 }
 
 interface Check {
@@ -44,13 +42,12 @@ function program(name: string, args: (fix: boolean) => string[]): Check {
 }
 
 /** A check of our own: it fails where it finds a problem. */
-function problems(name: string, find: (fix: boolean, note: (line: string) => void) => Promise<string[]>): Check {
+function problems(name: string, find: (fix: boolean) => Promise<string[]>): Check {
   return {
     name,
     run: async (fix) => {
-      const notes: string[] = [];
-      const found = await find(fix, (line) => notes.push(line));
-      return { ok: found.length === 0, said: found.join('\n'), notes };
+      const found = await find(fix);
+      return { ok: found.length === 0, said: found.join('\n') };
     },
   };
 }
@@ -68,9 +65,9 @@ const checks: Check[] = [
   ),
   program('types of the cells', () => ['--import', 'tsx', cells]),
   // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
-  problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix, note) => [
+  problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix) => [
     ...(await checkOutputs(checkout, fix)),
-    ...(await checkTime(checkout, { fix, note })),
+    ...(await checkTime(checkout, fix)),
     ...(await checkNavigation(checkout, fix)),
     ...(await checkSources(checkout)),
   ]),
@@ -88,7 +85,6 @@ export async function runChecks(fix: boolean, signal: AbortSignal): Promise<Chec
     atOnce(async () => {
       const result = await reporter.task(name, () => run(fix, signal), { isGood: ({ ok }) => ok });
       if (!result.ok) reporter.print(result.said.trimEnd().replace(/^/gm, '  '));
-      for (const line of result.notes ?? []) reporter.print(`  ! ${line}`);
       return { name, ...result };
     }),
   );
