@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { seededRandom } from '../test/random.js';
 
 // Whichever process of the runner is killed, and whenever: no kernel, no server and no process that a cell started is left.
 // SOAK=1: many more kills.
@@ -64,18 +65,7 @@ const runnerOf = (mark: string) =>
 const pythonOf = (mark: string) => marked(mark).find(({ command }) => command.includes('execute.py --mark'))?.pid;
 
 const seed = Number(process.env.SEED ?? randomBytes(4).readUInt32LE());
-/** mulberry32: the same seed gives the same moments again. */
-function random(): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const next = random();
+const next = seededRandom(seed);
 const trials = Array.from({ length: KILLS }, (_, index) => {
   const who = Object.keys(victims)[index % 4] as keyof typeof victims;
   return {

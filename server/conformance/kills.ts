@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual, promisify } from 'node:util';
+import { seededRandom } from '../../scripts/test/random.js';
 import { type Answer, Client } from './client.js';
 import { folderHolds } from './files.js';
 import { RawConnection } from './raw.js';
@@ -51,18 +52,6 @@ export interface Survey {
   broken: number;
 }
 
-/** A small seeded generator of numbers in [0, 1) (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** What a client was promised, kept until the end to compare. */
 interface Promised {
   jobId: string;
@@ -83,7 +72,7 @@ const KEEP_ALL = ['--keep-jobs', '1000000', '--max-events', '10000000'];
 const KEEP_FEW = ['--keep-jobs', '300', '--max-events', '10000', '--max-rows', '2000', '--stall-ms', '5000'];
 
 export async function campaign({ seed, kills, seconds, clients = 8, say }: Campaign): Promise<Survey> {
-  const random = generator(seed);
+  const random = seededRandom(seed);
   const data = await temporaryFolder();
   const flags = [...(seconds ? KEEP_FEW : KEEP_ALL), '--retry-ms', '20'];
   const tap = await openTap(undefined);
@@ -396,7 +385,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
   const lives: Promised[] = [];
   let [jobs, events] = [0, 0];
   async function work(worker: number): Promise<void> {
-    const own = generator(seed * 31 + worker);
+    const own = seededRandom(seed * 31 + worker);
     for (let n = 0; killing; n++) {
       const promised = await live(own, `${seed}-${worker}-${n}`);
       jobs++;

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { test } from 'vitest';
+import { seededRandom } from '../../scripts/test/random.js';
 import { ENDINGS, holdsNothing, PROTOCOLS, type Protocol, REQUESTS } from './leaks.js';
 import { withSettings } from './server.js';
 
@@ -20,17 +21,6 @@ function* shuffled(random: () => number): Generator<[Protocol, string, string]> 
   }
 }
 
-/** Numbers from 0 to 1 that look random, the same for the same seed (mulberry32). */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 withSettings(
   'whatever a client does, and however it ends',
   ['--stall-ms', '1000', '--head-timeout-ms', '1500', '--body-timeout-ms', '2000', '--grace-ms', '1000'],
@@ -39,7 +29,7 @@ withSettings(
       `${count} of ${all.length} endings leave no waiter, row, socket, timer or descriptor behind (seed ${seed})`,
       async () => {
         const cases: [Protocol, string, string][] = [];
-        const order = shuffled(randomFrom(seed));
+        const order = shuffled(seededRandom(seed));
         while (cases.length < count) cases.push(order.next().value!);
         for (let at = 0; at < count; at += 500) await holdsNothing(lab, server(), cases.slice(at, at + 500));
       },

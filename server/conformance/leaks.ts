@@ -115,50 +115,39 @@ async function speakerOf(protocol: Protocol, lab: Client, httpsUrl: string): Pro
   };
 }
 
-/** How a client ends what it has begun. */
-export const ENDINGS: Record<string, (speaker: Speaker, ask: Ask, arrived: () => Promise<void>) => Promise<void>> = {
-  'closes once it is there': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
+type Ending = (speaker: Speaker, ask: Ask, arrived: () => Promise<void>) => Promise<void>;
+
+/** Sends the request, or the `part` of it; waits until it has arrived; then ends. */
+const onceThere =
+  (end: (speaker: Speaker) => void, part?: 'no end'): Ending =>
+  async (speaker, ask, arrived) => {
+    speaker.ask(ask, part);
     await arrived();
-    speaker.socket.destroy();
-  },
+    end(speaker);
+  };
+
+/** How a client ends what it has begun. */
+export const ENDINGS: Record<string, Ending> = {
+  'closes once it is there': onceThere(({ socket }) => socket.destroy()),
   'closes at once': async (speaker, ask) => {
     speaker.ask(ask);
     speaker.socket.destroySoon();
   },
-  'half closes': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
-    speaker.socket.end();
-  },
-  resets: async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
-    reset(speaker.socket);
-  },
-  'stops reading': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
-    speaker.socket.pause();
-    speaker.socket.destroy();
-  },
-  'breaks the protocol': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
+  'half closes': onceThere(({ socket }) => socket.end()),
+  resets: onceThere(({ socket }) => reset(socket)),
+  'stops reading': onceThere(({ socket }) => {
+    socket.pause();
+    socket.destroy();
+  }),
+  'breaks the protocol': onceThere((speaker) => {
     speaker.breakIt();
     speaker.socket.end();
-  },
-  'breaks the protocol, and stays': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
-    speaker.breakIt();
-  },
-  'cancels, then goes': async (speaker, ask, arrived) => {
-    speaker.ask(ask);
-    await arrived();
+  }),
+  'breaks the protocol, and stays': onceThere((speaker) => speaker.breakIt()),
+  'cancels, then goes': onceThere((speaker) => {
     speaker.cancel();
     speaker.socket.end();
-  },
+  }),
   'asks three times in one piece, then resets': async (speaker, ask, arrived) => {
     speaker.socket.cork();
     for (let n = 0; n < 3; n++) speaker.ask(ask);
@@ -172,11 +161,7 @@ export const ENDINGS: Record<string, (speaker: Speaker, ask: Ask, arrived: () =>
     await arrived();
     speaker.socket.destroy();
   },
-  'goes in the middle of the body': async (speaker, ask, arrived) => {
-    speaker.ask(ask, 'no end');
-    await arrived();
-    speaker.socket.destroy();
-  },
+  'goes in the middle of the body': onceThere(({ socket }) => socket.destroy(), 'no end'),
   'goes in the middle of a head': async (speaker, ask) => {
     speaker.ask(ask, 'half a head');
     speaker.socket.destroySoon();

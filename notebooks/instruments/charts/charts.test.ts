@@ -252,7 +252,9 @@ it("takes its colours from Okabe and Ito's palette, and a grey, and each of them
 
 it('writes the colour of a technique in one place', () => {
   const charts = readdirSync(__dirname).filter((name) => !name.endsWith('.test.ts'));
-  const pages = ['monitor.html', 'connections.html'].map((name) => join(CHECKOUT, 'server', 'edge', 'pages', name));
+  const pages = ['head.html', 'monitor.html', 'connections.html'].map((name) =>
+    join(CHECKOUT, 'server', 'edge', 'pages', name),
+  );
   const techniques = new RegExp(Object.values(COLOURS).join('|'), 'i');
   const files = [...charts.map((name) => join(__dirname, name)), ...pages];
   expect(files.filter((path) => techniques.test(readFileSync(path, 'utf8')))).toEqual([]);

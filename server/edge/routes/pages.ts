@@ -7,6 +7,8 @@ import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
+/** What the pages have in common: their colours, fonts and controls. */
+const head = read('head.html');
 const worker = read('connections-worker.js');
 
 /** Any port of this machine. In a policy, `http:` and `ws:` stand for `https:` and `wss:`, too (CSP 3, section 6.7.2.8). */
@@ -50,6 +52,7 @@ function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExcha
   const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
   const colours = Object.entries(TECHNIQUES).map(([technique, { colour }]) => `--${technique}: ${colour};`);
   const html = read(name)
+    .replace('<!-- head -->', () => head)
     .replace('/* techniques */', colours.join(' '))
     .replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
   const directives = {
