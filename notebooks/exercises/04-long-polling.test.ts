@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type BodyInit, Response } from 'node-fetch';
 import { describe, expect, it } from 'vitest';
 import { asFresh, myConsumer, myWait, persistent, resumable, timesTheRequests } from './04-long-polling.js';
 import { withServer } from './with-server.js';
@@ -50,7 +51,7 @@ describe('1, persistent', () => {
     ['gives up later', { most: 5 }, /asked 5 times: expected 3/],
     ['polls', { prefer: false }, /no "Prefer: wait"/],
     ['asks again after a 404', { retriesAnswers: true }, /A 404 is an answer/],
-    ['gives up without a word', { quiet: true }, /as if all were well/],
+    ['gives up without a word', { quiet: true }, /it returned: expected it to throw/],
     ['asks again at once', { pauseMs: 0 }, /After a cut it asked again within \d+ ms/],
     ['takes every 202 for a wait', { fallsBack: false }, /Its Prefer was dropped on the way, and it asked \d+ times/],
   ])('sees one that %s', async (_name, how, reason) => {
@@ -101,6 +102,25 @@ describe('3, resumable', () => {
       }
     };
 
+  /** The solution, over a line that changes answers: it cannot see what the line hides. */
+  const over =
+    (change: (method: string, text: string) => { status: number; body: BodyInit | null } | null): Consumer =>
+    (client, eventsUrl, place, handle) => {
+      const line = (async (to, init) => {
+        const response = await client(to, init);
+        const { status, headers } = response;
+        const text = await response.text();
+        const { status: newStatus, body } = change(init?.method ?? 'GET', text) ?? { status, body: text || null };
+        return new Response(body, { status: newStatus, headers });
+      }) as typeof client;
+      return myConsumer(line, eventsUrl, place, handle);
+    };
+  const neverPastEnd = over((method) => (method === 'HEAD' ? { status: 200, body: null } : null));
+  const blindToGaps = over((method, text) => {
+    if (method === 'HEAD') return null;
+    return { status: 200, body: text.replace('"gap":', '"hidden":') };
+  });
+
   it('takes the solution that it shows', async () => {
     expect((await resumable.verdict(myConsumer)).text).toMatch(/^✓ Solved\. Stopped \d+ times/);
   });
@@ -108,6 +128,12 @@ describe('3, resumable', () => {
     ['moves the cursor too early', moving('before'), /past an event that was not handled/],
     ['moves it a batch at a time', moving('batch'), /came again/],
     ['takes every answer for a wait', moving('each'), /Its Prefer was dropped on the way, and it asked \d+ times/],
+    [
+      'asks for ever past the end',
+      neverPastEnd,
+      /once more after the end of the job, it did not return: it asked more than 20 times/,
+    ],
+    ['does not look for a gap', blindToGaps, /events are lost \(gap\), and it went on/],
     ['keeps no place', moving('never'), /came again|does it keep its place/],
     ['has an error of its own', (async () => Promise.reject(new Error('a slip'))) as Consumer, /a slip/],
     ['does nothing', (async () => {}) as Consumer, /0 of 15 events/],

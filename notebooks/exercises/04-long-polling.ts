@@ -7,6 +7,7 @@ import { experiment } from '../instruments/experiment.js';
 import type { Job } from '../instruments/job.js';
 import { number } from '../instruments/table.js';
 import { jsonOf, Refusal, retryAfterMs, sendOnce } from '../lessons/a-job-and-its-id.js';
+import { type Batch, isPastEnd } from '../lessons/long-polling.js';
 
 const FILE = 'notebooks/exercises/04-long-polling.ts';
 
@@ -35,7 +36,7 @@ async function inTime<T>(work: Promise<T>, otherwise: string): Promise<T> {
   return Promise.race([work, late]).finally(() => over.abort());
 }
 
-/** 1. A long poll that takes a cut for what it mostly is, up to a bound. */
+/** 1. A long poll that survives cut connections, up to a bound. */
 export const persistent = exercise<Wait>({
   id: '04-long-polling/1-persistent',
   async check(wait) {
@@ -60,18 +61,18 @@ export const persistent = exercise<Wait>({
     const dead = cutting('all');
     const gaveUp = await inTime(
       wait(dead.client, url + job.links.result, 1).then(no, yes),
-      'With every connection cut it asked for ever: count the cuts in a row.',
+      'With every connection cut it went on asking: count the cuts in a row.',
     );
-    assert.ok(gaveUp, 'With every connection cut it returned as if all were well: expected it to throw.');
+    assert.ok(gaveUp, 'With every connection cut it returned: expected it to throw.');
     assert.equal(dead.cuts(), 3, `With every connection cut it asked ${dead.cuts()} times: expected 3.`);
 
     const missing = cutting([]);
     const accepted = await inTime(
       wait(missing.client, `${url}/jobs/no-such-job/result`, 1).then(yes, no),
-      'A 404 made it ask for ever.',
+      'After a 404 it went on asking.',
     );
-    assert.ok(!accepted, 'There is no such job (404), and it returned as if all were well: expected it to throw.');
-    assert.equal(missing.asked(), 1, `A 404 is an answer, not a cut, but it asked ${missing.asked()} times.`);
+    assert.ok(!accepted, 'There is no such job (404), and it returned: expected it to throw.');
+    assert.equal(missing.asked(), 1, `A 404 is an answer, not a cut: expected 1 request, got ${missing.asked()}.`);
     const soonest = Math.min(...dead.pauses());
     assert.ok(soonest >= 50, `After a cut it asked again within ${soonest.toFixed(0)} ms: back off, more each time.`);
 
@@ -80,7 +81,7 @@ export const persistent = exercise<Wait>({
     await inTime(wait(deaf.client, url + blink.links.result, 1), 'Without its Prefer it did not come to an end.');
     const storm = `Its Prefer was dropped on the way, and it asked ${deaf.asked()} times in half a second: a storm.`;
     assert.ok(deaf.asked() < 10, `${storm} Look for Preference-Applied.`);
-    return `${bumpy.cuts()} cuts survived, and a dead line given up after ${dead.cuts()}.`;
+    return `${bumpy.cuts()} cuts survived, and it gave up after ${dead.cuts()} in a row.`;
   },
   hint: 'Let only the request itself be caught, not your own throw for a bad status: `await sendOnce(…).catch((error: Error) => error)`. Count the cuts in a variable outside the loop, and set it to 0 whenever an answer comes. After a 202 without Preference-Applied, sleep for `retryAfterMs(headers)`.',
   solution: { file: FILE, region: 'persistent' },
@@ -157,7 +158,7 @@ export const timesTheRequests = (lateMs: number) => {
 };
 // #endregion
 
-/** 3. A consumer that goes on where it was, whatever stopped it. */
+/** 3. A consumer that goes on where it was stopped. */
 export const resumable = exercise<Consumer>({
   id: '04-long-polling/3-resumable',
   async check(consumer) {
@@ -185,7 +186,7 @@ export const resumable = exercise<Consumer>({
       return run.fetch(to, init);
     }) as Client;
     for (let life = 1; ; life++) {
-      assert.ok(life <= lives, `Started ${lives} times it still had not seen the end: does it keep its place?`);
+      assert.ok(life <= lives, `Started ${lives} times it had not seen the end: does it keep its place?`);
       const alive = inTime(consumer(client, eventsUrl, place, handle), 'It did not come to an end.');
       const end = await alive.then(() => true, unlessStopped);
       if (end) break;
@@ -210,11 +211,42 @@ export const resumable = exercise<Consumer>({
     await inTime(ended, 'Without its Prefer it did not come to an end.');
     const storm = `Its Prefer was dropped on the way, and it asked ${deaf.asked()} times in half a second: a storm.`;
     assert.ok(deaf.asked() < 10, `${storm} Look for Preference-Applied.`);
+
+    const noMore = bounded();
+    const late: LoggedEvent[] = [];
+    const atEnd = { cursor: place.cursor };
+    const called = consumer(noMore.client, eventsUrl, atEnd, async (event) => void late.push(event));
+    await inTime(called, 'Called once more after the end of the job, it did not return.').catch((error: Error) => {
+      throw new Error(`Called once more after the end of the job, it did not return: ${error.message}`);
+    });
+    assert.equal(late.length, 0, 'Called once more after the end of the job, it handled an event again.');
+
+    const elsewhere = bounded((to) => to.replace(/\bafter=[^&]*/, `after=${UNKNOWN_CURSOR}`));
+    const told = await inTime(
+      consumer(elsewhere.client, eventsUrl, { cursor: ids[2]! }, async (event) => void late.push(event)).then(no, yes),
+      'After an answer with a gap, it did not come to an end.',
+    );
+    assert.ok(told && late.length === 0, 'An answer said that events are lost (gap), and it went on: it must throw.');
     return `Stopped ${stopped.size} times while it handled an event, and nothing was lost or came twice.`;
   },
-  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty). After an answer without Preference-Applied, sleep for `retryAfterMs(headers)`.',
+  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty). After an answer without Preference-Applied, sleep for `retryAfterMs(headers)`. An answer without events may mean that the cursor is at the last event of a job that has ended: ask `isPastEnd`.',
   solution: { file: FILE, region: 'resumable' },
 });
+
+/** An id of the server's form that no server has given. */
+const UNKNOWN_CURSOR = 'unknown0-1';
+
+/** A client that changes the URL of each request and, so that no answer runs for ever, throws after the twentieth. */
+function bounded(changed = (to: string) => to) {
+  const run = experiment('exercise: come back to the end', fetch);
+  let asked = 0;
+  const client = (async (to, init) => {
+    asked += 1;
+    if (asked > 20) throw new Error('it asked more than 20 times');
+    return run.fetch(changed(String(to)), init);
+  }) as Client;
+  return { client };
+}
 
 class Stopped extends Error {
   override message = 'stopped by the check';
@@ -234,15 +266,17 @@ async function allIds(eventsUrl: string): Promise<string[]> {
 export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => {
   const request = { headers: { Accept: 'application/json', Prefer: 'wait=25' }, timeoutMs: 35_000 };
   for (;;) {
-    const after = place.cursor ? `?after=${place.cursor}` : '';
+    const after = place.cursor ? `?${new URLSearchParams({ after: place.cursor })}` : '';
     const answer = await sendOnce(client, eventsUrl + after, request);
     if (answer.status !== 200) throw new Refusal(answer);
-    const { events } = jsonOf<{ events: LoggedEvent[] }>(answer);
+    const { events, gap } = jsonOf<Batch>(answer);
+    if (gap) throw new Error(`Events are lost. The oldest that the server still has: ${gap.oldest ?? 'none'}.`);
     for (const event of events) {
       await handle(event);
       place.cursor = event.id; // only now: it has been handled
       if (['succeeded', 'failed', 'cancelled'].includes(event.event)) return;
     }
+    if (events.length === 0 && place.cursor && (await isPastEnd(client, eventsUrl, place.cursor))) return;
     const waited = answer.headers.has('Preference-Applied');
     if (!waited) await sleep(retryAfterMs(answer.headers));
   }

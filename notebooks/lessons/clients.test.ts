@@ -254,6 +254,103 @@ describe.each<[name: string, wait: (base: string, job: Job) => Promise<unknown>]
   });
 });
 
+describe('a client that comes back to a job that has ended', () => {
+  const all = ['queued', 'started', 'progress', 'progress', 'progress', 'progress', 'succeeded'];
+  const ended = async () => {
+    const job = await quick();
+    await longPoll(fetch, url() + job.links.result, 5);
+    return job;
+  };
+
+  it('with the newest version, hears no change, and ends', async () => {
+    const { links } = await ended();
+    const { headers } = await sendOnce(fetch, url() + links.self);
+    const good = await line();
+    const heard: Job[] = [];
+    const signal = AbortSignal.timeout(5_000);
+    for await (const job of changes(fetch, good.url + links.self, 5, headers.get('ETag')!, signal)) heard.push(job);
+    expect(heard).toEqual([]);
+    expect(good.asked).toHaveLength(2);
+  });
+  it('with an older version, hears the newest, and ends', async () => {
+    const { links } = await ended();
+    const heard: string[] = [];
+    for await (const { state } of changes(fetch, url() + links.self, 5, '"1"')) heard.push(state);
+    expect(heard).toEqual(['succeeded']);
+  });
+  it('with the cursor of the last event, gets none, and ends', async () => {
+    const { links } = await ended();
+    let after = '';
+    for await (const events of consume(fetch, url() + links.events)) after = events.at(-1)!.id;
+    const good = await line();
+    const signal = AbortSignal.timeout(5_000);
+    for await (const events of consume(fetch, good.url + links.events, { after, signal })) expect(events).toEqual([]);
+    expect(good.asked).toHaveLength(2);
+  });
+  it('with the cursor of another event, gets the rest, and ends', async () => {
+    const { links } = await ended();
+    const whole: string[] = [];
+    for await (const events of consume(fetch, url() + links.events)) whole.push(...events.map(({ id }) => id));
+    const rest: string[] = [];
+    for await (const events of consume(fetch, url() + links.events, { after: whole[2]! }))
+      rest.push(...events.map(({ id }) => id));
+    expect(rest).toEqual(whole.slice(3));
+    expect(whole).toHaveLength(all.length);
+  });
+});
+
+describe('a consumer, where the server no longer has all the events', () => {
+  const held = 5;
+  let small: OwnServer;
+  beforeAll(async () => {
+    small = await startServer({ 'max-events': held });
+  }, 60_000);
+  afterAll(() => small.kill());
+  const submitHere = (steps: number) => submit(fetch, `${small.url}/jobs`, { kind: 'simulated', durationMs: 0, steps });
+  const eventsOf = async (how: Parameters<typeof consume>[2]) => {
+    const { links } = await submitHere(20);
+    await longPoll(fetch, small.url + links.result, 5);
+    const heard: string[] = [];
+    for await (const events of consume(fetch, small.url + links.events, how))
+      heard.push(...events.map(({ event }) => event));
+    return heard;
+  };
+
+  it('throws, and names the oldest event that is left', async () => {
+    await expect(eventsOf({})).rejects.toThrow(/^Events are lost. The oldest that the server still has: \w+-\d+\.$/);
+  });
+  it('throws when it falls behind between two batches', async () => {
+    const job = await submit(fetch, `${small.url}/jobs`, { kind: 'manual' });
+    const reading = async () => {
+      for await (const _ of consume(fetch, small.url + job.links.events)) {
+        for (let step = 1; step <= 2 * held; step++) {
+          const body = JSON.stringify({ progress: step / (2 * held) });
+          const headers = { 'Content-Type': 'application/json' };
+          await sendOnce(fetch, `${small.url}${job.links.self}/progress`, { method: 'POST', headers, body });
+        }
+      }
+    };
+    await expect(reading()).rejects.toThrow('Events are lost');
+  });
+  it('goes on with what is left, if its caller wants that', async () => {
+    const gaps: (string | null)[] = [];
+    const heard = await eventsOf({ onGap: ({ oldest }) => gaps.push(oldest) });
+    expect(gaps).toHaveLength(1);
+    expect(heard).toEqual([...Array.from({ length: held - 1 }, () => 'progress'), 'succeeded']);
+  });
+  it('ends, where nothing is left of a job that has ended', async () => {
+    const { links } = await submitHere(1);
+    await longPoll(fetch, small.url + links.result, 5);
+    const next = await submitHere(20); // its events take the place of the first job's
+    await longPoll(fetch, small.url + next.links.result, 5);
+    const gaps: (string | null)[] = [];
+    const signal = AbortSignal.timeout(5_000);
+    const how = { onGap: ({ oldest }: { oldest: string | null }) => void gaps.push(oldest), signal };
+    for await (const events of consume(fetch, small.url + links.events, how)) expect(events).toEqual([]);
+    expect(gaps).toEqual([null]);
+  });
+});
+
 describe('a stream', () => {
   const read = async (base: string, { links }: Job) => {
     const events: string[] = [];

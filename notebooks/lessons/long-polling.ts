@@ -30,49 +30,76 @@ export async function* changes(
   etag = '', // of the version that the client has already
   signal?: AbortSignal,
 ): AsyncGenerator<Job, void> {
-  for (;;) {
-    const known: Record<string, string> = etag ? { 'If-None-Match': etag } : {};
+  for (let named = etag; ; ) {
+    const known: Record<string, string> = named ? { 'If-None-Match': named } : {};
     const request = { headers: { Prefer: `wait=${waitS}`, ...known }, timeoutMs: 1_000 * (waitS + 10), signal };
     const answer = await sendWithRetries(client, jobUrl, request);
     const newest = answer.headers.get('ETag') ?? '';
     const hasMoved = newest !== '' && newest !== etag;
-    etag = newest;
     if (answer.status === 200) {
       const job = jsonOf<Job>(answer);
-      yield job;
+      if (hasMoved || newest === '') yield job;
       if (job.finishedAt) return;
     } else if (answer.status !== 304) throw new Refusal(answer);
+    etag = newest;
+    const mayHaveEnded = answer.status === 304 && !answer.headers.has('Retry-After');
+    named = mayHaveEnded ? '' : etag; // without a version, the whole job comes at once
     const waited = answer.headers.has('Preference-Applied');
     if (!hasMoved && !waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
 // #endregion
 
-// #region consume
+// #region consume-types
+// What `consume` takes and reads, and the two cases that such a loop easily forgets.
 export interface LoggedEvent {
   id: string;
   event: 'queued' | 'started' | 'progress' | 'succeeded' | 'failed' | 'cancelled';
   data: { jobId: string; progress: number; version: number };
   at: string;
 }
-export type Batch = { events: LoggedEvent[]; next: string };
-export type Consuming = { min?: number; waitS?: number; after?: string; signal?: AbortSignal };
+export type Gap = { oldest: string | null }; // the oldest event past the cursor that the server still has
+export type Batch = { events: LoggedEvent[]; next: string; gap?: Gap };
 
+export interface Consuming {
+  min?: number; // the number of events that are worth an answer; 1 by default
+  waitS?: number; // how long the server may hold each request, in seconds; 25 by default
+  after?: string; // the cursor to go on from; by default, the log's beginning
+  signal?: AbortSignal; // the caller's
+  onGap?: (gap: Gap) => void; // told that events are lost; by default, that is an error
+}
+
+function refuseGap({ oldest }: Gap): void {
+  throw new Error(`Events are lost. The oldest that the server still has: ${oldest ?? 'none'}.`);
+}
+
+// Asks for the stream of the events past a cursor. It is 204 if none can follow, because the job has ended.
+export async function isPastEnd(client: Client, eventsUrl: string, cursor: string, signal?: AbortSignal) {
+  const request = { method: 'HEAD', headers: { Accept: 'text/event-stream' }, signal };
+  const url = `${eventsUrl}?${new URLSearchParams({ after: cursor })}`;
+  return (await sendWithRetries(client, url, request)).status === 204;
+}
+// #endregion
+
+// #region consume
 export async function* consume(
   client: Client,
   eventsUrl: string,
   how: Consuming = {},
 ): AsyncGenerator<LoggedEvent[], void> {
-  const { min = 1, waitS = 25, after = '', signal } = how;
+  const { min = 1, waitS = 25, after = '', signal, onGap = refuseGap } = how;
   const headers = { Accept: 'application/json', Prefer: `wait=${waitS}` };
-  for (let cursor = after; ; ) {
+  for (let [cursor, mayBePast] = [after, after !== '']; ; ) {
     const query = new URLSearchParams({ min: String(min), ...(cursor && { after: cursor }) });
     const request = { headers, timeoutMs: 1_000 * (waitS + 10), signal };
     const answer = await sendWithRetries(client, `${eventsUrl}?${query}`, request);
-    const { events, next } = jsonOf<Batch>(answer);
+    const { events, next, gap } = jsonOf<Batch>(answer);
+    if (gap) onGap(gap);
     yield events;
     cursor = next;
     if (events.some(({ event }) => ['succeeded', 'failed', 'cancelled'].includes(event))) return;
+    mayBePast = events.length === 0 && (mayBePast || gap !== undefined);
+    if (mayBePast && (await isPastEnd(client, eventsUrl, cursor, signal))) return;
     const waited = answer.headers.has('Preference-Applied');
     if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }

@@ -147,6 +147,7 @@ const changes: Record<string, Record<string, Change>> = {
       '$X.hold($TOPIC, $AFTER, 1, $S)',
       'kafka-two-compare',
     ],
+    'a consumer does not hear that events are lost': ['consume', 'const gap = $GAP;', "const gap = '';", 'places'],
     'a cursor goes on one late': [
       'start',
       '$GIVEN ? $PLACE : NOWHERE',
