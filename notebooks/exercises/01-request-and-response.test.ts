@@ -19,7 +19,7 @@ describe('1, within patience', () => {
   const below = (patienceMs: number) => Math.floor(patienceMs / 1_000) - 1;
 
   it('takes the solution that it shows', async () => {
-    expect((await withinPatience.verdict(myAsk)).text).toBe('✓ Solved. Every answer heard, whatever the job took.');
+    expect((await withinPatience.verdict(myAsk)).text).toBe('✓ Solved. No answer was lost, however long the job took.');
   });
   it('takes a wait in the address', async () => {
     const inAddress: Ask = (client, jobsUrl, task, patienceMs) => {
@@ -32,7 +32,7 @@ describe('1, within patience', () => {
     ['waits for more than it can', asking(() => 30), /come too late/],
     ['leaves a millisecond for the way', asking((ms) => Math.ceil(ms / 1_000) - 1), /come too late/],
     ['never waits', asking(() => null), /never asked the server to wait/],
-    ['waits for less than it could', asking((ms) => Math.floor(ms / 2_000)), /asked for 10 s/],
+    ['waits for less than it could', asking((ms) => Math.floor(ms / 2_000)), /asked to be held for 10 s/],
     ['takes a promise for the result', asking(below), /expected \{ location \}/],
   ])('sees one that %s', async (_name, ask, reason) => {
     expect((await withinPatience.verdict(ask)).text).toMatch(reason);
@@ -63,8 +63,8 @@ describe('2, sorted', () => {
     expect((await sorted.verdict([...rightToWait].reverse())).came).toBe('solved');
   });
   it.each([
-    [['log in'], /"thumbnail": less than a second/],
-    [['log in', 'thumbnail', 'comment'], /"comment": it is the others/],
+    [['log in'], /"thumbnail": it takes less than a second/],
+    [['log in', 'thumbnail', 'comment'], /"comment": other people write/],
     [['log in', 'thumbnail', 'report'], /"report": it takes longer/],
     [['login'], /"login" is none of/],
     ['log in' as unknown as string[], /Expected a list of names/],

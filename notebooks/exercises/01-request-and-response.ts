@@ -12,7 +12,7 @@ type Client = typeof fetch;
 type Outcome = { result: unknown } | { location: string };
 type Ask = (client: Client, jobsUrl: string, task: object, patienceMs: number) => Promise<Outcome>;
 
-/** 1. A client that leaves the server time to answer: it asks for a second less than its own patience, or more. */
+/** 1. A client that leaves the server time to answer: it asks the server to wait for at least a second less than it waits itself. */
 export const withinPatience = exercise<Ask>({
   id: '01-request-and-response/1-within-patience',
   async check(ask) {
@@ -25,7 +25,7 @@ export const withinPatience = exercise<Ask>({
         waits.push(waitS);
         assert.ok(
           (waitS + 1) * 1_000 <= patienceMs,
-          `With a patience of ${number(patienceMs)} ms it asked to be held for ${waitS} s: the answer would have less than a second for its way, and come too late.`,
+          `With ${number(patienceMs)} ms to wait, it asked to be held for ${waitS} s: that leaves less than a second for the way there and back, so the answer may come too late.`,
         );
         return run.fetch(to, init);
       }) as Client;
@@ -37,7 +37,7 @@ export const withinPatience = exercise<Ask>({
     const outcome = await soon.done;
     assert.equal(soon.waits.length, 1, `Expected one request through the client, got ${soon.waits.length}.`);
     assert.ok(soon.waits[0] !== 0, 'It never asked the server to wait: send "Prefer: wait=…".');
-    assert.equal(soon.waits[0], 19, `With a patience of 20.5 s it asked for ${soon.waits[0]} s: 19 would do as well.`);
+    assert.equal(soon.waits[0], 19, `With 20.5 s to wait, it asked to be held for ${soon.waits[0]} s: expected 19.`);
     const expected = { result: { steps: 2, durationMs: 50 } };
     assert.deepEqual(outcome, expected, `For a quick job: expected ${told(expected)}, got ${told(outcome)}.`);
 
@@ -51,8 +51,11 @@ export const withinPatience = exercise<Ask>({
     const refused = await asking({ kind: 'magic' }, 5_000).done.then(told, (error: Error) => error);
     assert.ok(refused instanceof Error, `A task that is refused came out as ${refused}: expected it to throw.`);
     const words = 'expected kind';
-    assert.ok(refused.message.includes(words), `Refused, it threw "${refused.message}", not the server's own words.`);
-    return 'Every answer heard, whatever the job took.';
+    assert.ok(
+      refused.message.includes(words),
+      `For a task that was refused, it threw "${refused.message}", not the server's own words.`,
+    );
+    return 'No answer was lost, however long the job took.';
   },
   hint: 'Math.floor(patienceMs / 1000) - 1 is the largest number of whole seconds that leaves a second or more. 200 brings the result, 202 the header Location; the text of anything else goes into an Error.',
   solution: { file: FILE, region: 'within-patience' },
@@ -82,9 +85,9 @@ export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
 
 const WHY: Record<string, string> = {
   'log in': 'it is over in a moment, and the one who asks wants to know.',
-  thumbnail: 'less than a second, for the one who asks: that can be waited for.',
-  transcode: 'ten minutes are longer than every clock on the way.',
-  comment: 'it is the others who write: this page would have to be told what it did not ask for.',
+  thumbnail: 'it takes less than a second, and the answer is for the client that asked.',
+  transcode: 'ten minutes are longer than the time-outs on the way.',
+  comment: 'other people write, and the server cannot notify a page that has not asked.',
   report: 'it takes longer than the ten seconds of the rule of thumb, and near a minute the proxies give up.',
 };
 
@@ -98,13 +101,13 @@ export const sorted = exercise<string[]>({
       const wanted = rightToWait.includes(name);
       if (wanted !== answer.includes(name)) assert.fail(`Think again about "${name}": ${why}`);
     }
-    return 'Soon, and for the one who asked.';
+    return 'The answer comes soon, and goes to the client that asked.';
   },
-  hint: 'Ask two questions of each: is it done sooner than the shortest clock on the way? And does the answer go to the one who asked?',
+  hint: 'Ask two questions of each: is it done before the shortest time-out on the way? And does the answer go to the client that asked?',
   solution: { file: FILE, region: 'sorted' },
 });
 
 // #region sorted
-/** What is done soon, and concerns the one who asked. */
+/** What is done soon, for the client that asked. */
 export const rightToWait = ['log in', 'thumbnail'];
 // #endregion

@@ -36,11 +36,11 @@ describe('1, the whole way', () => {
     };
 
   it('takes the solution that it shows', async () => {
-    expect((await wholeWay.verdict(myWay)).text).toBe('✓ Solved. There and back, whatever happened on the way.');
+    expect((await wholeWay.verdict(myWay)).text).toBe('✓ Solved. All four steps, and every failure was reported.');
   });
   it.each([
     ['comes back too early', going({ pauseMs: 20 }), /was told to wait a second/],
-    ['takes no Retry-After for 0', going({ asTold: true }), /a header that is missing is not 0/],
+    ['takes no Retry-After for 0', going({ asTold: true }), /a missing header does not mean 0/],
     ['does not look at the status of the result', going({ looksAtResult: false }), /returned that as if it were the/],
     [
       'takes a failed job for a good one',
@@ -59,7 +59,7 @@ describe('1, the whole way', () => {
         myWay(...all).catch(() => {
           throw new Error('failed');
         }),
-      /threw "failed": not why/,
+      /threw "failed": expected the reason/,
     ],
   ] as [string, Way, RegExp][])('sees one that %s', async (_name, way, reason) => {
     expect((await wholeWay.verdict(way)).text).toMatch(reason);
@@ -99,7 +99,7 @@ describe('2, once and only once', () => {
         const key = randomUUID();
         return trying(() => key)(client, jobsUrl, task);
       },
-      /A refusal is an answer, but it tried 5 times/,
+      /so expected 1 try, got 5/,
     ],
     [
       'tries again at once',
@@ -111,7 +111,7 @@ describe('2, once and only once', () => {
           (error) => !('refused' in error),
         )(client, jobsUrl, task);
       },
-      /It tried again after \d+ ms: give the line time/,
+      /It tried again after \d+ ms: pause before each new try/,
     ],
     [
       'never gives up',

@@ -52,7 +52,10 @@ export const wholeWay = exercise<Way>({
       `The job failed, and it returned ${told(badly.outcome)}: expected a throw.`,
     );
     const why = 'step 2';
-    assert.ok(badly.outcome.message.includes(why), `The job failed, and it threw "${badly.outcome.message}": not why.`);
+    assert.ok(
+      badly.outcome.message.includes(why),
+      `The job failed, and it threw "${badly.outcome.message}": expected the reason.`,
+    );
 
     const refused = await going({ kind: 'magic' });
     assert.ok(refused.outcome instanceof Error, 'The task was refused (400), and it returned as if all were well.');
@@ -62,18 +65,21 @@ export const wholeWay = exercise<Way>({
       `The task was refused, and it sent ${refused.rows.length} requests: 1 was enough.`,
     );
     const words = 'expected kind';
-    assert.ok(refused.outcome.message.includes(words), `Refused, it threw "${refused.outcome.message}": not why.`);
+    assert.ok(
+      refused.outcome.message.includes(words),
+      `For a task that was refused, it threw "${refused.outcome.message}": expected the reason.`,
+    );
     const untold = await going({ kind: 'simulated', durationMs: 300, steps: 2 }, withoutRetryAfter);
     if (untold.outcome instanceof Error) assert.fail(`Without Retry-After it threw: ${untold.outcome.message}`);
     const asked = untold.rows.length;
-    assert.ok(asked < 10, `Without Retry-After it sent ${asked} requests in 0.3 s: a header that is missing is not 0.`);
+    assert.ok(asked < 10, `Without Retry-After it sent ${asked} requests in 0.3 s: a missing header does not mean 0.`);
 
     const broken = await going({ kind: 'simulated', durationMs: 50, steps: 2 }, withoutResult);
     const none = 'The result was answered by a 404, and it returned that as if it were the result: expected a throw.';
     assert.ok(broken.outcome instanceof Error, none);
-    return 'There and back, whatever happened on the way.';
+    return 'All four steps, and every failure was reported.';
   },
-  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (sleep for Retry-After seconds each time), then GET links.result. Look at each status before you take the body for what you hope it is; a problem and job.error both have a detail. `retryAfterMs` knows what to do where there is no Retry-After.',
+  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (sleep for Retry-After seconds each time), then GET links.result. Look at each status before you use the body; a problem and job.error both have a detail. `retryAfterMs` has a default for an answer without Retry-After.',
   solution: { file: FILE, region: 'whole-way' },
 });
 
@@ -96,7 +102,7 @@ export const myWay: Way = async (client, server, task) => {
 };
 // #endregion
 
-/** A line on which Retry-After is lost. */
+/** A connection on which Retry-After is lost. */
 const withoutRetryAfter = (client: Client): Client =>
   (async (to, init) => {
     const response = await client(to, init);
@@ -104,7 +110,7 @@ const withoutRetryAfter = (client: Client): Client =>
     return new Response(await response.text(), { status: response.status, headers });
   }) as Client;
 
-/** A line on which the result cannot be had. */
+/** A connection on which each request for the result gets a 404. */
 const withoutResult = (client: Client): Client =>
   (async (to, init) => {
     const response = await client(to, init);
@@ -158,9 +164,12 @@ export const submitOnce = exercise<Once>({
         () => true,
       );
       assert.ok(refused, 'The task was refused (400), and it returned as if all were well: expected it to throw.');
-      assert.equal(refusing.made.length, 1, `A refusal is an answer, but it tried ${refusing.made.length} times.`);
+      assert.equal(refusing.made.length, 1, `A refusal is an answer, so expected 1 try, got ${refusing.made.length}.`);
       const soonest = Math.min(...dead.pauses());
-      assert.ok(soonest >= 50, `It tried again after ${soonest.toFixed(0)} ms: give the line time, more each time.`);
+      assert.ok(
+        soonest >= 50,
+        `It tried again after ${soonest.toFixed(0)} ms: pause before each new try, longer each time.`,
+      );
       return '4 answers lost, 1 job made.';
     } finally {
       // Manual jobs wait to be told: nobody will.
@@ -172,7 +181,7 @@ export const submitOnce = exercise<Once>({
   solution: { file: FILE, region: 'submit-once' },
 });
 
-/** A client whose first answers are lost: the server has done what was asked, and nobody hears of it. */
+/** A client whose first answers are lost: the server has handled each request, and the client gets an error. */
 function losing(lost: number) {
   const [made, triedAt]: [string[], number[]] = [[], []];
   const pauses = () => triedAt.slice(1).map((at, i) => at - triedAt[i]!);

@@ -83,7 +83,7 @@ export const polite = exercise<Delay>({
     }
     return 'Never early, and never all at once.';
   },
-  hint: 'Work out first what was told, in milliseconds, as `asTold` does: `retryAfterMs(headers)` reads both forms. Then multiply by a number between 1 and 1.25.',
+  hint: 'Begin with the time that the server asked for, in milliseconds, as `asTold` does: `retryAfterMs(headers)` reads both forms. Then multiply by a number between 1 and 1.25.',
   solution: { file: FILE, region: 'polite' },
 });
 

@@ -60,7 +60,7 @@ export async function sendOnce(client: Client, to: string, sending: Sending = {}
 // #endregion
 
 // #region retry-after
-// In milliseconds, from 100 to a day (a timer of more than 24 days would ring at once).
+// In milliseconds, from 100 to a day (a timer of more than 24 days would fire at once).
 export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): number {
   const value = headers.get('Retry-After') ?? '';
   const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and is in GMT
