@@ -1,11 +1,12 @@
 // @ts-check
 // `npm run clean`: back to what was cloned. Runs with nothing installed.
 import './shared/platform.mjs';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { commands } from './commands.mjs';
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
+import { readJson } from './shared/files.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
@@ -17,7 +18,7 @@ await runCommand(async () => {
     ['The server', paths.state],
     ['JupyterLab', paths.lab],
   ]) {
-    const pid = pidIn(/** @type {string} */ (file));
+    const pid = readJson(/** @type {string} */ (file))?.pid;
     if (pid && isAlive(pid))
       throw new Problem(
         `${what} of this folder is running (process ${pid}). Stop it first: Ctrl-C where it was started.`,
@@ -31,12 +32,3 @@ await runCommand(async () => {
   }
   process.stdout.write('Clean.\n');
 });
-
-/** @returns {number | null} */
-function pidIn(/** @type {string} */ file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')).pid;
-  } catch {
-    return null;
-  }
-}

@@ -1,43 +1,44 @@
 // @ts-check
-// `npm run doctor`: what this machine has, what is missing, and what mends it. Runs with nothing installed.
+// `npm run doctor`: what this machine has, what is missing, and what fixes it. Runs with nothing installed.
 import './shared/platform.mjs';
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import { release, type } from 'node:os';
 import { commands } from './commands.mjs';
 import { findPython } from './setup/python.mjs';
 import { kernelspecs, labSettings, npmPackages, pythonEnvironment, uvVersion } from './setup/steps.mjs';
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
-import { findBrowser } from './shared/find-browser.mjs';
+import { readJson } from './shared/files.mjs';
+import { findBrowser } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
+import { tryPort } from './shared/ports.mjs';
 
 /** What set-up writes, with room for an upload or two. */
 const ENOUGH_BYTES = 1024 ** 3;
 
 /**
  * One finding. `ok` null: good to have, the course runs without.
- * @typedef {{ name: string, ok: boolean | null, found: string, mend?: string }} Finding
+ * @typedef {{ name: string, ok: boolean | null, found: string, fix?: string }} Finding
  */
 
 await runCommand(async () => {
   readFlags(commands.doctor);
   const findings = await look();
   const width = Math.max(...findings.map(({ name }) => name.length));
-  for (const { name, ok, found, mend } of findings) {
+  for (const { name, ok, found, fix } of findings) {
     const mark = ok ? '✓' : ok === null ? '·' : '✗';
     process.stdout.write(`${mark} ${name.padEnd(width)}  ${found}\n`);
-    if (!ok && mend) process.stdout.write(`  ${' '.repeat(width)}  → ${mend}\n`);
+    if (!ok && fix) process.stdout.write(`  ${' '.repeat(width)}  → ${fix}\n`);
   }
   const missing = findings.filter(({ ok }) => ok === false);
   const first = missing[0];
-  process.stdout.write(first ? `\nNot ready yet. Do this first: ${first.mend}\n` : '\nReady: npm start\n');
+  process.stdout.write(first ? `\nNot ready yet. Do this first: ${first.fix}\n` : '\nReady: npm start\n');
   return first ? 1 : 0;
 });
 
-/** @returns {Promise<Finding[]>} what must be mended first comes first */
+/** @returns {Promise<Finding[]>} in the order in which they have to be fixed */
 async function look() {
   const paths = pathsOf(checkout);
   return [
@@ -51,7 +52,7 @@ async function look() {
     ...[npmPackages, pythonEnvironment, kernelspecs, labSettings].map((step) => {
       const { name, isDone } = step(paths);
       const ok = isDone();
-      return { name, ok, found: ok ? 'up to date' : 'not installed, or out of date', mend: 'npm run setup' };
+      return { name, ok, found: ok ? 'up to date' : 'not installed, or out of date', fix: 'npm run setup' };
     }),
     running('server', paths.state),
     running('JupyterLab', paths.lab),
@@ -62,9 +63,9 @@ async function look() {
 }
 
 /** @returns {Finding} */
-function versionOf(/** @type {string} */ name, /** @type {string} */ mend) {
+function versionOf(/** @type {string} */ name, /** @type {string} */ fix) {
   const { status, stdout } = spawnSync(name, ['--version'], { encoding: 'utf8' });
-  return status === 0 ? { name, ok: true, found: stdout.trim() } : { name, ok: false, found: 'not found', mend };
+  return status === 0 ? { name, ok: true, found: stdout.trim() } : { name, ok: false, found: 'not found', fix };
 }
 
 /** @returns {Finding} */
@@ -73,7 +74,7 @@ function python() {
     const { version, path } = findPython(process.env, uvVersion() !== null);
     return { name: 'Python', ok: true, found: `${version} (${path})` };
   } catch (error) {
-    return { name: 'Python', ok: false, found: 'none that will do', mend: /** @type {Error} */ (error).message };
+    return { name: 'Python', ok: false, found: 'none that will do', fix: /** @type {Error} */ (error).message };
   }
 }
 
@@ -87,7 +88,7 @@ function folder() {
       name: 'this folder',
       ok: false,
       found: `${checkout} cannot be written`,
-      mend: 'clone to a folder of your own',
+      fix: 'clone to a folder of your own',
     };
   }
 }
@@ -97,34 +98,29 @@ function disk() {
   const { bavail, bsize } = statfsSync(checkout);
   const free = bavail * bsize;
   const found = `${(free / 1024 ** 3).toFixed(1)} GiB free`;
-  return { name: 'disk', ok: free > ENOUGH_BYTES, found, mend: 'free 1 GiB of disk space' };
+  return { name: 'disk', ok: free > ENOUGH_BYTES, found, fix: 'free 1 GiB of disk space' };
 }
 
 /** @returns {Finding} */
 function running(/** @type {string} */ name, /** @type {string} */ file) {
-  try {
-    const { url, pid } = JSON.parse(readFileSync(file, 'utf8'));
-    if (isAlive(pid)) return { name, ok: true, found: `running at ${url} (process ${pid})` };
-  } catch {
-    // none
-  }
-  return { name, ok: true, found: 'not running' };
+  const { url, pid } = readJson(file) ?? {};
+  const found = pid && isAlive(pid) ? `running at ${url} (process ${pid})` : 'not running';
+  return { name, ok: true, found };
 }
 
 /** @returns {Promise<Finding>} */
 function port(/** @type {number} */ number, /** @type {string} */ whose) {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    const name = `port ${number}`;
-    probe.once('error', () => resolve({ name, ok: null, found: `taken; ${whose} would take the next free one` }));
-    probe.listen(number, '127.0.0.1', () => probe.close(() => resolve({ name, ok: true, found: 'free' })));
-  });
+  const name = `port ${number}`;
+  return tryPort(number).then(
+    () => ({ name, ok: true, found: 'free' }),
+    () => ({ name, ok: null, found: `taken; ${whose} would take the next free one` }),
+  );
 }
 
 /** @returns {Finding} */
 function browser() {
   const found = findBrowser();
-  const mend = 'install Chromium or Chrome (Debian: sudo apt install chromium), or name one with CHROME_PATH';
+  const fix = 'install Chromium or Chrome (Debian: sudo apt install chromium), or name one with CHROME_PATH';
   const why = 'none found: "npm test" counts the browser tests as skipped';
-  return { name: 'Chromium', ok: found ? true : null, found: found ?? why, mend };
+  return { name: 'Chromium', ok: found ? true : null, found: found ?? why, fix };
 }

@@ -5,7 +5,7 @@ import { buildHandouts, EDITIONS } from './handouts/build-handouts.js';
 import { execute } from './handouts/execute-course.js';
 import { discover } from './runner/discover.js';
 import { runCommand } from './shared/command.mjs';
-import { findBrowser } from './shared/find-browser.mjs';
+import { findBrowser } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout } from './shared/paths.mjs';

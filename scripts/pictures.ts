@@ -7,7 +7,7 @@ import { setUp } from './setup/set-up.mjs';
 import type { Running } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readCourse } from './shared/course.js';
-import { findBrowser } from './shared/find-browser.mjs';
+import { findBrowser } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { launchBrowser } from './shared/launch-browser.js';
 import { isCode, readNotebookFile, shownAs } from './shared/notebook-file.js';

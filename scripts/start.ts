@@ -1,6 +1,5 @@
 // `npm start`: the course's server in the background, and JupyterLab on the course.
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { commands } from './commands.mjs';
 import { lock } from './setup/lock.mjs';
@@ -9,6 +8,7 @@ import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { whenOrphaned } from './shared/orphan.js';
 import { checkout, pathsOf } from './shared/paths.mjs';
+import { tryPort } from './shared/ports.mjs';
 import { Problem } from './shared/problem.mjs';
 import { chooseNotebook } from './start/choose-notebook.js';
 import { launchCourseServer, runningServer } from './start/course-server.js';
@@ -30,10 +30,7 @@ function announce(lab: Lab, serverUrl: string, notebook: string, open: boolean):
 /** A port that was asked for and is taken is an error, told before anything is started. */
 async function mustBeFree(flag: string, port: number | undefined): Promise<void> {
   if (!port) return;
-  const probe = createServer();
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject).listen(port, '127.0.0.1', () => probe.close(() => resolve()));
-  }).catch((error: NodeJS.ErrnoException) => {
+  await tryPort(port).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === 'EADDRINUSE' ? 'is taken' : `cannot be used (${error.code})`;
     throw new Problem(`Port ${port} ${why}. Name another with ${flag}, or leave it out to get a free one.`);
   });

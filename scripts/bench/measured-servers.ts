@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Running, start } from '../shared/child.mjs';
 import { launchServer, serverCommand, typescript } from '../shared/launch-server.js';
 import { checkout } from '../shared/paths.mjs';
+import { tryPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { Connection, post, type Response } from './load-client.js';
 
@@ -137,7 +137,7 @@ const telling =
 
 /** Channels are made by whoever names them first; a message of a channel is an event of its job, and its end. */
 async function startNchan(folder: string, signal?: AbortSignal): Promise<Server> {
-  const port = await freePort();
+  const port = await tryPort();
   const template = await readFile(join(import.meta.dirname, 'nchan.conf'), 'utf8');
   const words: Record<string, string> = {
     MODULE: `load_module ${NCHAN.find(existsSync)};`,
@@ -206,14 +206,4 @@ async function retried<T>(attempt: () => Promise<T>, child: Running): Promise<T>
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

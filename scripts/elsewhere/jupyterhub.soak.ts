@@ -1,14 +1,14 @@
 // The course behind a JupyterHub from PyPI, with its proxy from npm, for two users at once.
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Running, start } from '../shared/child.mjs';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
+import { tryPort } from '../shared/ports.mjs';
 import { run } from '../shared/run.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import { LabPage } from '../test/lab-page.js';
@@ -35,15 +35,6 @@ async function must(command: string[], cwd = work): Promise<void> {
   if (exitCode !== 0) throw new Error(`${command.join(' ')} failed:\n${stdall}`);
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  const port = await new Promise<number>((resolve) =>
-    probe.listen(0, '127.0.0.1', () => resolve((probe.address() as { port: number }).port)),
-  );
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 describe('behind JupyterHub', () => {
   beforeAll(async () => {
     if (!executablePath) return;
@@ -58,15 +49,15 @@ describe('behind JupyterHub', () => {
     ]);
     await must([process.execPath, join(first!.root, 'scripts', 'setup.mjs'), '--into', venv], first!.root);
 
-    const port = await freePort();
+    const port = await tryPort();
     url = `http://${HUB}:${port}`;
     const where = {
       work,
       venv,
       name: HUB,
       port,
-      hubPort: await freePort(),
-      apiPort: await freePort(),
+      hubPort: await tryPort(),
+      apiPort: await tryPort(),
       proxy: join(work, 'node_modules', '.bin', 'configurable-http-proxy'),
       checkouts: Object.fromEntries([...checkouts].map(([user, { root }]) => [user, root])),
     };

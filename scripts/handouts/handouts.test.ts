@@ -16,7 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { discover } from '../runner/discover.js';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';

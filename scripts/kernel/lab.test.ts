@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setUp } from '../setup/set-up.mjs';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import { checkout } from '../shared/paths.mjs';
 import { notebookUrl, startLab } from '../start/lab.js';

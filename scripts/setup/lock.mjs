@@ -1,8 +1,9 @@
 // @ts-check
 import { execFileSync } from 'node:child_process';
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, signalGroup } from '../shared/child.mjs';
+import { readJson, writeWhole } from '../shared/files.mjs';
 
 const LOOK_MS = 200;
 
@@ -27,7 +28,8 @@ export async function lock(file, waiting, signal) {
     for (let told = false; ; told = true) {
       writeFileSync(draft, JSON.stringify(me));
       if (take(draft, file)) break;
-      const holder = read(file);
+      /** @type {Holder | null} */
+      const holder = readJson(file);
       if (!holder || !isRunning(holder)) {
         breakStale(file, `${draft}.stale`);
         continue;
@@ -44,8 +46,7 @@ export async function lock(file, waiting, signal) {
     working(/** @type {number | undefined} */ pid) {
       if (!pid) return;
       me.working.push(know(pid));
-      writeFileSync(draft, JSON.stringify(me));
-      renameSync(draft, file);
+      writeWhole(file, JSON.stringify(me));
     },
     release() {
       if (!released) rmSync(file, { force: true });
@@ -65,22 +66,14 @@ function take(/** @type {string} */ draft, /** @type {string} */ file) {
   }
 }
 
-/** @returns {Holder | null} */
-function read(/** @type {string} */ file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
 function breakStale(/** @type {string} */ file, /** @type {string} */ aside) {
   try {
     renameSync(file, aside); // of several that find it stale, one succeeds
   } catch {
     return;
   }
-  const moved = read(aside);
+  /** @type {Holder | null} */
+  const moved = readJson(aside);
   if (moved && isRunning(moved)) {
     take(aside, file); // another has taken it over in between: give it back
   } else {

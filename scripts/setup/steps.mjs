@@ -1,13 +1,14 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import { readText, writeWhole } from '../shared/files.mjs';
+import { readJson, readText, writeWhole } from '../shared/files.mjs';
+import { findProgram } from '../shared/find-program.mjs';
 import { install } from './install.mjs';
 import { findPython } from './python.mjs';
 import { registrationFiles } from './registration.mjs';
-import { fingerprint, isStamped, stamp, unstamp } from './stamp.mjs';
 
 /**
  * A step of set-up. `isDone` takes milliseconds and starts no program; `run` may be called again after
@@ -33,19 +34,21 @@ export function npmPackages(paths) {
     name: 'npm packages',
     doing: 'npm ci, from the lock file',
     isDone: () => {
-      if (existsSync(stampFile) && !isStamped(stampFile, machine)) return false;
-      const same = isInstalled(readText(paths.lockFile), readText(record));
+      if (existsSync(stampFile) && readText(stampFile) !== machine) return false;
+      const wanted = packagesIn(paths.lockFile);
+      const { dependencies, devDependencies } = wanted[''] ?? {};
+      const named = Object.keys({ ...dependencies, ...devDependencies });
       return (
-        same &&
-        topLevel(readText(paths.lockFile)).every((name) => existsSync(join(paths.nodeModules, name, 'package.json')))
+        isInstalled(wanted, packagesIn(record)) &&
+        named.every((name) => existsSync(join(paths.nodeModules, name, 'package.json')))
       );
     },
     run: async (context) => {
-      unstamp(stampFile);
+      rmSync(stampFile, { force: true });
       rmSync(record, { force: true }); // npm ci may be killed half-way: then nothing vouches for it
       const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=1'];
       await install('The npm packages', 'npm', args, { cwd: paths.root, env: npmEnv(), ...context });
-      stamp(stampFile, machine);
+      writeWhole(stampFile, machine);
     },
   };
 }
@@ -59,22 +62,14 @@ function npmEnv() {
 /** @typedef {Record<string, { version?: string, optional?: boolean, peer?: boolean, dependencies?: object, devDependencies?: object }>} Packages */
 
 /** @returns {Packages} */
-function packagesOf(/** @type {string | null} */ text) {
-  try {
-    return JSON.parse(text ?? '').packages ?? {};
-  } catch {
-    return {};
-  }
-}
+const packagesIn = (/** @type {string} */ lockFile) => readJson(lockFile)?.packages ?? {};
 
 /**
  * Whether npm's record of `node_modules` has what the lock file wants.
- * @param {string | null} lockText package-lock.json
- * @param {string | null} recordText node_modules/.package-lock.json
+ * @param {Packages} wanted of package-lock.json
+ * @param {Packages} have of node_modules/.package-lock.json
  */
-export function isInstalled(lockText, recordText) {
-  const wanted = packagesOf(lockText);
-  const have = packagesOf(recordText);
+function isInstalled(wanted, have) {
   const same = Object.entries(wanted).every(([path, { version, optional }]) => {
     if (path === '') return true;
     const there = have[path];
@@ -83,9 +78,9 @@ export function isInstalled(lockText, recordText) {
   return same && Object.keys(wanted).length > 0 && Object.keys(have).every((path) => wanted[path]);
 }
 
-function topLevel(/** @type {string | null} */ lockText) {
-  const root = packagesOf(lockText)[''];
-  return Object.keys({ ...root?.dependencies, ...root?.devDependencies });
+/** A hash of all that a step depends on. */
+function fingerprint(/** @type {unknown[]} */ ...parts) {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 /**
@@ -102,13 +97,13 @@ export function pythonEnvironment(paths) {
     isDone: () =>
       existsSync(paths.python) &&
       existsSync(join(paths.venv, 'bin', 'jupyter-lab')) &&
-      isStamped(stampFile, environmentPrint(paths)),
+      readText(stampFile) === environmentPrint(paths),
     run: async (context) => {
       const uv = hasUv();
       const python = findPython(process.env, uv);
       const what = 'JupyterLab';
       const env = pythonEnv();
-      unstamp(stampFile);
+      rmSync(stampFile, { force: true });
       rmSync(paths.venv, { recursive: true, force: true });
       const run = (/** @type {string} */ command, /** @type {string[]} */ args) =>
         install(what, command, args, { cwd: paths.root, env, ...context });
@@ -122,7 +117,7 @@ export function pythonEnvironment(paths) {
         const pip = ['-I', '-m', 'pip', 'install', ...quietly, '-r', paths.requirements];
         await run(paths.python, pip);
       }
-      stamp(stampFile, environmentPrint(paths));
+      writeWhole(stampFile, environmentPrint(paths));
     },
   };
 }
@@ -138,7 +133,7 @@ export function environmentPrint(paths) {
 /** @type {boolean | undefined} */
 let uvFound;
 function hasUv() {
-  uvFound ??= (process.env.PATH ?? '').split(':').some((folder) => folder && existsSync(join(folder, 'uv')));
+  uvFound ??= findProgram('uv') !== null;
   return uvFound;
 }
 

@@ -6,7 +6,7 @@ import { projectIn } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import type { Result } from '../runner/result.js';
 import { run as runNotebooks } from '../runner/run.js';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';

@@ -19,7 +19,6 @@ is not described; status, type, headers and body as described. It is installed o
 in build/.`,
   flags: {
     seconds: {
-      type: 'string',
       value: 'N',
       positive: true,
       default: '120',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Running, start } from '../shared/child.mjs';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import {
   dataOf,

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { findProgram } from '../shared/find-program.mjs';
 
 /** The program that opens a file or a page on this machine's desktop; null where there is no desktop. */
 export function opener(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string | null {
-  const onPath = (name: string) =>
-    (env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(join(folder, name)));
+  const onPath = (name: string) => findProgram(name, env) !== null;
   if (platform === 'darwin') return 'open';
   if (env.WSL_DISTRO_NAME && onPath('wslview')) return 'wslview';
   return (env.DISPLAY || env.WAYLAND_DISPLAY) && onPath('xdg-open') ? 'xdg-open' : null;

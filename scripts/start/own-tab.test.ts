@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { setUp } from '../setup/set-up.mjs';
 import type { Running } from '../shared/child.mjs';
-import { findBrowser } from '../shared/find-browser.mjs';
+import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import { isCode, parseNotebookFile, shownAs } from '../shared/notebook-file.js';
 import { checkout } from '../shared/paths.mjs';

@@ -14,9 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { stamp } from '../setup/stamp.mjs';
+import { join } from 'node:path';
 import { environmentPrint } from '../setup/steps.mjs';
+import { writeWhole } from '../shared/files.mjs';
 import { checkout, type Paths, pathsOf } from '../shared/paths.mjs';
 
 /**
@@ -77,6 +77,5 @@ function borrowVenv(here: Paths, there: Paths): void {
   }
   symlinkSync(join(here.venv, 'etc'), join(there.venv, 'etc')); // which of its parts JupyterLab loads
   writeFileSync(join(there.venv, 'bin', 'jupyter-lab'), ''); // set-up looks whether it is there
-  mkdirSync(dirname(there.stamps), { recursive: true });
-  stamp(join(there.stamps, 'python'), environmentPrint(there));
+  writeWhole(join(there.stamps, 'python'), environmentPrint(there));
 }

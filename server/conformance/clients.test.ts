@@ -8,10 +8,11 @@ import { EventSource as NodeEventSource } from 'eventsource';
 import nodeFetch from 'node-fetch';
 import { type Browser, chromium } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
+import { findBrowser } from '../../scripts/shared/find-program.mjs';
 import { need } from '../../scripts/test/need.js';
 import { Client, newExperiment } from './client.js';
 import { certificateOf } from './http2.js';
-import { findChromium, findCurl, findPython } from './machine.js';
+import { findCurl, findPython } from './machine.js';
 import { target, temporaryFolder } from './server.js';
 import { openTap } from './tap.js';
 import type { EventRecord, Job } from './types.js';
@@ -234,7 +235,7 @@ describe('Chromium', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const browser = await chromium.launch({
-      executablePath: findChromium() ?? '',
+      executablePath: findBrowser() ?? '',
       args: [
         '--no-sandbox',
         '--disable-background-networking',
@@ -255,7 +256,7 @@ describe('Chromium', () => {
   }
 
   test("an EventSource, and fetch with every header of ours, from another origin's page", async (context) => {
-    need(context, findChromium(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
+    need(context, findBrowser(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
     await onPage(async (browser, url) => {
       const page = await browser.newPage();
       await page.goto(url);
@@ -328,7 +329,7 @@ describe('Chromium', () => {
   });
 
   test.for(['https', 'http'] as const)('20 EventSources at once by %s', async (scheme, context) => {
-    need(context, findChromium(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
+    need(context, findBrowser(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
     const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
     const base = scheme === 'https' ? httpsUrl : lab.base;
     const spki = (await certificateOf(httpsUrl)).publicKey.export({ type: 'spki', format: 'der' });
@@ -367,7 +368,7 @@ describe('Chromium', () => {
   });
 
   test("the server's own page loads without an error", async (context) => {
-    need(context, findChromium(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
+    need(context, findBrowser(), 'a Chromium (apt-get install chromium; or name one in CHROME_PATH)');
     await onPage(async (browser) => {
       const page = await browser.newPage();
       const errors: string[] = [];

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import { findBrowser } from '../../../scripts/shared/find-program.mjs';
 import { need } from '../../../scripts/test/need.js';
 import { Client } from '../../conformance/client.js';
-import { findChromium } from '../../conformance/machine.js';
 import { type LocalServer, startServer, temporaryFolder } from '../../conformance/server.js';
 
 /** How long a page may take, in milliseconds: a loaded machine is slow, not wrong. */
@@ -35,7 +35,7 @@ export class Visit {
 /** Starts a server and a browser for each test of the file, and ends them. */
 export function withBrowser(): Visit {
   const visit = new Visit();
-  const executablePath = findChromium();
+  const executablePath = findBrowser();
   beforeAll(async () => {
     const quiet = ['--disable-background-networking', '--disable-component-update', '--no-first-run'];
     if (executablePath)

@@ -1,0 +1,42 @@
+// @ts-check
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome'];
+const MAC_BROWSERS = ['Google Chrome', 'Chromium', 'Microsoft Edge'].map(
+  (name) => `/Applications/${name}.app/Contents/MacOS/${name}`,
+);
+
+/**
+ * The path of a program on the PATH; null when it is not there.
+ * @param {string} name
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | null}
+ */
+export function findProgram(name, env = process.env) {
+  const folders = (env.PATH ?? '').split(':').filter(Boolean);
+  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+}
+
+/**
+ * A Chromium, Chrome or Edge of this machine: the one that CHROME_PATH names, or else the first that is found.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | null}
+ */
+export function findBrowser(env = process.env) {
+  if (env.CHROME_PATH) return isExecutable(env.CHROME_PATH) ? env.CHROME_PATH : null;
+  for (const name of BROWSERS) {
+    const browser = findProgram(name, env);
+    if (browser) return browser;
+  }
+  return process.platform === 'darwin' ? (MAC_BROWSERS.find(isExecutable) ?? null) : null;
+}
+
+function isExecutable(/** @type {string} */ file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
