@@ -105,7 +105,7 @@ await runCommand(async (signal) => {
       case 'server':
         throw new Problem('The server ended by itself.', { exitCode: 1, details: server!.said() });
       default:
-        return 1; // nobody is left to tell
+        return 1; // no terminal is left to print to
     }
   } finally {
     held.release();

@@ -34,7 +34,7 @@ export class App implements ServerContext {
   readonly ledger: Ledger;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
-  /** Where it speaks HTTPS, once it listens. */
+  /** The server's address over HTTPS; empty until the server listens. */
   httpsUrl = '';
   readonly waiting: Waiting;
   readonly connections: Connections;
@@ -52,7 +52,7 @@ export class App implements ServerContext {
 
   private constructor(
     readonly settings: Settings,
-    /** A secret of whoever started this server; `GET /healthz` proves it with a hash. */
+    /** A secret of the program that started this server. `GET /healthz` answers with a hash of it. */
     readonly token: string,
     readonly log: EventLog,
   ) {
@@ -73,14 +73,14 @@ export class App implements ServerContext {
     return String(Math.max(1, Math.ceil(this.settings.retryMs / 1000)));
   }
 
-  /** Sets a job going, or going on. A manual one waits to be told. */
+  /** Sets a job going, or going on. A manual job moves only when it is told to. */
   run(record: JobRecord): void {
     const { kind } = record.job.spec;
     if (kind === 'video') this.uploads.enqueue(record);
     if (kind === 'simulated') simulate(this.jobs, record);
   }
 
-  /** Sets the jobs of an earlier server going, some of them a turn: all of them at once would fill the memory. */
+  /** Continues the jobs of an earlier server, 32 of them in each turn: all of them at once would fill the memory. */
   private async goOn(records: JobRecord[]): Promise<void> {
     for (const [n, record] of records.entries()) {
       if (n % 32 === 31) await nextTurn();
@@ -114,7 +114,7 @@ export class App implements ServerContext {
     }
   }
 
-  /** Not async itself: with each answer that is held it would be held, too, and all that it looked up. */
+  /** Not async: an async function would keep its variables in memory for as long as the answer is held. */
   private dispatch(x: HttpExchange): void | Promise<void> {
     const { req } = x;
     this.guard(req, x.path);
@@ -128,13 +128,13 @@ export class App implements ServerContext {
     const methods = routes.get(route);
     if (methods) x.row.route = route;
     const method = req.method as string;
-    // In HTTP/2 it may have any length, and the ledger keeps it.
+    // In HTTP/2 a method may have any length, and the ledger keeps it.
     if (method.length > MAX_METHOD)
       throw new Problem(501, `A method has at most ${MAX_METHOD} characters here, got ${method.length}. Use GET, say.`);
     if (method === 'OPTIONS' && (methods || x.path === '*')) return preflight(x, allowed(methods));
     if (!methods) throw new Problem(404, `There is nothing at "${x.path}". GET /openapi.json lists what there is.`);
     const name = method === 'HEAD' ? 'GET' : method;
-    // Its own: in HTTP/2 a method may be called "toString", which every object has.
+    // Own properties only: in HTTP/2 a method may be called "toString", which every object has.
     if (Object.hasOwn(methods, name)) {
       const answer = methods[name] as Answer;
       const stale = /^\/(jobs|events)\b/.test(route) ? this.log.fresh() : undefined;
@@ -155,7 +155,7 @@ export class App implements ServerContext {
     else x.problem(problem);
   }
 
-  /** Lets go all who wait, and lets nobody wait any more. */
+  /** Answers all clients that wait, and takes in no more. */
   stop(): void {
     this.stopping = true;
     this.waiting.stop();

@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   process.stdout.write(`ready ${url}\n`);
 }
 
-/** The server that a state file tells of; null for any other file. An empty one is left by a kill. */
+/** The process id in a state file; 0 in an empty file, which a kill may leave; null in any other file. */
 function pidIn(file: string): number | null {
   try {
     const text = readFileSync(file, 'utf8');

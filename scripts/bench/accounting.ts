@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /**
  * Processor time that processes have used since they started, in microseconds: the time their threads ran, as the
  * scheduler counts it in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst). Other programs on the machine
- * make a run longer, and this hardly larger.
+ * make a run longer, and hardly change this time.
  */
 export async function cpuUs(pids: number[]): Promise<number> {
   let ns = 0;
@@ -24,7 +24,7 @@ export async function pssKiB(pids: number[]): Promise<number> {
   return texts.reduce((sum, text) => sum + Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]), 0);
 }
 
-/** Waits until processes use less than a tenth of a core: whoever was to be accepted and read has been. */
+/** Waits until processes use less than a tenth of a core: they have then accepted and read all that was sent. */
 export async function idle(pids: number[], limitMs = 60_000): Promise<void> {
   const until = Date.now() + limitMs;
   for (let used = Number.POSITIVE_INFINITY; used > 20_000; ) {

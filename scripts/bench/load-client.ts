@@ -24,7 +24,7 @@ export const post = (path: string, json: unknown): string => {
 
 export const get = (path: string, headers = ''): string => headOf('GET', path, headers);
 
-/** A keep-alive connection. It reads what these servers write and no more, so that the client is never what is slow. */
+/** A keep-alive connection. It reads what these servers write and no more, so that the client is never the bottleneck. */
 export class Connection {
   private received = '';
   private readonly waiting: { resolve: (response: Response) => void; reject: (error: Error) => void }[] = [];
@@ -58,7 +58,7 @@ export class Connection {
     return Promise.all(answers);
   }
 
-  /** Sends a request, and resolves with its answer. A caller may stop waiting for it: that it failed is then no news. */
+  /** Sends a request, and resolves with its answer. A caller may ignore the promise, also when it rejects. */
   send(request: string): Promise<Response> {
     const answer = this.sendAll([request]).then(([first]) => first as Response);
     answer.catch(() => {});

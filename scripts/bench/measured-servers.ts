@@ -135,7 +135,7 @@ const telling =
   async (...requests: string[]) =>
     void (await sendAll(control, requests));
 
-/** Channels are made by whoever names them first; a message of a channel is an event of its job, and its end. */
+/** A channel of nchan stands for a job: the first request that names it makes it. A message is an event, or the end. */
 async function startNchan(folder: string, signal?: AbortSignal): Promise<Server> {
   const port = await tryPort();
   const template = await readFile(join(import.meta.dirname, 'nchan.conf'), 'utf8');
@@ -187,7 +187,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
   };
 }
 
-/** Leaves no child behind that did not start as it should. */
+/** Stops a child that did not start as it should. */
 async function orStop<T>(child: Running, started: Promise<T>): Promise<T> {
   try {
     return await started;

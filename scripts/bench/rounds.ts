@@ -22,8 +22,7 @@ export interface Line {
 }
 
 /**
- * Measures a workload in rounds, each server once in each, so that whatever else the machine does falls on all of
- * them. Every measurement has a server of its own.
+ * Measures a workload in rounds, each server once in each, so that other load on the machine falls on all of them. Every measurement has a server of its own.
  */
 export async function measure(
   workload: Workload,
@@ -43,7 +42,7 @@ export async function measure(
         const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
         options.say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
       } catch (error) {
-        options.signal.throwIfAborted(); // the server was stopped: what its clients say of that is no news
+        options.signal.throwIfAborted(); // the server was stopped, and its clients failed because of that
         throw error;
       } finally {
         await server.stop();
@@ -53,7 +52,7 @@ export async function measure(
   return measured;
 }
 
-/** No sound measurement comes near it. */
+/** Much longer than a sound measurement takes. */
 const LIMIT_MS = 180_000;
 
 async function inTime<T>(work: Promise<T>, what: string): Promise<T> {

@@ -2,13 +2,13 @@
 import { start } from '../shared/child.mjs';
 import { Problem } from '../shared/problem.mjs';
 
-/** How long a package manager may be at it. */
+/** How long a package manager may take. */
 const INSTALL_MS = 15 * 60_000;
 const UNREACHABLE =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|Could not fetch URL|NewConnectionError|ConnectTimeoutError|Failed to establish a new connection|error sending request|dns error|No matching distribution found/i;
 
 /**
- * Runs a package manager. What it says is kept to itself, unless it fails.
+ * Runs a package manager. Its output is shown only if it fails.
  * @param {string} what it installs, for the error
  * @param {string} command
  * @param {string[]} args

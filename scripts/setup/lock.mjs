@@ -8,16 +8,16 @@ import { readJson, writeWhole } from '../shared/files.mjs';
 const LOOK_MS = 200;
 
 /**
- * A process, known again by when it began: an id is given again, to another process.
+ * A process. The time at which it began tells it from a later process with the same id.
  * @typedef {{ pid: number, began: string }} Known
  * @typedef {Known & { working: Known[] }} Holder
  */
 
 /**
- * Holds a lock file, so that two set-ups of one checkout go one after the other. A holder that was
- * killed is found out, and what it had started is ended before the lock is taken over.
+ * Takes a lock file, so that two set-ups of one checkout run one after the other. If the holder was killed, what it
+ * had started is killed, too, and the lock is taken over.
  * @param {string} file
- * @param {(pid: number) => void} waiting told once, with who holds it
+ * @param {(pid: number) => void} waiting called once, with the process that holds it
  * @param {AbortSignal} signal ends the waiting
  */
 export async function lock(file, waiting, signal) {
@@ -55,7 +55,7 @@ export async function lock(file, waiting, signal) {
   };
 }
 
-/** A link is made whole or not at all, and not where a file is: nobody sees half a lock. */
+/** To link a file is atomic, and fails where there is one already: no process sees half a lock. */
 function take(/** @type {string} */ draft, /** @type {string} */ file) {
   try {
     linkSync(draft, file);
@@ -93,7 +93,7 @@ function isRunning(/** @type {Known} */ known) {
   return isAlive(known.pid) && beganAt(known.pid) === known.began;
 }
 
-/** When a process began, as ps says it, in the same words whoever asks; nothing where there is no ps. */
+/** When a process began, as `ps` says it, in one language and time zone; '' where there is no `ps`. */
 function beganAt(/** @type {number} */ pid) {
   try {
     return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {

@@ -34,7 +34,7 @@ export function registrationFiles(kernel, prefix) {
     { path: kernelspecIn(prefix, 'jslab'), text: `${JSON.stringify(javascript, null, 2)}\n` },
     ...packageFolders(prefix).flatMap((folder) => [
       { path: join(folder, `${MODULE}.py`), text: readText(join(kernel, 'papermill', `${MODULE}.py`)) ?? '' },
-      // What makes a module a distribution, whose entry points are found.
+      // Python finds the entry points of a distribution alone, and these files make the module one.
       {
         path: join(distribution(folder), 'METADATA'),
         text: `Metadata-Version: 2.1\nName: ${MODULE.replaceAll('_', '-')}\nVersion: 1\n`,
@@ -84,7 +84,7 @@ export function register(/** @type {string} */ kernel, /** @type {string} */ pre
 }
 
 /**
- * Takes back what `register` did. A kernelspec that somebody has put over ours since then stays.
+ * Takes back what `register` did. A kernelspec that has been put over ours since then stays.
  * @returns {{ removed: string[], restored: string[] }}
  */
 export function unregister(/** @type {string} */ prefix) {

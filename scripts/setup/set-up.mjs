@@ -58,7 +58,7 @@ export async function setUp({ root = checkout, onlyNpm = false, signal = new Abo
     );
     const failed = settled.filter((one) => one.status === 'rejected').map(({ reason }) => reason);
     if (failed.length > 0) throw failed.find((reason) => reason instanceof Problem) ?? failed[0];
-    // Asked anew: an environment made again has none of what the old one was given.
+    // Checked again, since an environment that was made anew has no kernels yet.
     for (const step of quick) if (!step.isDone()) await run(step);
   } finally {
     reporter.stop();

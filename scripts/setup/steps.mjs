@@ -15,7 +15,7 @@ import { registrationFiles } from './registration.mjs';
  * it failed or was killed half-way.
  * @typedef {object} Step
  * @property {string} name
- * @property {string} doing what it does, for the one who waits
+ * @property {string} doing what it does, shown while it runs
  * @property {() => boolean} isDone
  * @property {(context: { signal: AbortSignal, working: (pid: number | undefined) => void }) => Promise<void>} run
  */
@@ -45,7 +45,7 @@ export function npmPackages(paths) {
     },
     run: async (context) => {
       rmSync(stampFile, { force: true });
-      rmSync(record, { force: true }); // npm ci may be killed half-way: then nothing vouches for it
+      rmSync(record, { force: true }); // npm ci may be killed half-way: no record may then say that all is there
       const args = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--fetch-retries=1'];
       await install('The npm packages', 'npm', args, { cwd: paths.root, env: npmEnv(), ...context });
       writeWhole(stampFile, machine);
@@ -53,7 +53,7 @@ export function npmPackages(paths) {
   };
 }
 
-/** Under `npm start`, npm has put settings of that run into the environment: not for this one. */
+/** The environment without what npm has put into it for the command that it runs, such as `npm start`. */
 function npmEnv() {
   const ofThisRun = /^npm_(lifecycle|package|command|config_(local_prefix|noproxy))/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofThisRun.test(name)));

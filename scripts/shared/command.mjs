@@ -21,7 +21,7 @@ export async function runCommand(main) {
       stopping.abort(new Problem(`Stopped by ${name}.`));
     });
   }
-  // A terminal that is closed takes our output with it: no reason to fail.
+  // To write to a terminal that was closed is an error; the command goes on.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     const result = await main(stopping.signal);

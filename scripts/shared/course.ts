@@ -32,7 +32,7 @@ export async function readCourseNotebook(path: string): Promise<CourseNotebook> 
 export const readCourse = (root: string): Promise<CourseNotebook[]> =>
   Promise.all(courseNotebooks(root).map((name) => readCourseNotebook(join(root, 'notebooks', name))));
 
-/** The notebooks to read in a row: the first one to *choosing*. Each of the others is for those who want it. */
+/** The notebooks to read in a row: the first one to *choosing*. The others are optional. */
 export function mainCourse(course: CourseNotebook[]): CourseNotebook[] {
   const last = course.findIndex(({ name }) => name.endsWith('-choosing.ipynb'));
   return last < 0 ? course : course.slice(0, last + 1);

@@ -5,7 +5,7 @@ const LOOK_MS = 500;
 
 /**
  * Calls back when what started this process is gone: the parent, and under npm also npm, which stands
- * two or three processes above. A kill -9 of those gives no signal here, and nobody would see the result.
+ * two or three processes above. A `kill -9` of these sends no signal to this process.
  */
 export function whenOrphaned(callback: () => void): void {
   const parent = process.ppid;

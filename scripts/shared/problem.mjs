@@ -1,6 +1,6 @@
 // @ts-check
 
-/** Something a person can mend. Its message is all they need to read: what was expected, what was got, what to do. */
+/** An error that a person can fix. Its message says what was expected, what was got, and what to do. */
 export class Problem extends Error {
   /**
    * @param {string} message

@@ -1,5 +1,5 @@
-// Whether the notebooks' assertions bite: in a copy of the checkout the server is made wrong in one place at a time,
-// and the notebook that teaches the promise must go red, at the cell that claims it.
+// Tests the notebooks' assertions: in a copy of the checkout, the server is made wrong in one place at a time, and the
+// notebook that teaches the promise has to fail, at the cell that claims it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectIn } from '../project.js';
@@ -18,7 +18,7 @@ import { type Mutation, mutations } from './mutations.js';
 /** Copies at work at once: most of a notebook is waiting. */
 const COPIES = 3;
 const CELL_S = 60;
-/** Without a browser, it shows less and claims less: it stays green whatever the server does. */
+/** Without a browser, this notebook claims less: it would pass whatever the server does. */
 const NEEDS_BROWSER = '07-six-connections';
 const silent = { began: () => {}, step: () => {}, finished: () => {} };
 

@@ -40,8 +40,8 @@ async function answers({ url, token }: Lab): Promise<boolean> {
 }
 
 /**
- * Starts JupyterLab, which ends when this process does. It waits, its imports done, to be told the
- * server's URL: `tell`.
+ * Starts JupyterLab, which ends when this process does. It loads its modules, and then waits until `tell` gives it the
+ * server's URL.
  */
 export function startLab(paths: Paths, options: LabOptions): Running & { tell(serverUrl: string): Promise<Lab> } {
   const runtime = join(paths.jupyter, 'runtime');
@@ -73,14 +73,14 @@ export function startLab(paths: Paths, options: LabOptions): Running & { tell(se
       });
     };
     const lab = await Promise.race([ended, listening()]);
-    writeWhole(paths.lab, `${JSON.stringify(lab)}\n`, 0o600); // whoever has the token may run code
+    writeWhole(paths.lab, `${JSON.stringify(lab)}\n`, 0o600); // the token lets its holder run code
     void child.ended.then(() => rmSync(paths.lab, { force: true }));
     return lab;
   };
   return { ...child, tell };
 }
 
-/** Where a notebook is in a running Lab; the token lets a browser in that was never there. */
+/** The URL of a notebook in a running Lab. Its token lets in a browser that has no cookie yet. */
 export function notebookUrl({ url, token }: Lab, notebook: string): string {
   const path = notebook.split('/').map(encodeURIComponent).join('/');
   return `${url}lab/tree/${path}?token=${token}`;
@@ -101,7 +101,7 @@ function labFlags(paths: Paths, { port, notebook }: LabOptions): string[] {
   ];
 }
 
-/** All that Jupyter keeps, it keeps inside the checkout; what a person has set up elsewhere stays out. */
+/** Jupyter keeps its files inside the checkout, and uses none that a person has elsewhere. */
 function labEnvironment(paths: Paths, runtime: string): NodeJS.ProcessEnv {
   const foreign = /^(npm_|JUPYTER_(PATH|CONFIG_PATH)$|PYTHON(HOME|PATH|STARTUP)$|VIRTUAL_ENV$)/;
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));

@@ -9,7 +9,7 @@ export function opener(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): strin
   return (env.DISPLAY || env.WAYLAND_DISPLAY) && onPath('xdg-open') ? 'xdg-open' : null;
 }
 
-/** Opens a page in the person's browser, where there is a desktop. A browser that does not come is no error: the URL was printed. */
+/** Opens a page in the person's browser, where there is a desktop. If that fails, the URL was printed: it is no error. */
 export function openBrowser(page: string): boolean {
   const command = opener(process.platform, process.env);
   if (!command) return false;

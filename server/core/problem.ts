@@ -27,7 +27,7 @@ export class Problem extends Error {
   }
 }
 
-/** A browser takes content for the type that it bears, also where it looks like another one (Fetch standard, section 3.6). */
+/** Tells a browser to take the content for what Content-Type says, and not to guess (Fetch standard, section 3.6). */
 export const AS_IT_IS = { 'X-Content-Type-Options': 'nosniff' };
 
 export const badRequest = (detail: string) => new Problem(400, detail);

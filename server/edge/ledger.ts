@@ -48,7 +48,7 @@ export class Row {
     readonly connection: number,
   ) {}
 
-  /** The time to tell now: after the arrival by what the monotonic clock measured, also when the wall clock was set. */
+  /** The time now: the arrival, and what the monotonic clock has measured since. The wall clock may have been set. */
   now(): number {
     return this.arrivedAt + Math.round(performance.now() - this.#arrived);
   }
@@ -135,7 +135,7 @@ export class Ledger {
     return experiment;
   }
 
-  /** There may be more names than the bound, but no more than open rows: each is somebody's at this moment. */
+  /** An experiment with open rows stays. So there may be more names than the bound, but never more than open rows. */
   private forgetOne(): void {
     for (const [name, { open }] of this.experiments) {
       if (open > 0) continue;

@@ -9,7 +9,7 @@ import { type Handle, http1Server } from './http/http1.js';
 import { http2Server } from './http/http2.js';
 import type { Connections } from './http/lifetime.js';
 
-/** Loopback only: the course's server is nobody else's business. */
+/** The loopback interface: no other machine reaches the server. */
 const ADDRESS = '127.0.0.1';
 const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', import.meta.url));
 
@@ -27,7 +27,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   secure.on('tlsClientError', (_, socket) => socket.destroy());
   let trusted: Promise<void> | undefined;
   const door = net.createServer((socket) => {
-    socket.on('error', () => {}); // it broke before TLS began: nobody to tell
+    socket.on('error', () => {}); // it broke before TLS began
     trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
     trusted.then(
       () => socket.destroyed || secure.emit('connection', socket),

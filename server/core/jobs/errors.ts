@@ -7,7 +7,7 @@ export class NoSuchJob extends Error {
   }
 }
 
-/** As many jobs are unfinished as may be. */
+/** Too many jobs are unfinished. */
 export class TooManyJobs extends Error {
   constructor(most: number) {
     super(`${most} jobs are unfinished, and no more are taken. Come back when some have ended.`);

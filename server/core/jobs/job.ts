@@ -8,7 +8,7 @@ export type Spec =
   | { kind: 'simulated'; durationMs: number; steps: number; failAtStep: number | null }
   | { kind: 'manual' };
 
-/** A job as it is kept. Never changed: every event makes a new one. */
+/** A job as the log keeps it. It is never changed: every event makes a new object. */
 export interface Job {
   readonly jobId: string;
   readonly spec: Spec;

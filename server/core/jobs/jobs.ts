@@ -19,7 +19,7 @@ export class Jobs {
   onEnd: (record: JobRecord) => void = () => {};
   /** The jobs by their Idempotency-Key; also those that are not committed yet. */
   private readonly keys = new Map<string, JobRecord>();
-  /** The finished ones, the first to finish first, each with what it takes in memory. */
+  /** The finished jobs in the order in which they finished, each with what it takes in memory, in bytes. */
   private readonly finished = new Map<JobRecord, number>();
   private finishedBytes = 0;
 
@@ -73,18 +73,18 @@ export class Jobs {
     return record;
   }
 
-  /** The job begins to run. */
+  /** Starts the job. */
   start(record: JobRecord): Promise<void> {
     const startedAt = now(record.latest);
     return this.change(record, 'started', startedAt, { state: 'running', startedAt });
   }
 
-  /** The job has come further. `more` is passed on in the event's data. */
+  /** Records the job's progress. `more` are further members of the event's data. */
   progress(record: JobRecord, progress: number, more: Record<string, unknown> = {}): Promise<void> {
     return this.change(record, 'progress', now(record.latest), { progress }, more);
   }
 
-  /** The job ends, once: a second end changes nothing. */
+  /** Ends the job. A job that has ended already is left as it is. */
   async end(record: JobRecord, ending: Ending): Promise<void> {
     while (hasEnded(record.latest)) {
       if (!record.staged) return;
@@ -125,8 +125,8 @@ export class Jobs {
 }
 
 /**
- * The time to tell, RFC 3339. It is never before what was told of the same job, also when the clock was set back
- * meanwhile. Durations are measured on a clock that is never set: `performance.now()`.
+ * The time now (RFC 3339), but never before a time that the job has already: the clock may have been set back.
+ * Durations are measured with `performance.now()`, which nobody can set.
  */
 function now(job?: Job): string {
   const told = job?.startedAt ?? job?.createdAt ?? '';

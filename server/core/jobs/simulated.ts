@@ -4,7 +4,7 @@ import { failure } from './failure.js';
 import { hasEnded, type Spec } from './job.js';
 import type { Jobs } from './jobs.js';
 
-/** How many steps are taken before the log commits them: many due steps of many jobs would fill the memory. */
+/** After so many steps a job waits for the commit: otherwise the due steps of many jobs would fill the memory. */
 const BATCH = 64;
 
 /**
@@ -36,7 +36,7 @@ export function simulate(jobs: Jobs, record: JobRecord): void {
     const { ended, head } = record.events;
     if (!ended) jobs.log.delivery.wait(record.events, head, THE_END, Math.max(0, dueInMs(done() + 1)), run);
   };
-  // When the log cannot be written, the steps were undone: they are taken again.
+  // When the log cannot be written, the steps are undone. They are taken again a second later.
   const run = (): void => void advance().catch(() => setTimeout(run, 1_000));
   run();
 }

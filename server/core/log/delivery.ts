@@ -5,9 +5,9 @@ const SLICE = 256;
 
 /** Serves the cursors that are behind: some of them in each turn of the event loop, the stalest first. */
 export class Delivery {
-  /** Topics that grew. */
+  /** Topics that have grown since their cursors were visited. */
   private readonly grown = new Set<Topic>();
-  /** Cursors that had more to take than one piece, or that come back after a while. */
+  /** Cursors that have more to take than one piece, and cursors that were behind when they joined. */
   private readonly stragglers = new Set<Cursor>();
   private scheduled = false;
 
@@ -25,14 +25,14 @@ export class Delivery {
     this.stragglers.delete(cursor);
   }
 
-  /** Calls back once: when the topic has `min` events past a cursor, or when the time is up; not once it is abandoned. */
+  /** Calls back once: when the topic has `min` events past a cursor, or when the time is up. Not after `abandon()`. */
   wait(topic: Topic, after: number, min: number, ms: number, done: () => void): Waiter {
     const waiter = new Waiter(this, topic, after, min, ms, done);
     this.join(waiter);
     return waiter;
   }
 
-  /** An event was added to the topic. */
+  /** Plans a turn for the cursors of a topic that has grown. */
   wake(topic: Topic): void {
     if (topic.readers.size === 0 && !(topic.ended && topic.patient.size > 0)) return;
     this.grown.add(topic);
@@ -126,5 +126,5 @@ class Waiter implements Cursor {
   }
 }
 
-/** Where a cursor waits. */
+/** The set in which a cursor waits. */
 const queueOf = ({ topic, min }: Cursor) => (min === THE_END ? topic.patient : topic.readers);

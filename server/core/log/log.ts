@@ -8,17 +8,17 @@ import { Topic } from './topic.js';
 
 /** A job that the log keeps. */
 export class JobRecord {
-  /** The job's own events. A stream holds only these: a job that is forgotten goes, however long its readers stay. */
+  /** The job's own events. Streams refer to these alone, so that a forgotten job need not stay until its streams end. */
   readonly events = new Topic();
   /** The position of the job's first event; 0 before it is committed. */
   first = 0;
-  /** The job as changes will leave it that are not committed yet; null when all are. No client is told of it. */
+  /** The job as the changes that are not committed yet will leave it; null without such changes. No client sees it. */
   staged: Job | null = null;
 
   /** @param job - the job as its newest committed event left it. */
   constructor(public job: Job) {}
 
-  /** The job that the next change is made of. */
+  /** The job from which the next change is made. */
   get latest(): Job {
     return this.staged ?? this.job;
   }
@@ -35,7 +35,7 @@ interface Staged {
 
 /**
  * One append-only log; every waiting client is a cursor on it. Appends of one turn of the event loop are committed
- * together, and no client is told of an event, or of the state it led to, before it is committed.
+ * together, and no client is told of an event, or of the state that it leads to, before it is committed.
  */
 export class EventLog {
   /** The events of all jobs. */
@@ -46,14 +46,14 @@ export class EventLog {
   private readonly records = new Map<string, JobRecord>();
   /** New jobs that are not committed yet. */
   private readonly unborn = new Map<string, JobRecord>();
-  /** The events of jobs that are forgotten, until the log lets go the last of them. */
+  /** The events of jobs that are forgotten, until the log drops the last of them. */
   private readonly orphans = new Map<string, Topic>();
   private staged: Staged[] = [];
-  /** The commit that is under way, where the store takes its time. */
+  /** The commit that is under way, of a store that answers with a promise. */
   private committing: Promise<void> | undefined;
   private forgotten: string[] = [];
   private trimmed = 0;
-  /** The question for the store's head that all readers of this turn share. */
+  /** The request for the store's head, which all readers of this turn share. */
   private asking: Promise<void> | undefined;
   /** Readers that wait until this log is as new as the store's head was. */
   private behind: { head: number; resolve: () => void }[] = [];
@@ -90,8 +90,8 @@ export class EventLog {
   }
 
   /**
-   * Undefined when this log is as new as any server's; or else a promise that resolves when it is, so that no client
-   * reads an older state than it was told of before. Error: {@link NotReadable}.
+   * Undefined when no other server can be ahead of this log. Otherwise a promise that resolves when this log has caught
+   * up, so that no client reads an older state than it has seen before. Error: {@link NotReadable}.
    */
   fresh(): Promise<void> | undefined {
     if (this.store.head) this.asking ??= this.catchUp();
@@ -99,8 +99,8 @@ export class EventLog {
   }
 
   private async catchUp(): Promise<void> {
-    // The store is asked once for all requests of this turn, and after the last of them has come: what a client of it
-    // was told by another server before is then part of the answer.
+    // The store is asked once for all requests of this turn. It is asked after the last of them has come, so that its
+    // answer includes whatever another server told their clients before.
     await nextTurn();
     this.asking = undefined;
     const head = await this.store.head!().catch(({ message }: Error) => {
@@ -132,7 +132,7 @@ export class EventLog {
     this.forgotten.push(jobId);
   }
 
-  /** Commits what is staged, and only then tells it. Returns a promise where that takes its time. Throws nothing. */
+  /** Commits what is staged, and then tells clients. Returns a promise where the store does. Never throws or rejects. */
   flush(): Promise<void> | undefined {
     if (this.committing || this.staged.length === 0) return this.committing;
     const staged = this.staged;
@@ -172,7 +172,7 @@ export class EventLog {
     await this.store.close();
   }
 
-  /** What was staged is dropped: also what was staged on top of it meanwhile. */
+  /** Drops what was staged, and what was staged on top of it meanwhile. */
   private undo(staged: Staged[], reason: string): void {
     this.staged = [];
     for (const { record, job, reject } of staged) {
@@ -188,7 +188,7 @@ export class EventLog {
       const record = new JobRecord(job);
       record.first = first;
       this.records.set(job.jobId, record);
-      // Until an event of the job is found: none is held.
+      // As if none of the job's events were held; those that are held are added below.
       Object.assign(record.events, { ended: job.finishedAt !== null, head: last, trimmed: last });
     }
     this.all.head = this.all.trimmed = trimmed;

@@ -19,7 +19,7 @@ export interface Committed {
   job: Job;
 }
 
-/** What a store is told to let go with a commit. */
+/** What a store drops with a commit. */
 export interface Dropped {
   /** Jobs that are no longer kept. */
   jobs: readonly string[];
@@ -55,7 +55,7 @@ export interface StoredJob {
   last: number;
 }
 
-/** Is told of every commit, in the order of the log. */
+/** Called with every commit, in the order of the log. */
 export type Tail = (committed: Committed[]) => void;
 
 /**

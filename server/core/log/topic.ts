@@ -16,9 +16,9 @@ export interface Cursor {
   readonly min: number;
   /** The topic's head when this cursor was last looked at. */
   seen: number;
-  /** Takes what there is. True to stay and be served again. */
+  /** Takes the events past the cursor. Returns true to be served again. */
   serve(): boolean;
-  /** The server stops: nothing more will come. */
+  /** Called when the server stops: no more events will come. */
   release(): void;
 }
 

@@ -3,10 +3,10 @@ import { NOWHERE } from '../log/event.js';
 import type { Topic } from '../log/topic.js';
 import { badRequest } from '../problem.js';
 
-/** Where a reader begins. */
+/** Where a reader of events begins. */
 export interface Start {
   after: number;
-  /** It named the place itself. */
+  /** Whether the client named the position: it goes on from there. */
   resumed: boolean;
 }
 
@@ -16,12 +16,12 @@ export function start(x: Exchange, from: number, header: boolean): Start {
   const id = last || x.query.get('after');
   if (id === null) return { after: from, resumed: false };
   const { all, ids } = x.context.log;
-  const place = ids.read(id);
-  if (place === null && !last)
+  const position = ids.read(id);
+  if (position === null && !last)
     throw badRequest(`after expects the id of an event, got "${id}". Leave it out to begin anew.`);
-  // A place past the newest event was never given.
-  const given = place !== null && place <= all.head;
-  return { after: given ? place : NOWHERE, resumed: true };
+  // A position past the newest event was never given to a client.
+  const given = position !== null && position <= all.head;
+  return { after: given ? position : NOWHERE, resumed: true };
 }
 
 /** The data of a `gap`: the oldest event that is held, which comes next. */

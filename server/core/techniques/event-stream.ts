@@ -9,18 +9,18 @@ const HEAD = {
   ...AS_IT_IS,
 };
 
-/** The answer to `HEAD`: the head of a stream, and no stream. */
+/** Answers `HEAD`: the headers of a stream, and no stream. */
 export const streamHead = (x: Exchange): void => x.empty(200, HEAD);
 
 /** An answer that is an event stream: kept alive by comments, and dropped when its reader takes nothing. */
 export class EventStream {
   private readonly heart: NodeJS.Timeout;
-  /** Whether the reader has yet to take what was written. */
+  /** Whether the client has yet to take what was written. */
   full = false;
 
   constructor(
     private readonly x: Exchange,
-    /** Called when a reader that was full has drained. */
+    /** Called when a client that was full has taken everything. */
     private readonly drained: () => void,
     /** Called when the stream is over, whoever ended it; perhaps twice. */
     private readonly closed: () => void,
@@ -34,7 +34,7 @@ export class EventStream {
     this.write(`retry: ${context.settings.retryMs}\n\n`);
   }
 
-  /** True while the reader takes what is written. Else nothing is written, and nothing kept for it. */
+  /** Returns true while the client takes what is written. Else nothing is written, and nothing is kept for the client. */
   write(text: string | Buffer): boolean {
     const { res, lifetime } = this.x;
     this.heart.refresh();

@@ -10,7 +10,7 @@ export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> 
   x.accepts('application/json');
   const record = x.job();
   const known = x.hasVersion(record.job.version);
-  // Every change of a job is one event of its topic: one more of them is what to wait for.
+  // Every change of a job is one event of its topic, so that this waits for one more event.
   if (known) await x.hold(record.events, record.events.head, 1, wait.seconds);
   const { job } = record;
   const headers: Record<string, string> = { ...(known && wait.applied), ETag: `"${job.version}"` };

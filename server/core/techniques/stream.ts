@@ -12,20 +12,20 @@ const MAX_PIECES = 32;
 /** **Server-sent events**: a response with a start and no end, and in it an event for whatever happens. */
 export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): void {
   const { delivery, ids } = x.context.log;
-  // Methods, not closures with names: tsx gives each of those a dictionary of its own.
+  // Methods, since tsx gives every closure with a name a dictionary of its own, which takes memory for each stream.
   const cursor = {
     topic,
     after,
     min: 1,
     seen: 0,
-    /** A gap is said, not hidden: also to a reader so slow that what it lacks has gone meanwhile. */
+    /** The event `gap` where events are missing; also for a reader so slow that the log has dropped its next events. */
     gap(): string {
       if (!topic.gap(cursor.after)) return '';
       cursor.after = topic.trimmed;
       return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
     },
     serve(): boolean {
-      if (out.full) return false; // its place is kept, and nothing else
+      if (out.full) return false; // its position is kept, and nothing else
       const said = cursor.gap();
       const piece = pieceOf(topic, cursor.after, ids);
       cursor.after = piece.last;
@@ -41,7 +41,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
     () => delivery.join(cursor),
     () => delivery.leave(cursor),
   );
-  // Before the first event, a reader of all jobs has no place to come back to: it is given one.
+  // Before the first event, a reader of all jobs has no id to come back with: it is given one.
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
   out.write(!resumed && topic === x.context.log.all ? position : cursor.gap());
   delivery.join(cursor);

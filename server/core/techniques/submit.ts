@@ -45,7 +45,7 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
   } finally {
     if (record?.job.jobId !== jobId) await submission.discard(spec);
   }
-  // The answer tells the job as it was committed; only then does it move on.
+  // The answer shows the job as it was committed: the job moves on after that.
   const answered = answer(x, record, wait);
   x.context.run(record);
   await answered;
@@ -54,7 +54,7 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
 /** `202`, and where to come back; to a client that would wait, the outcome. */
 async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promise<void> {
   const Location = `/jobs/${record.job.jobId}`;
-  // Without Preference-Applied, also to a client that would wait but may not, as too many do.
+  // Also to a client that would wait when no more clients may: without Preference-Applied.
   if (!wait || !x.context.waiting.admits)
     return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.context.retryAfter });
   await x.holdForEnd(record, wait.seconds);

@@ -7,7 +7,7 @@ import { limitBody } from './http2.js';
 /** The largest JSON body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024;
 
-/** How deep JSON may be nested: deeper, and walking it would overflow the stack. */
+/** How deep JSON may be nested. To walk through deeper JSON would overflow the stack. */
 const MAX_DEPTH = 64;
 
 /** The media type of a request, in lower case, without its parameters; empty when there is none. */
@@ -15,7 +15,7 @@ export function mediaType(x: HttpExchange): string {
   return (x.req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-/** The body as it arrives, after telling a client that asked first to go on. Errors: 413, 415. */
+/** The body as it arrives. A client that expects a `100 Continue` gets it first. Errors: 413, 415. */
 export function body(x: HttpExchange, limit: number): AsyncIterable<Buffer> {
   const { context, req, res } = x;
   const coding = req.headers['content-encoding'];

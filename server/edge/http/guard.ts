@@ -7,9 +7,10 @@ const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\
 const FRAMES = new Set(['iframe', 'frame', 'embed', 'object']);
 
 /**
- * Who may talk to this server; the names are lists with commas, and `pages` are the paths that may be framed. A page of any web site can send requests to a reader's
- * loopback address; what gives it away is its `Origin`, or, when its own name was rebound to 127.0.0.1, its `Host`.
- * The function that is returned throws 400, 421 or 403 for a request that must not be served.
+ * Makes the function that refuses requests of other sites' pages: it throws 400, 421 or 403. `allowHost` and `allowOrigin`
+ * are lists with commas; `pages` are the paths that may be framed. A page of any site can send requests to a loopback
+ * address of its reader's machine. Its `Origin` shows where it comes from, or its `Host`, when the site's own name was
+ * bound to 127.0.0.1 (DNS rebinding).
  */
 export function guard(
   allowHost: string,

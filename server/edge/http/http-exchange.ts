@@ -33,7 +33,7 @@ export class HttpExchange implements Exchange {
     this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark));
   }
 
-  /** Puts the request under the experiment that its client names. A look at the ledger is in none. Error: 400. */
+  /** Counts the request under the experiment that its client names, unless it asks for the ledger. Error: 400. */
   nameExperiment(): void {
     const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
     if (!name) return;
@@ -92,7 +92,7 @@ export class HttpExchange implements Exchange {
     this.res.writeHead(status, headers);
   }
 
-  /** Tells the ledger that the head of the answer is out. Call it where the head is written by other means than this class. */
+  /** Tells the ledger that the head of the answer is out. For a route whose head is written by other code. */
   answered(status: number): void {
     this.row.status = status;
     this.row.answeredAt = this.row.now();
@@ -197,7 +197,7 @@ export class HttpExchange implements Exchange {
   }
 }
 
-/** What the head of an answer may weigh, in bytes, when what is not sent is counted. */
+/** The size that the head of an answer is taken to have, in bytes, when unsent bytes are counted. */
 const HEAD_BYTES = 512;
 /** How much of an answer is handed to Node at a time, in bytes. */
 const PIECE_BYTES = 64 * 1024;

@@ -47,7 +47,7 @@ class Request extends Http2ServerRequest {
 
   constructor(...args: ConstructorParameters<typeof Http2ServerRequest>) {
     super(...args);
-    this.on('error', () => {}); // who reads the body hears of it; where nobody reads it, nobody needs to
+    this.on('error', () => {}); // a reader of the body gets the error from its iterator
   }
 
   /** Takes what has come; null at the end. */

@@ -6,7 +6,7 @@ const LENGTH = 80;
 
 /**
  * The position of the last event that was committed, in a file of its own. SQLite takes a damaged journal for one that
- * ends before the damage, and drops the commits after it without a word: this file is what contradicts it. It is
+ * ends before the damage, and drops the commits after it silently. This file shows that commits are missing. It is
  * written after a commit and before any client is told of it, so that it is never ahead of an intact database; only
  * a power cut can leave it so, and then the machine has started again since.
  */
