@@ -1,6 +1,6 @@
 import type { TestContext } from 'vitest';
 
-/** Skips a test for want of something on this machine: counted, loud, and a failure where `CI` is set. */
+/** Skips a test that needs what this machine does not have. It is counted and printed, and fails where `CI` is set. */
 export function need(context: TestContext, present: unknown, what: string): void {
   if (present) return;
   const message = `${context.task.name}: needs ${what}`;

@@ -10,7 +10,7 @@ export async function filesOf(folder: string): Promise<string[]> {
 /** Whether these bytes stand in any file of a folder. */
 export async function folderHolds(folder: string, bytes: Buffer): Promise<boolean> {
   for (const file of await filesOf(folder)) {
-    // A file may go while we look: then it holds nothing.
+    // A file that is removed meanwhile holds nothing.
     const content = await readFile(file).catch(() => Buffer.alloc(0));
     if (content.includes(bytes)) return true;
   }

@@ -5,7 +5,7 @@ import tls from 'node:tls';
 import { Client, type RequestOptions } from './client.js';
 import { within } from './within.js';
 
-/** The certificate that a server shows, whoever has signed it. */
+/** The certificate that a server shows, without asking who signed it. */
 export async function certificateOf(httpsUrl: string): Promise<X509Certificate> {
   const { hostname, port } = new URL(httpsUrl);
   const socket = tls.connect({ host: hostname, port: Number(port), rejectUnauthorized: false });
@@ -37,14 +37,14 @@ export class Http2Client extends Client {
       session.once('remoteSettings', () => resolve()).once('error', reject);
     });
     await within(ready, `an HTTP/2 connection to ${httpsUrl}`);
-    session.on('error', () => {}); // who waits for an answer hears of it
+    session.on('error', () => {}); // a caller that waits for an answer gets the error
     return new Http2Client(httpsUrl, session);
   }
 
   /** Sends a request; nothing is read of what comes. */
   send(method: string, path: string, headers: OutgoingHttpHeaders = {}, endStream = true): ClientHttp2Stream {
     const stream = this.session.request({ ':method': method, ':path': path, ...headers }, { endStream });
-    stream.on('error', () => {}); // who waits for an answer hears of it
+    stream.on('error', () => {}); // a caller that waits for an answer gets the error
     return stream;
   }
 

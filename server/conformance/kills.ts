@@ -85,7 +85,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
   let answers = 0;
   let up = later();
 
-  /** Does a thing until it is answered, through however many kills. */
+  /** Tries an action until it is answered, however many kills come between. */
   async function answered<T>(attempt: () => Promise<T | undefined>): Promise<T> {
     for (;;) {
       if (failure) throw failure;
@@ -237,7 +237,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
           tries++;
           return client.post(`/jobs/${jobId}/finish`, { result: outcome });
         });
-        // A 409 after a broken try: that one had been heard.
+        // A 409 after a broken connection: the server had received the request before.
         if (answer.status !== 204 && !(answer.status === 409 && tries > 1)) throw unexpected(answer);
       };
     } else {
@@ -267,7 +267,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
     return { jobId, again: () => request(submit), seen, ...promised };
   }
 
-  // ── The server, its kills, and those who watch everything ──
+  // ── The server, its kills, and the readers of all events ──
 
   const began = performance.now();
   const samples: Sample[] = [];
@@ -320,7 +320,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
     stuck?.close();
   }
 
-  /** Cuts every connection now and then, and sees what the server's process holds. */
+  /** Cuts every connection now and then, and samples the memory of the server's process. */
   async function cut(): Promise<void> {
     while (killing) {
       await pause(500 + random() * 1000);
@@ -407,7 +407,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
     events += everything.length - others.length;
     everything.splice(0, everything.length, ...others);
   }
-  /** As the client, through however many kills. */
+  /** The client's verbs, however many kills come between. */
   const through = { get: (path: string, headers = {}) => request(() => client.get(path, headers)) };
 
   try {
@@ -437,7 +437,7 @@ export async function campaign({ seed, kills, seconds, clients = 8, say }: Campa
     watching = false;
     await following;
 
-    // One more kill, when all is told and nothing is on its way.
+    // One more kill, when every client has its answer and no request is on its way.
     await stop();
     await start();
     if (!seconds) await verify(client, lives, everything);

@@ -6,8 +6,8 @@ import type { LocalServer } from './server.js';
 import { eventually } from './within.js';
 
 /*
- * What a client takes, by kind, and how it ends, by kind. Each kind of request is asked in each protocol, and each ends in
- * each way: afterwards the server's waiters, open rows, sockets, timers and descriptors are what they were.
+ * Each kind of request, in each protocol, ended by its client in each way. Afterwards the server's waiters, open rows,
+ * sockets, timers and descriptors are what they were before.
  */
 
 export type Protocol = 'HTTP/1.1' | 'HTTP/1.1 over TLS' | 'HTTP/2 over TLS';
@@ -20,7 +20,7 @@ interface Ask {
   body?: string;
 }
 
-/** Each kind of request, of a job that goes on, or of one that has ended. */
+/** Each kind of request, for a job that is running, or for one that has ended. */
 export const REQUESTS: Record<string, (running: string, ended: string) => Ask> = {
   'short poll': (running) => ({ method: 'GET', path: `/jobs/${running}` }),
   'long poll': (running) => ({ method: 'GET', path: `/jobs/${running}/result?wait=60` }),
@@ -77,7 +77,7 @@ interface Speaker {
   ask(ask: Ask, part?: 'no end' | 'half a head'): void;
   /** Breaks the protocol. */
   breakIt(): void;
-  /** Takes back what was asked, the connection goes on; in HTTP/1.1, that is to close it. */
+  /** Cancels the request and keeps the connection; in HTTP/1.1, closes the connection, since nothing else cancels. */
   cancel(): void;
 }
 
@@ -126,7 +126,7 @@ const onceThere =
     end(speaker);
   };
 
-/** How a client ends what it has begun. */
+/** The ways in which a client can end a request. */
 export const ENDINGS: Record<string, Ending> = {
   'closes once it is there': onceThere(({ socket }) => socket.destroy()),
   'closes at once': async (speaker, ask) => {
@@ -168,7 +168,7 @@ export const ENDINGS: Record<string, Ending> = {
   },
 };
 
-/** A reset, also of what is under TLS. */
+/** Resets the TCP connection, also below TLS. */
 function reset(socket: net.Socket): void {
   const under = (socket as tls.TLSSocket & { _parent?: net.Socket })._parent;
   if (socket instanceof tls.TLSSocket && !under) socket.destroy();
@@ -184,7 +184,7 @@ export interface Held {
   descriptors: number;
 }
 
-/** What it holds now, but for what it takes to ask. */
+/** What the server holds now; the requests that ask for it are not counted. */
 export async function heldBy(lab: Client, server: LocalServer): Promise<Held> {
   const { resources } = await server.memory();
   const metrics = (await lab.get('/metrics')).text;
@@ -198,7 +198,7 @@ export async function heldBy(lab: Client, server: LocalServer): Promise<Held> {
   };
 }
 
-/** Does one thing after another, some at a time, and waits until the server holds no more than before. */
+/** Tries the cases, 20 at a time, and then waits until the server holds no more than before. */
 export async function holdsNothing(
   lab: Client,
   server: LocalServer,
@@ -218,7 +218,7 @@ export async function holdsNothing(
       speaker.socket.on('error', () => {});
       kept.push(speaker.socket);
       const arrived = async () => {
-        // The ledger is not in the ledger: that it has come is not seen, and it comes while others do.
+        // The ledger has no row for a request that reads it, so that its arrival cannot be seen there.
         if (request === 'the ledger, live') return void (await lab.get('/healthz'));
         await eventually(
           async () => ((await lab.traffic(experiment)).requests.length > 0 ? true : undefined),

@@ -100,7 +100,7 @@ export function setting(id: number, value: number): Buffer {
   return bytes;
 }
 
-/** A TLS connection, whoever has signed the server's certificate. */
+/** A TLS connection that accepts any certificate of the server. */
 export async function secureConnection(httpsUrl: string, alpn: string[]): Promise<tls.TLSSocket> {
   const { hostname, port } = new URL(httpsUrl);
   const socket = tls.connect({

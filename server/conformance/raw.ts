@@ -27,7 +27,7 @@ export class RawConnection {
       this.received += bytes.toString('latin1');
       this.#notify();
     });
-    // A reset is one of the ways in which a server may close; what it said before is what counts.
+    // A server may close a connection by a reset: what it sent before counts.
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {

@@ -21,7 +21,7 @@ export interface StartOptions {
   /** The data folder; a new temporary one, removed at the end, unless given. */
   data?: string;
   env?: Record<string, string>;
-  /** A command that the server's own is handed to, `['sh', '-c', 'ulimit -f 100; exec "$@"', 'sh']` say. */
+  /** A command that runs the server's, such as `['sh', '-c', 'ulimit -f 100; exec "$@"', 'sh']`. */
   wrapper?: string[];
   /** Lets `memory()` be asked. */
   memoryProbe?: boolean;
@@ -51,7 +51,7 @@ export class LocalServer {
   readonly exited: Promise<Exit>;
   #child: ChildProcess;
 
-  /** Begins to start it; `ready()` or `exited` tell how that went. */
+  /** Starts the process; `ready()` and `exited` say how that goes. */
   constructor(
     flags: string[],
     readonly data: string,
@@ -119,7 +119,7 @@ export class LocalServer {
     return this;
   }
 
-  /** Lets go of the server, as the system does when this process is killed. */
+  /** Closes the server's standard input, as the system does when this process is killed. */
   abandon(): void {
     this.#child.stdin?.destroy();
   }
@@ -128,7 +128,7 @@ export class LocalServer {
     this.#child.kill(signal);
   }
 
-  /** SIGKILL, and gone. */
+  /** Kills the server with SIGKILL, and resolves when it is gone. */
   async crash(): Promise<void> {
     this.kill('SIGKILL');
     await this.exited;

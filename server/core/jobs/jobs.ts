@@ -126,7 +126,7 @@ export class Jobs {
 
 /**
  * The time now (RFC 3339), but never before a time that the job has already: the clock may have been set back.
- * Durations are measured with `performance.now()`, which nobody can set.
+ * Durations are measured with `performance.now()`, which cannot be set.
  */
 function now(job?: Job): string {
   const told = job?.startedAt ?? job?.createdAt ?? '';

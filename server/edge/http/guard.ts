@@ -34,7 +34,7 @@ export function guard(
     if (origin === undefined && from === 'cross-site' && takes)
       throw new Problem(403, 'Pages of other sites may link to this server, but take nothing from it.');
     if (origin === undefined || origins.has(origin.toLowerCase())) return;
-    // "null", the origin of sandboxed frames and of files, is nobody's in particular: not allowed.
+    // "null" is the origin of sandboxed frames and of files of any site: it is not allowed.
     const site = /^https?:\/\/(.+?)(:\d+)?$/.exec(origin.toLowerCase())?.[1];
     if (site === undefined || !LOOPBACK.test(site))
       throw new Problem(403, `Pages of "${origin}" may not use this server. Start it with --allow-origin to let them.`);

@@ -4,7 +4,7 @@ import { Problem, unavailable } from '../../core/problem.js';
 import { TooManyWaiters } from '../../core/waiting.js';
 import { TooManyUploads } from '../uploads/uploads.js';
 
-/** The answer to an error of the log, of the jobs or of a route. What nobody expected is a bug of this server: 500. */
+/** The answer to an error of the log, of the jobs or of a route. Any other error is a bug of this server: 500. */
 export function problemOf(error: Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof NoSuchJob) return new Problem(404, error.message);

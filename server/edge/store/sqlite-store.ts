@@ -154,7 +154,7 @@ export class SqliteStore implements Store {
     const last = new Map<string, LogEvent>();
     for (const event of events) {
       const before = last.get(event.jobId);
-      // Each row brought a text of its own for the job's id: one for all of the job's events is enough.
+      // Each row has a copy of its job's id: one copy for all of the job's events saves memory.
       if (before) event.jobId = before.jobId;
       if (event.prev === NOWHERE) event.prev = event.event === 'queued' ? 0 : (before?.seq ?? trimmed);
       last.set(event.jobId, event);
@@ -194,7 +194,7 @@ export class SqliteStore implements Store {
     return { jobs: [...unfinished, ...finished], forgotten };
   }
 
-  /** Gives the disk back what a larger log took. */
+  /** Makes the file smaller after a larger log. */
   private shrink(): void {
     const number = (pragma: string) => Object.values((this.db.pragma(pragma) as Record<string, number>[])[0]!)[0]!;
     const unused = number('freelist_count') * number('page_size');
@@ -236,7 +236,7 @@ function jobOf({ record, crc }: JobRow): StoredJob {
   return { job: { ...job, result, error: text(job.error) }, first, last };
 }
 
-/** Opens the database for this process alone: the system lets the lock go however the process ends. */
+/** Opens the database for this process alone. The system releases the lock however the process ends. */
 function lock(file: string, owner: string): Database.Database {
   for (const until = performance.now() + LOCK_MS; ; ) {
     const db = new Database(file);
@@ -253,7 +253,7 @@ function lock(file: string, owner: string): Database.Database {
   }
 }
 
-/** Looks for damage, takes in what a kill left in the journal, and brings the tables to this version. */
+/** Looks for damage, writes what a kill left in the journal into the database, and brings the tables to this version. */
 function prepare(db: Database.Database, evidence: Evidence, file: string): void {
   if (isForeign(db)) throw foreign(file);
   const tables = (db.prepare(`SELECT name FROM sqlite_schema WHERE name IN ('meta', 'events')`).all() as unknown[])
@@ -268,7 +268,7 @@ function prepare(db: Database.Database, evidence: Evidence, file: string): void 
           .get()
   ) as { head: number };
   const lost = `events ${head + 1} to ${evidence.seq} were told to clients and are missing`;
-  // The damaged journal is left as it is: somebody may be able to repair it.
+  // The damaged journal is left as it is, so that it can be repaired.
   if (evidence.seq > head && !evidence.restarted) throw damaged(file, lost);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
