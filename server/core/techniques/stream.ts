@@ -44,7 +44,8 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
   // Before the first event, a reader of all jobs has no id to come back with: it is given one.
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
   out.write(!resumed && topic === x.context.log.all ? position : cursor.gap());
-  delivery.join(cursor);
+  // The client may have left while the store was asked whether this log is up to date.
+  if (!x.lifetime.ended) delivery.join(cursor);
 }
 
 interface Piece {
