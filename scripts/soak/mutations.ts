@@ -152,7 +152,7 @@ const changes: Record<string, Record<string, Change>> = {
       'start',
       '$GIVEN ? $PLACE : NOWHERE',
       '$GIVEN ? $PLACE + (header ? 0 : 1) : NOWHERE',
-      'cursor-compare',
+      'cursor-run',
     ],
   },
 
