@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { visible } from '../scripts/shared/visible.mjs';
 import { hasEnded } from './core/jobs/job.js';
 import { Jobs } from './core/jobs/jobs.js';
-import { simulate } from './core/jobs/simulated.js';
+import { Simulator } from './core/jobs/simulated.js';
 import { EventLog, type JobRecord } from './core/log/log.js';
 import { Problem } from './core/problem.js';
 import { Waiting } from './core/waiting.js';
@@ -33,6 +32,7 @@ const allowed = (methods: Record<string, Answer> = {}): string =>
 export class App implements ServerContext {
   readonly ledger: Ledger;
   readonly jobs: Jobs;
+  private readonly simulator: Simulator;
   readonly uploads: Uploads;
   /** The server's address over HTTPS; empty until the server listens. */
   httpsUrl = '';
@@ -64,8 +64,10 @@ export class App implements ServerContext {
       maxUnfinished: settings.maxJobs,
       ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
     });
+    this.simulator = new Simulator(this.jobs);
     this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes);
-    void this.goOn([...this.log.jobs()].filter(({ job }) => !hasEnded(job)));
+    // The unfinished jobs of an earlier server go on.
+    for (const record of this.log.jobs()) if (!hasEnded(record.job)) this.run(record);
   }
 
   /** `Retry-After` for what is not ready yet, in whole seconds (RFC 9110, section 10.2.3). */
@@ -77,15 +79,7 @@ export class App implements ServerContext {
   run(record: JobRecord): void {
     const { kind } = record.job.spec;
     if (kind === 'video') this.uploads.enqueue(record);
-    if (kind === 'simulated') simulate(this.jobs, record);
-  }
-
-  /** Continues the jobs of an earlier server, 32 of them in each turn: all of them at once would fill the memory. */
-  private async goOn(records: JobRecord[]): Promise<void> {
-    for (const [n, record] of records.entries()) {
-      if (n % 32 === 31) await nextTurn();
-      if (!this.stopping) this.run(record);
-    }
+    if (kind === 'simulated') this.simulator.run(record);
   }
 
   /** Answers a request. */
@@ -158,6 +152,7 @@ export class App implements ServerContext {
   /** Answers all clients that wait, and takes in no more. */
   stop(): void {
     this.stopping = true;
+    this.simulator.stop();
     this.waiting.stop();
   }
 

@@ -9,8 +9,12 @@ const MAX_STREAMS = 2 ** 32 - 1;
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
-/** More than any one event or job takes, so that the newest is always held. */
-const MIN_BYTES = 256 * 1024;
+/**
+ * More than any one event or job takes. A result comes in a body of at most 64 KiB. No JSON grows more, when it is written
+ * again, than `1e20,` with its 5 characters, which become 22. A single character beyond Latin-1 makes the text take 2 bytes
+ * for each character. That makes 64 KiB × 22 / 5 × 2 = 563.2 KiB. All else of an event or a job is less than 2 KiB.
+ */
+const MIN_BYTES = 576 * 1024;
 
 /**
  * Every setting: its default; the least and the most a number may be; what it is. `maxJobs` is the flag `--max-jobs`

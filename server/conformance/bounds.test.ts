@@ -165,6 +165,36 @@ ownServers('everything at its bound at once', () => {
   }, 600_000);
 });
 
+ownServers('simulated jobs whose steps are due all at once', () => {
+  const count = process.env.SOAK ? 10_000 : 5_000;
+
+  test(`${count} jobs of 1,000 steps a second: others are served, an ordinary job ends, and SIGTERM ends the server`, async () => {
+    await withServer([], async (server, client) => {
+      const { send, close } = fast(server.url);
+      try {
+        const flood = JSON.stringify({ kind: 'simulated', durationMs: 1_000, steps: 1_000 });
+        await many(count - 1, async () => expect((await send('/jobs', flood)).status).toBe(202));
+        const submitted = await send('/jobs', '{"kind":"simulated","durationMs":100,"steps":2}');
+        const { jobId } = JSON.parse(submitted.text) as Job;
+        for (let n = 0; n < 20; n++) await within(client.get('/healthz'), 'GET /healthz', 10_000);
+        expect((await client.until(jobId)).state).toBe('succeeded');
+        expect(await unfinished(client)).toBeGreaterThan(count / 2);
+        expect(residentBytes(server.pid)).toBeLessThan(512e6);
+      } finally {
+        close();
+      }
+      server.kill('SIGTERM');
+      expect(await within(server.exited, 'the server to exit', 10_000)).toEqual({ code: 0, signal: null });
+    });
+  }, 300_000);
+});
+
+/** How many jobs have not ended, as `GET /metrics` tells. */
+async function unfinished(client: Client): Promise<number> {
+  const { text } = await client.get('/metrics');
+  return Number(/^polling_lab_jobs_unfinished (\d+)$/m.exec(text)?.[1]);
+}
+
 /** Another client is answered, by every technique that does not wait. */
 async function served(client: Client, jobId: string): Promise<void> {
   for (const path of ['/healthz', `/jobs/${jobId}`, `/jobs/${jobId}/result`, '/jobs?limit=1000', '/metrics'])

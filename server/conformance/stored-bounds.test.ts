@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { table } from '../settings-table.mjs';
 import { Client } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { ownServers, startServer, target, temporaryFolder, withServer, withSettings } from './server.js';
@@ -69,6 +70,29 @@ withSettings(
     });
   },
 );
+
+const least = [
+  ['--max-event-bytes', String(table.maxEventBytes[1])],
+  ['--keep-job-bytes', String(table.keepJobBytes[1])],
+].flat();
+withSettings('the least bounds that the settings allow', least, (lab) => {
+  // 1e20 is written again with 21 digits. A character that is not Latin-1 makes V8 take two bytes for each character.
+  test.each(['result', 'error'])(
+    'a body of 64 KiB that grows as far as JSON can: its %s and its last event stay',
+    async (member) => {
+      const start = `{"${member}":["€",1e20`;
+      const count = Math.floor((64 * 1024 - Buffer.byteLength(start) - 2) / ',1e20'.length);
+      const { jobId, links } = await lab.manual();
+      const body = `${start}${',1e20'.repeat(count)}]}`;
+      const headers = { 'Content-Type': 'application/json' };
+      expect((await lab.request('POST', `${links.self}/finish`, { headers, body })).status).toBe(204);
+      const job = await lab.job(jobId);
+      expect(JSON.stringify(job[member as 'result' | 'error']).length).toBeGreaterThan(4 * body.length);
+      const { events } = await lab.consume(links.events);
+      expect(events.at(-1)?.data).toHaveProperty(member);
+    },
+  );
+});
 
 const lab = target();
 

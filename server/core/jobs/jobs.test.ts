@@ -6,7 +6,7 @@ import { SqliteStore } from '../../edge/store/sqlite-store.js';
 import { Uploads } from '../../edge/uploads/uploads.js';
 import { EventLog } from '../log/log.js';
 import { Jobs } from './jobs.js';
-import { simulate } from './simulated.js';
+import { Simulator } from './simulated.js';
 
 let folder: string;
 let store: SqliteStore;
@@ -65,8 +65,37 @@ test('a simulated job goes on after a cancel that cannot be committed', async ()
     });
     return progress(...step);
   });
-  simulate(jobs, topic);
+  new Simulator(jobs).run(topic);
   await vi.waitFor(() => expect(cancelled).toBeDefined(), 30_000);
   await expect(cancelled).rejects.toThrow(/disk is full/);
   await vi.waitFor(() => expect(topic.job.state).toBe('succeeded'), 30_000);
+});
+
+test('the steps of all simulated jobs are bounded in each commit, and after stop() there are none', async () => {
+  const many = new Jobs(log, { maxUnfinished: 300, maxFinished: 10, maxFinishedBytes: 1e6 });
+  const spec = { kind: 'simulated' as const, durationMs: 0, steps: 1_000, failAtStep: null };
+  const records = await Promise.all(Array.from({ length: 300 }, (_, n) => many.create(spec, null, `job-${n}`)));
+  const simulator = new Simulator(many);
+  const commit = vi.spyOn(store, 'commit');
+  for (const record of records) simulator.run(record);
+  await vi.waitFor(() => expect(commit.mock.calls.length).toBeGreaterThan(20), 30_000);
+  simulator.stop();
+  await log.flush();
+  const count = commit.mock.calls.length;
+  const sizes = commit.mock.calls.map(([changes]) => changes.length);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(512); // 256 steps, and the ends of 256 jobs
+  expect(records.filter(({ job }) => job.progress > 0).length).toBe(300); // they take turns
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(commit.mock.calls.length).toBe(count);
+});
+
+test('the newest event and the newest finished job stay, however large they are', async () => {
+  const small = { maxUnfinished: 10, maxFinished: 10, maxFinishedBytes: 1 };
+  const narrow = new Jobs(await EventLog.open(store, { events: 10, eventBytes: 1, jobs: 10, jobBytes: 1 }), small);
+  for (const jobId of ['first', 'second']) {
+    const record = await narrow.create({ kind: 'manual' }, null, jobId);
+    await narrow.end(record, { event: 'succeeded', result: 'x'.repeat(100) });
+  }
+  expect([...narrow.log.jobs()].map(({ job }) => job.jobId)).toEqual(['second']);
+  expect(narrow.log.all.oldest).toMatchObject({ jobId: 'second', event: 'succeeded' });
 });

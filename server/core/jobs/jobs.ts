@@ -108,13 +108,14 @@ export class Jobs {
     return this.log.append(record, job, { event, data, at });
   }
 
-  /** Keeps a finished job, and forgets the oldest ones when there are too many. */
+  /** Keeps a finished job, and forgets the oldest ones when there are too many. The newest one always stays. */
   private keep(record: JobRecord): void {
     const bytes = jobBytes(record.job);
     this.finished.set(record, bytes);
     this.finishedBytes += bytes;
     for (const [oldest, size] of this.finished) {
-      if (this.finished.size <= this.bounds.maxFinished && this.finishedBytes <= this.bounds.maxFinishedBytes) return;
+      const { maxFinished, maxFinishedBytes } = this.bounds;
+      if (oldest === record || (this.finished.size <= maxFinished && this.finishedBytes <= maxFinishedBytes)) return;
       this.finished.delete(oldest);
       this.finishedBytes -= size;
       const { key } = oldest.job;

@@ -223,11 +223,12 @@ export class EventLog {
     for (const { resolve } of caughtUp) resolve();
   }
 
-  /** Takes an event in, and lets the oldest ones go until all bounds are kept. */
+  /** Takes an event in, and lets the oldest ones go until all bounds are kept. The newest one always stays. */
   private hold(topic: Topic | undefined, event: LogEvent): void {
     this.all.add(event);
     topic?.add(event);
-    while (this.all.held > this.bounds.events || this.all.bytes > this.bounds.eventBytes) {
+    const { events, eventBytes } = this.bounds;
+    while (this.all.held > 1 && (this.all.held > events || this.all.bytes > eventBytes)) {
       const { jobId, seq } = this.all.trim()!;
       this.trimmed = seq;
       this.records.get(jobId)?.events.trim();

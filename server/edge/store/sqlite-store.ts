@@ -130,7 +130,7 @@ export class SqliteStore implements Store {
     this.evidence.close();
   }
 
-  /** Reads the newest events that the bounds allow, a row at a time: there may be more than fits into memory. */
+  /** Reads the newest events that the bounds allow, and the newest one in any case, a row at a time: there may be more than fits into memory. */
   private readEvents(bounds: Bounds): { events: LogEvent[]; trimmed: number } {
     let trimmed = this.meta('trimmed') as number;
     const events: LogEvent[] = [];
@@ -143,7 +143,7 @@ export class SqliteStore implements Store {
       const event = { seq, prev: prev ?? NOWHERE, jobId, event: name, data, at };
       if (row.crc !== null && row.crc !== eventCrc(event)) throw damaged(this.file, `event ${seq} has changed`);
       bytes += eventBytes(event);
-      if (events.length === bounds.events || bytes > bounds.eventBytes) {
+      if (events.length > 0 && (events.length === bounds.events || bytes > bounds.eventBytes)) {
         expected = trimmed = seq;
         break;
       }
@@ -162,7 +162,7 @@ export class SqliteStore implements Store {
     return { events, trimmed };
   }
 
-  /** Reads the unfinished jobs, and the newest of the finished ones that the bounds allow. */
+  /** Reads the unfinished jobs, and the newest of the finished ones that the bounds allow: at least one. */
   private readJobs(bounds: Bounds): { jobs: StoredJob[]; forgotten: string[] } {
     const unfinished: StoredJob[] = [];
     let finished: StoredJob[] = [];
@@ -173,7 +173,7 @@ export class SqliteStore implements Store {
       bytes = 0;
       const kept = finished.findIndex(({ job }, n) => {
         bytes += jobBytes(job);
-        return n === bounds.jobs || bytes > bounds.jobBytes;
+        return n > 0 && (n === bounds.jobs || bytes > bounds.jobBytes);
       });
       if (kept < 0) return;
       bytes -= jobBytes(finished[kept]!.job);

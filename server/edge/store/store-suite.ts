@@ -173,6 +173,10 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
       const some = await again({ ...WIDE, eventBytes: 45_000 });
       expect(some.events.length).toBe(4);
       expect(some.trimmed).toBe(some.events[0]!.seq - 1);
+      // The newest stay, however large they are.
+      const newest = await again({ ...WIDE, eventBytes: 1, jobBytes: 1 });
+      expect(newest.events.map(({ seq }) => seq)).toEqual([31]);
+      expect(newest.jobs.map(({ job }) => job.jobId).sort()).toEqual(['job-19', 'unfinished']);
     });
 
     test('refuses to be opened twice at once, in a sentence that says what to do', async () => {
