@@ -8,6 +8,7 @@ import { EventLog, type JobRecord } from './core/log/log.js';
 import { Problem } from './core/problem.js';
 import { Waiting } from './core/waiting.js';
 import { countBytes } from './edge/http/bytes.js';
+import { BodyCollector } from './edge/http/collector.js';
 import { guard } from './edge/http/guard.js';
 import { HttpExchange } from './edge/http/http-exchange.js';
 import type { Expectation } from './edge/http/http1.js';
@@ -38,6 +39,7 @@ export class App implements ServerContext {
   httpsUrl = '';
   readonly waiting: Waiting;
   readonly connections: Connections;
+  readonly bodies = new BodyCollector();
   stopping = false;
   private readonly guard: (req: IncomingMessage, path: string) => void;
 
@@ -116,6 +118,7 @@ export class App implements ServerContext {
     if (x.expects === 'unknown')
       throw new Problem(417, `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`);
     if (req.headers.origin !== undefined) allow(x);
+    if (req.method !== 'POST') x.dropBody();
     const [, jobId, resource = ''] = /^\/jobs\/([^/]+)(\/[a-z]+)?$/.exec(x.path) ?? [];
     x.jobId = jobId ?? '';
     const route = jobId === undefined ? x.path : `/jobs/{id}${resource}`;

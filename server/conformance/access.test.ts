@@ -209,3 +209,13 @@ withSettings(
     });
   },
 );
+
+test('a page of another site that is linked to, or framed, names no experiment', async () => {
+  const experiment = newExperiment();
+  const fetched = { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate' };
+  await lab.get(`/?experiment=${experiment}`, { ...fetched, 'Sec-Fetch-Dest': 'iframe' });
+  await lab.get(`/healthz?experiment=${experiment}`, { ...fetched, 'Sec-Fetch-Dest': 'document' });
+  await lab.get(`/healthz?experiment=${experiment}`, { ...fetched, Origin: 'http://localhost:8888' });
+  const { requests } = await lab.settled(experiment, 1);
+  expect(requests.map(({ route }) => route)).toEqual(['/healthz']);
+});

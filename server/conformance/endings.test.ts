@@ -488,6 +488,20 @@ withSettings('names of experiments', ['--max-experiments', '3'], (few) => {
     await few.delete(links.self);
     await held;
   });
+
+  test('that had open requests, more than the bound, are no more than the bound when these have ended', async () => {
+    const { links } = await few.manual();
+    const names = Array.from({ length: 12 }, newExperiment);
+    const held = names.map((name) => few.get(links.result, { Prefer: 'wait=60', Experiment: name }));
+    for (const name of names) await few.held(name);
+    await few.delete(links.self);
+    await Promise.all(held);
+    const known = async () => {
+      const counts = await Promise.all(names.map(async (name) => (await few.traffic(name)).requests.length));
+      return counts.filter((count) => count > 0).length;
+    };
+    await eventually(async () => (await known()) <= 3 || undefined, 'at most three names');
+  });
 });
 
 ownServers('SIGTERM', () => {

@@ -117,7 +117,7 @@ export class Ledger {
   name(row: Row, name: string): void {
     let experiment = this.find(name);
     if (!experiment) {
-      if (this.experiments.size >= this.maxExperiments) this.forgetOne();
+      this.forget(this.maxExperiments - 1);
       experiment = { name, closed: zeros(), open: 0 };
       this.experiments.set(name, experiment);
     }
@@ -135,12 +135,16 @@ export class Ledger {
     return experiment;
   }
 
-  /** An experiment with open rows stays. So there may be more names than the bound, but never more than open rows. */
-  private forgetOne(): void {
+  /**
+   * Forgets the experiments that were unused for the longest time, until `most` are left. An experiment with open rows stays,
+   * so that there may be more names than the bound, but never more than open rows.
+   */
+  private forget(most: number): void {
+    if (this.experiments.size <= most) return;
     for (const [name, { open }] of this.experiments) {
       if (open > 0) continue;
       this.experiments.delete(name);
-      return;
+      if (this.experiments.size <= most) return;
     }
   }
 
@@ -188,6 +192,7 @@ export class Ledger {
     if (row.experiment === null) return;
     add(row.experiment.closed[row.technique], row);
     row.experiment.open -= 1;
+    if (row.experiment.open === 0) this.forget(this.maxExperiments);
   }
 
   /** Brings the bytes of an open row up to date. */

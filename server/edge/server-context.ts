@@ -1,5 +1,6 @@
 import type { Context } from '../core/exchange.js';
 import type { Settings } from '../settings.js';
+import type { BodyCollector } from './http/collector.js';
 import type { Ledger } from './ledger.js';
 import type { Uploads } from './uploads/uploads.js';
 
@@ -9,6 +10,7 @@ export interface ServerContext extends Context {
   /** A secret of the program that started this server. `GET /healthz` answers with a hash of it. */
   readonly token: string;
   readonly uploads: Uploads;
+  readonly bodies: BodyCollector;
   readonly ledger: Ledger;
   /** The server's address over HTTPS; empty until the server listens. */
   readonly httpsUrl: string;

@@ -17,6 +17,12 @@ export function mediaType(x: HttpExchange): string {
 
 /** The body as it arrives. A client that expects a `100 Continue` gets it first. Errors: 413, 415. */
 export function body(x: HttpExchange, limit: number): AsyncIterable<Buffer> {
+  invite(x, limit);
+  return bounded(x.req, limit);
+}
+
+/** Lets the client send its body, if it can be taken. Errors: 413, 415. */
+function invite(x: HttpExchange, limit: number): void {
   const { context, req, res } = x;
   const coding = req.headers['content-encoding'];
   // Compressed bytes would be read as the video itself.
@@ -29,7 +35,6 @@ export function body(x: HttpExchange, limit: number): AsyncIterable<Buffer> {
   if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
   if (x.expects === 'continue') res.writeContinue();
   limitBody(req, context.settings.bodyTimeoutMs);
-  return bounded(req, limit);
 }
 
 async function* bounded(req: IncomingMessage, limit: number): AsyncGenerator<Buffer> {
@@ -42,20 +47,19 @@ async function* bounded(req: IncomingMessage, limit: number): AsyncGenerator<Buf
   }
 }
 
-/** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415. */
+/** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415, 503. */
 export async function readJson<T>(x: HttpExchange, schema: z.ZodType<T>): Promise<{ text: string; value: T }> {
   if (mediaType(x) !== 'application/json') {
     const detail = `Expected Content-Type: application/json, got "${mediaType(x)}".`;
     throw new Problem(415, detail, { 'Accept-Post': 'application/json' });
   }
-  // Not node:stream/consumers: it makes a Blob of the body first, at more than the cost of all the rest.
-  const chunks: Buffer[] = [];
-  for await (const chunk of body(x, MAX_JSON_BYTES)) chunks.push(chunk);
+  invite(x, MAX_JSON_BYTES);
+  const bytes = await x.context.bodies.collect(x.req, MAX_JSON_BYTES, tooLarge(MAX_JSON_BYTES));
   let text: string;
   let value: unknown;
   try {
     // RFC 8259, section 8.1: JSON that is exchanged is UTF-8.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     value = JSON.parse(text);
   } catch (error) {
     throw badRequest(`Expected JSON in UTF-8, got what is none: ${(error as Error).message}`);

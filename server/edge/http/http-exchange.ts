@@ -7,6 +7,7 @@ import { AS_IT_IS, badRequest, Problem } from '../../core/problem.js';
 import type { Technique } from '../../techniques.js';
 import type { Row } from '../ledger.js';
 import type { ServerContext } from '../server-context.js';
+import { closeSoon } from './closing.js';
 import type { Expectation } from './http1.js';
 import { streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
@@ -35,8 +36,10 @@ export class HttpExchange implements Exchange {
 
   /** Counts the request under the experiment that its client names, unless it asks for the ledger. Error: 400. */
   nameExperiment(): void {
-    const name = this.query.get('experiment') ?? (this.req.headers.experiment as string | undefined);
-    if (!name) return;
+    const { experiment, origin, 'sec-fetch-site': from } = this.req.headers;
+    const name = this.query.get('experiment') ?? (experiment as string | undefined);
+    // A page of another site may link to this server. It must not use up the names that the ledger has room for.
+    if (!name || (from === 'cross-site' && origin === undefined)) return;
     if ([...name].length > 100)
       throw badRequest(`An experiment's name has at most 100 characters, got ${[...name].length}.`);
     if (this.row.id > 0) this.context.ledger.name(this.row, name);
@@ -112,25 +115,44 @@ export class HttpExchange implements Exchange {
     this.end(this.req.method === 'HEAD' ? '' : body);
   }
 
-  /** Ends the answer, also to a client that is still sending: the rest of a refused body is read and dropped, for a time. */
+  /** Whether the client has a body to send, or sends it still. */
+  private get sends(): boolean {
+    const { headers, complete } = this.req;
+    if (complete) return false;
+    const stream = streamOf(this.req);
+    return stream ? !stream.endAfterHeaders : 'content-length' in headers || 'transfer-encoding' in headers;
+  }
+
+  private get overhead(): number {
+    return this.lifetime.connection.session ? STREAM_BYTES : HEAD_BYTES;
+  }
+
+  /**
+   * Reads and drops the body of a request that needs none. Unread, it would fill the connection's buffers, and behind it
+   * Node would not see the client leave.
+   */
+  dropBody(): void {
+    if (this.sends) this.req.resume();
+  }
+
+  /** Ends the answer, also to a client that is still sending: the rest of its body is read and dropped, for a time. */
   private end(body: string): void {
     const { req, res, lifetime } = this;
-    const stream = streamOf(req);
-    const sends = stream
-      ? !stream.endAfterHeaders
-      : 'content-length' in req.headers || 'transfer-encoding' in req.headers;
-    if (req.complete || !sends) return void this.finish(body);
+    if (!this.sends) return void this.finish(body);
     // RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending.
     // A stream of HTTP/2 may end as it likes, and ask for the rest not to be sent (RFC 9113, section 8.1).
+    const stream = streamOf(req);
     if (stream) res.end(body);
-    else res.write(body);
+    else if (body) res.write(body);
+    else res.flushHeaders();
     const end = () => {
-      lifetime.hold(HEAD_BYTES + body.length);
+      lifetime.hold(this.overhead + body.length);
       res.end();
     };
     const late = setTimeout(() => {
       end();
-      stream?.close();
+      if (stream) stream.close();
+      else res.once('finish', () => closeSoon(req.socket));
     }, this.context.settings.graceMs);
     lifetime.onEnd(() => clearTimeout(late));
     req.once('end', end).once('close', end).resume();
@@ -143,11 +165,11 @@ export class HttpExchange implements Exchange {
   private finish(body: string): void {
     const { res, lifetime } = this;
     if (body.length <= PIECE_BYTES) {
-      lifetime.hold(HEAD_BYTES + body.length);
+      lifetime.hold(this.overhead + body.length);
       return void res.end(body);
     }
     const pieces = piecesOf(Buffer.from(body));
-    lifetime.hold(HEAD_BYTES + pieces.reduce((sum, piece) => sum + piece.length, 0));
+    lifetime.hold(this.overhead + pieces.reduce((sum, piece) => sum + piece.length, 0));
     const next = () => {
       const piece = pieces.shift() as Buffer;
       if (pieces.length === 0) return void res.end(piece);
@@ -167,8 +189,7 @@ export class HttpExchange implements Exchange {
 
   empty(status: number, headers: Record<string, string | number> = {}): void {
     this.head(status, { 'Cache-Control': 'no-store', ...headers });
-    this.lifetime.hold(HEAD_BYTES);
-    this.res.end();
+    this.end('');
   }
 
   openStream(headers: Record<string, string | number>): void {
@@ -197,8 +218,9 @@ export class HttpExchange implements Exchange {
   }
 }
 
-/** The size that the head of an answer is taken to have, in bytes, when unsent bytes are counted. */
+/** What an answer takes besides its body, in bytes, when what is not sent is counted: its head; in HTTP/2 a stream, too. */
 const HEAD_BYTES = 512;
+const STREAM_BYTES = 4096;
 /** How much of an answer is handed to Node at a time, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 const NO_QUERY = new URLSearchParams();

@@ -17,6 +17,7 @@ export const MAX_HEAD_BYTES = 16 * 1024;
 export const NO_PROXY = new Problem(405, 'This server is no proxy: it takes no CONNECT.', {
   Allow: 'GET, HEAD, POST, DELETE, OPTIONS',
 });
+export const LARGE_HEAD = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
 export const TOO_SLOW = new Problem(408, 'The request did not arrive whole in time. Send it faster.');
 
 /** HTTP/1.1, on whatever connections it is given. */
@@ -47,8 +48,7 @@ export function handOn(server: Server, handle: Handle): void {
 function refuse({ code, message }: NodeJS.ErrnoException, socket: Socket): void {
   if (code === 'ECONNRESET') return void socket.destroy();
   let problem = new Problem(400, `Expected an HTTP/1.1 request, got what cannot be read as one (${message}).`);
-  if (code === 'HPE_HEADER_OVERFLOW')
-    problem = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
+  if (code === 'HPE_HEADER_OVERFLOW') problem = LARGE_HEAD;
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') problem = TOO_SLOW;
   closeSoon(socket, rawProblem(problem));
 }

@@ -8,8 +8,9 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Socket } from 'node:net';
+import { AS_IT_IS, type Problem } from '../../core/problem.js';
 import type { Settings } from '../../settings.js';
-import { type Handle, handOn, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
+import { type Handle, handOn, LARGE_HEAD, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
 
 /** HTTP/2 (RFC 9113), on whatever connections it is given; and the sessions that are open on them. */
 export function http2Server(
@@ -23,11 +24,12 @@ export function http2Server(
     Http2ServerResponse: Response,
   });
   // What it hands on has the shape of HTTP/1.1's requests and responses.
-  handOn(server as unknown as Server, handle);
-  server.on('connect', (_: Request, res: Response) => {
-    res.writeHead(NO_PROXY.status, { 'Content-Type': 'application/problem+json', ...NO_PROXY.headers });
-    res.end(JSON.stringify(NO_PROXY));
+  handOn(server as unknown as Server, (req, res, expects) => {
+    // To the client, the setting is advice (RFC 9113, section 6.5.2), and Node holds no client to it.
+    if (headBytes(req) > MAX_HEAD_BYTES) refuse(res as unknown as Response, LARGE_HEAD);
+    else handle(req, res, expects);
   });
+  server.on('connect', (_: Request, res: Response) => refuse(res, NO_PROXY));
   const sessions = new Set<ServerHttp2Session>();
   /** Takes a connection whose client has chosen HTTP/2. */
   const accept = (socket: Socket) => {
@@ -39,6 +41,20 @@ export function http2Server(
     server.emit('connection', socket);
   };
   return { accept, sessions };
+}
+
+/** The size of a request's head, as HTTP/2 counts it: 32 bytes for each field, besides its name and value. */
+function headBytes({ rawHeaders }: IncomingMessage): number {
+  let bytes = 16 * rawHeaders.length;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
+}
+
+/** Answers what no route gets to see, and reads no more of it. */
+function refuse(res: Response, problem: Problem): void {
+  res.writeHead(problem.status, { 'Content-Type': 'application/problem+json', ...AS_IT_IS, ...problem.headers });
+  res.end(JSON.stringify(problem));
+  if (!res.stream.endAfterHeaders) res.once('finish', () => res.stream.close());
 }
 
 class Request extends Http2ServerRequest {

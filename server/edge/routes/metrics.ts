@@ -5,7 +5,13 @@ import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const registry = new Registry();
-collectDefaultMetrics({ register: registry });
+
+/** How old the numbers of the process may be, in milliseconds: to collect them takes milliseconds, and reads files. */
+const PROCESS_MAX_AGE_MS = 1_000;
+const processRegistry = new Registry();
+collectDefaultMetrics({ register: processRegistry });
+let collected = { at: Number.NEGATIVE_INFINITY, text: Promise.resolve('') };
+
 const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
   new Gauge({ name, help, labelNames, registers: [registry] });
 
@@ -22,6 +28,7 @@ const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique
 /** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
 export async function metrics(x: HttpExchange): Promise<void> {
   x.accepts('text/plain');
+  await x.turn();
   const { context } = x;
   jobs.set(context.jobs.unfinished);
   waiting.set(context.waiting.count);
@@ -34,7 +41,13 @@ export async function metrics(x: HttpExchange): Promise<void> {
     bytes.set({ technique, direction: 'in' }, tally.bytesIn);
     bytes.set({ technique, direction: 'out' }, tally.bytesOut);
   }
-  x.send(200, registry.contentType, await registry.metrics());
+  x.send(200, registry.contentType, (await registry.metrics()) + (await processMetrics()));
+}
+
+function processMetrics(): Promise<string> {
+  const now = performance.now();
+  if (now - collected.at > PROCESS_MAX_AGE_MS) collected = { at: now, text: processRegistry.metrics() };
+  return collected.text;
 }
 
 export const readMetrics: Route = {
