@@ -1,9 +1,9 @@
 import techniques from './techniques.json' with { type: 'json' };
 
 /**
- * Every technique of a client: the name that the ledger counts its requests under, what charts and pages call it, and its
- * colour in them. It is a file of JSON so that pages and notebooks read the same list. To add a technique, add it there,
- * and have its route set it.
+ * Every technique of a client: the name that the ledger counts its requests under, what charts and pages call it, its
+ * colour in them, and its requests as `GET /openapi.json` describes them. The names come from this list: types,
+ * pages and metrics take them from it, and a test holds the notebooks' type to it. It is JSON so that all of them can read it.
  *
  * The colours are told apart by colour-blind readers, too: Okabe and Ito, "Color Universal Design",
  * https://jfly.uni-koeln.de/color/.

@@ -2,8 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKOUT } from './own-server.js';
 
-/** How a client learns what it wants to know: the names of `server/techniques.json`, as a type that cells can use. */
-export type Technique = 'submit' | 'short-poll' | 'long-poll' | 'event-stream' | 'consume' | 'other';
+/**
+ * The names of `server/techniques.json`, for the type: a stock tslab compiles no file from outside this folder, not even for
+ * its type. `charts/charts.test.ts` holds the two lists equal.
+ */
+export const TECHNIQUES = ['submit', 'short-poll', 'long-poll', 'event-stream', 'consume', 'other'] as const;
+
+/** How a client learns what it wants to know. */
+export type Technique = (typeof TECHNIQUES)[number];
 
 const techniques: Record<Technique, { label: string; colour: string }> = JSON.parse(
   readFileSync(join(CHECKOUT, 'server', 'techniques.json'), 'utf8'),

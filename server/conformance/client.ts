@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
+import type { Technique } from '../techniques.js';
 import { EventStream } from './stream.js';
-import type { EventPage, Job, Row, Technique, Total, Traffic } from './types.js';
+import type { EventPage, Job, Row, Total, Traffic } from './types.js';
 import { eventually, within } from './within.js';
 
 export type Headers = Record<string, string | string[]>;

@@ -1,16 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { test } from 'vitest';
 import { seededRandom } from '../../scripts/test/random.js';
-import { ENDINGS, holdsNothing, PROTOCOLS, type Protocol, REQUESTS } from './leaks.js';
+import { everyCase, holdsNothing, type Protocol } from './leaks.js';
 import { withSettings } from './server.js';
 
 // `npm run soak` does every case, over and over: SOAK_ENDINGS says how many; SEED tries them in the same order again.
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
-const all = PROTOCOLS.flatMap((protocol) =>
-  Object.keys(REQUESTS).flatMap((request) =>
-    Object.keys(ENDINGS).map((ending): [Protocol, string, string] => [protocol, request, ending]),
-  ),
-);
+const all = everyCase();
 const count = Number(process.env.SOAK_ENDINGS ?? 120);
 
 /** The cases in an order that the seed gives, again and again until there are enough. */

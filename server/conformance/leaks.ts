@@ -11,17 +11,19 @@ import { eventually } from './within.js';
  */
 
 export type Protocol = 'HTTP/1.1' | 'HTTP/1.1 over TLS' | 'HTTP/2 over TLS';
-export const PROTOCOLS: readonly Protocol[] = ['HTTP/1.1', 'HTTP/1.1 over TLS', 'HTTP/2 over TLS'];
+const PROTOCOLS: readonly Protocol[] = ['HTTP/1.1', 'HTTP/1.1 over TLS', 'HTTP/2 over TLS'];
 
 interface Ask {
   method: string;
   path: string;
   headers?: Record<string, string>;
   body?: string;
+  /** The protocols that it can be asked in; without it, all of them. */
+  protocols?: readonly Protocol[];
 }
 
 /** Each kind of request, for a job that is running, or for one that has ended. */
-export const REQUESTS: Record<string, (running: string, ended: string) => Ask> = {
+const REQUESTS: Record<string, (running: string, ended: string) => Ask> = {
   'short poll': (running) => ({ method: 'GET', path: `/jobs/${running}` }),
   'long poll': (running) => ({ method: 'GET', path: `/jobs/${running}/result?wait=60` }),
   'long poll for a change': (running) => ({
@@ -69,6 +71,14 @@ export const REQUESTS: Record<string, (running: string, ended: string) => Ask> =
   }),
   'the ledger, live': () => ({ method: 'GET', path: '/traffic', headers: { accept: 'text/event-stream' } }),
 };
+
+/** Every request, in each of its protocols, with every ending. */
+export const everyCase = (): [Protocol, string, string][] =>
+  Object.entries(REQUESTS).flatMap(([request, asks]) =>
+    (asks('', '').protocols ?? PROTOCOLS).flatMap((protocol) =>
+      Object.keys(ENDINGS).map((ending): [Protocol, string, string] => [protocol, request, ending]),
+    ),
+  );
 
 /** A connection on which the test speaks for a client of either HTTP. */
 interface Speaker {
@@ -127,7 +137,7 @@ const onceThere =
   };
 
 /** The ways in which a client can end a request. */
-export const ENDINGS: Record<string, Ending> = {
+const ENDINGS: Record<string, Ending> = {
   'closes once it is there': onceThere(({ socket }) => socket.destroy()),
   'closes at once': async (speaker, ask) => {
     speaker.ask(ask);

@@ -1,4 +1,9 @@
-/** The shapes that the contract promises. Written here anew, not imported from the server: these tests fit any server. */
+import type { Technique } from '../techniques.js';
+
+/**
+ * The shapes that the contract promises. Written here anew, not imported from the server: these tests fit any server.
+ * Only the names of the techniques are those of the one list, and only as a type.
+ */
 
 export type State = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -50,8 +55,6 @@ export interface JobPage {
   jobs: Job[];
   next: string | null;
 }
-
-export type Technique = 'submit' | 'short-poll' | 'long-poll' | 'event-stream' | 'consume' | 'other';
 
 export interface Row {
   method: string;

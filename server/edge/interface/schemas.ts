@@ -1,6 +1,6 @@
 // What the server answers with, as clients see it. Members may be added: a client ignores those that it does not know.
 import { z } from 'zod';
-import { TECHNIQUE_NAMES } from '../../techniques.js';
+import { TECHNIQUE_NAMES, TECHNIQUES } from '../../techniques.js';
 
 const count = z.int().min(0);
 const named = (id: string, description: string, more: object = {}) => ({ id, description, ...more });
@@ -115,10 +115,7 @@ const tally = z
 const technique = z
   .enum(TECHNIQUE_NAMES)
   .meta(
-    named(
-      'Technique',
-      '`submit`; `short-poll` (`GET /jobs/{id}`); `long-poll` (the same, or the result, with a wait); `event-stream`; `consume`; `other`.',
-    ),
+    named('Technique', `${TECHNIQUE_NAMES.map((name) => `\`${name}\` (${TECHNIQUES[name].requests})`).join('; ')}.`),
   );
 
 export const row = z

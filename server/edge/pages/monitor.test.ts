@@ -35,10 +35,11 @@ test('draws each request in the lane of its technique, from its arrival to its e
   await visit.lab.get(`/jobs/${jobId}`, { Experiment });
   const poll = visit.lab.get(`/jobs/${jobId}/result`, { Experiment, Prefer: 'wait=60' });
   const stream = await visit.lab.stream(`/jobs/${jobId}/events`, { Experiment });
-  for (const name of ['submit', 'short poll', 'long poll', 'event stream']) {
+  const batch = visit.lab.consume(`/jobs/${jobId}/events?min=9&wait=60`, { Experiment });
+  for (const name of ['submit', 'short poll', 'long poll', 'event stream', 'consume']) {
     await count(page, name, 1);
   }
-  expect(await page.locator('.bar:not(.ended)').count()).toBe(2 + 2); // and two in the legend
+  expect(await page.locator('.bar:not(.ended)').count()).toBe(3 + 2); // and two in the legend
 
   // What is held, is held; what has ended, ends.
   const longPoll = bars(page, 'long poll');
@@ -48,7 +49,10 @@ test('draws each request in the lane of its technique, from its arrival to its e
   await expect.poll(() => progress(page, jobId), TIMEOUT).toBe(0.5);
   await visit.lab.finish(jobId, { result: 1 });
   await poll;
-  await page.locator('.lane .bar.ended[title*="long poll"]').waitFor(TIMEOUT);
+  await batch;
+  for (const name of ['long poll', 'consume'])
+    await page.locator(`.lane .bar.ended[title*="${name}"]`).waitFor(TIMEOUT);
+  expect(await bars(page, 'consume').locator('i').count()).toBe(0); // its events came with its one answer
   await job(page, jobId).getByText('succeeded').waitFor(TIMEOUT);
 
   // A bar is as long as the ledger says the request took, on the scale of the axis.
