@@ -5,13 +5,7 @@ import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const registry = new Registry();
-
-/** How old the numbers of the process may be, in milliseconds: to collect them takes milliseconds, and reads files. */
-const PROCESS_MAX_AGE_MS = 1_000;
-const processRegistry = new Registry();
-collectDefaultMetrics({ register: processRegistry });
-let collected = { at: Number.NEGATIVE_INFINITY, text: Promise.resolve('') };
-
+collectDefaultMetrics({ register: registry });
 const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []) =>
   new Gauge({ name, help, labelNames, registers: [registry] });
 
@@ -28,7 +22,7 @@ const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique
 /** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
 export async function metrics(x: HttpExchange): Promise<void> {
   x.accepts('text/plain');
-  await x.turn();
+  await x.turn(); // to collect them takes milliseconds, and reads files
   const { context } = x;
   jobs.set(context.jobs.unfinished);
   waiting.set(context.waiting.count);
@@ -41,13 +35,7 @@ export async function metrics(x: HttpExchange): Promise<void> {
     bytes.set({ technique, direction: 'in' }, tally.bytesIn);
     bytes.set({ technique, direction: 'out' }, tally.bytesOut);
   }
-  x.send(200, registry.contentType, (await registry.metrics()) + (await processMetrics()));
-}
-
-function processMetrics(): Promise<string> {
-  const now = performance.now();
-  if (now - collected.at > PROCESS_MAX_AGE_MS) collected = { at: now, text: processRegistry.metrics() };
-  return collected.text;
+  x.send(200, registry.contentType, await registry.metrics());
 }
 
 export const readMetrics: Route = {
