@@ -43,7 +43,7 @@ const changes: Record<string, Record<string, Change>> = {
       'wire-compare',
     ],
     'the ledger counts a request twice': ['add', '$TALLY.requests += 1', '$TALLY.requests += 2', 'compare-one'],
-    'every request is on the same connection': ['of', 'this.next++', '1', 'crowd-compare'],
+    'every request is on the same connection': ['connectionOf', 'this.next++', '1', 'crowd-compare'],
   },
 
   '02-a-job-and-its-id': {
@@ -196,7 +196,7 @@ const changes: Record<string, Record<string, Change>> = {
     'the stream ends with the job': [
       'serve',
       '$CURSOR.after = $LAST;',
-      '$CURSOR.after = $LAST; if (topic.ended) setImmediate(() => out.release());',
+      '$CURSOR.after = $LAST; if (topic.ended) setImmediate(() => out.finish());',
       'watch-compare',
     ],
     'a stream that has nothing more to say is opened again': ['read', 'return $X.empty(204);', '{}', 'for-good-own'],
@@ -218,7 +218,7 @@ const changes: Record<string, Record<string, Change>> = {
       'cut-compare',
     ],
     'a kill costs the events': ['load', 'this.hold($$$);', '{}', 'kill-compare'],
-    'a job does not go on after a kill': ['goOn', 'this.run($JOB);', '{}', 'kill-live'],
+    'a job does not go on after a kill': ['App.constructor', 'this.run($JOB);', '{}', 'kill-live'],
     'a gap is hidden': ['gap', '`event: gap\\ndata: ${$DATA}\\n\\n`', "''", 'gap-compare'],
     'a gap moves the place of its reader': [
       'gap',

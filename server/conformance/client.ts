@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { Technique } from '../techniques.js';
-import { EventStream } from './stream.js';
+import { StreamReader } from './stream.js';
 import type { EventPage, Job, Row, Total, Traffic } from './types.js';
 import { eventually, within } from './within.js';
 
@@ -180,12 +180,12 @@ export class Client {
 
   // ── Events ──
 
-  async stream(path: string, headers: Headers = {}): Promise<EventStream> {
+  async stream(path: string, headers: Headers = {}): Promise<StreamReader> {
     const response = await within(
       this.open('GET', path, { headers: { Accept: 'text/event-stream', ...headers } }),
       `the headers of the stream ${path}`,
     );
-    return new EventStream(response);
+    return new StreamReader(response);
   }
 
   async consume(path: string, headers: Headers = {}): Promise<EventPage> {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type Answer, newExperiment, sum, total } from './client.js';
 import { RawConnection } from './raw.js';
 import { withSettings } from './server.js';
-import type { EventStream } from './stream.js';
+import type { StreamReader } from './stream.js';
 import { within } from './within.js';
 
 const KiB = 1024;
@@ -76,7 +76,7 @@ withSettings(
         expect(events.at(-1)?.data).toMatchObject({ jobId: jobOf(n), result: { of: jobOf(n) } });
       }
 
-      for (const stream of streams as EventStream[]) stream.close();
+      for (const stream of streams as StreamReader[]) stream.close();
       const { totals } = await lab.quiet(experiment);
       expect(total({ requests: [], totals }, 'event-stream')).toMatchObject({
         requests: size,

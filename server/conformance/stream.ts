@@ -15,7 +15,7 @@ export interface StreamEvent {
  * A reader of an event stream that keeps everything: the bytes, the comments, the fields. It is strict where the
  * standard's own parser is lenient (HTML, section 9.2.6): a line that no server should send is an error here.
  */
-export class EventStream {
+export class StreamReader {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** All that came, as it came. */

@@ -4,7 +4,7 @@ import type { Jobs } from './jobs/jobs.js';
 import type { EventLog, JobRecord } from './log/log.js';
 import type { Topic } from './log/topic.js';
 import type { Problem } from './problem.js';
-import type { Client, Waiting } from './waiting.js';
+import type { Presence, Waiting } from './waiting.js';
 
 /** What a technique uses of the server. */
 export interface Context {
@@ -35,7 +35,7 @@ export interface Exchange {
   readonly res: ServerResponse;
   readonly query: URLSearchParams;
   /** The client, and how many bytes of the answer it has yet to take. */
-  readonly lifetime: Client & { readonly unsent: number; hold(bytes: number): void; took(bytes: number): void };
+  readonly lifetime: Presence & { readonly unsent: number; addUnsent(bytes: number): void; took(bytes: number): void };
 
   /** The job that the path names. Error: `NoSuchJob`. */
   job(): JobRecord;

@@ -7,18 +7,18 @@ export class TooManyWaiters extends Error {}
 
 /** What a client waits in: a long poll, a consumer, an event stream. */
 export interface Waiter {
-  /** Answers the client now, because the server stops. */
-  release(): void;
+  /** Ends the wait now, since the server stops: the client is answered, or its stream ends. */
+  finish(): void;
 }
 
-/** A client may leave before it is answered. */
-export interface Client {
+/** Whether a client can still be answered: it may leave before. */
+export interface Presence {
   readonly ended: boolean;
   /** Calls back when the client's exchange has ended; at once if it has. */
   onEnd(callback: () => void): void;
 }
 
-/** The clients that wait. One set serves to count them, to bound them, and to release them. */
+/** The clients that wait. One set serves to count them, to bound them, and to end their waits. */
 export class Waiting {
   private readonly waiters = new Set<Waiter>();
   private stopped = false;
@@ -38,7 +38,7 @@ export class Waiting {
   }
 
   /** Takes a client in, until it leaves or `leave` is called. Error: {@link TooManyWaiters}. */
-  enter(client: Client, waiter: Waiter): void {
+  enter(client: Presence, waiter: Waiter): void {
     this.admit();
     this.waiters.add(waiter);
     client.onEnd(() => this.leave(waiter));
@@ -59,7 +59,7 @@ export class Waiting {
    * Holds an answer until a topic has `min` events past a cursor, has ended, or the time is up. When the client leaves,
    * the promise is never settled. Error: {@link TooManyWaiters}.
    */
-  hold(client: Client, topic: Topic, after: number, min: number, seconds: number): Promise<void> {
+  hold(client: Presence, topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
     return new Promise((resolve) => {
       if (client.ended) return; // The client may have left while its job was stored.
@@ -77,7 +77,7 @@ export class Waiting {
   }
 
   /** Holds an answer until a job has ended, or the time is up. Error: {@link TooManyWaiters}. */
-  holdForEnd(client: Client, { events }: JobRecord, seconds: number): Promise<void> {
+  holdForEnd(client: Presence, { events }: JobRecord, seconds: number): Promise<void> {
     return this.hold(client, events, events.head, THE_END, seconds);
   }
 
@@ -86,7 +86,7 @@ export class Waiting {
     this.stopped = true;
     for (const waiter of this.waiters) {
       this.leave(waiter);
-      waiter.release();
+      waiter.finish();
     }
   }
 }

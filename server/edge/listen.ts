@@ -17,7 +17,7 @@ const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', 
 export async function listen(settings: Settings, handle: Handle, connections: Connections) {
   const { headTimeoutMs, maxConnections, maxSecureConnections } = settings;
   const http1 = http1Server(settings, handle);
-  const http2 = http2Server(settings, handle, (socket, session) => connections.of(socket, session));
+  const http2 = http2Server(settings, handle, (socket, session) => connections.connectionOf(socket, session));
   const secure = tls.createServer(
     { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
     // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.

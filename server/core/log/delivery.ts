@@ -26,8 +26,8 @@ export class Delivery {
   }
 
   /** Calls back once: when the topic has `min` events past a cursor, or when the time is up. Not after `abandon()`. */
-  wait(topic: Topic, after: number, min: number, ms: number, done: () => void): Waiter {
-    const waiter = new Waiter(this, topic, after, min, ms, done);
+  wait(topic: Topic, after: number, min: number, ms: number, done: () => void): OneTimeCursor {
+    const waiter = new OneTimeCursor(this, topic, after, min, ms, done);
     this.join(waiter);
     return waiter;
   }
@@ -39,11 +39,11 @@ export class Delivery {
     this.schedule();
   }
 
-  /** Lets go all cursors that wait on a topic. */
-  release(topic: Topic): void {
+  /** Ends all waits on a topic that no more events will come to. */
+  finish(topic: Topic): void {
     for (const cursor of [...topic.readers, ...topic.patient]) {
       this.leave(cursor);
-      cursor.release();
+      cursor.finish();
     }
   }
 
@@ -93,7 +93,7 @@ export class Delivery {
 }
 
 /** A cursor that is served once. A class: there are thousands of them, and closures would take more memory. */
-class Waiter implements Cursor {
+class OneTimeCursor implements Cursor {
   seen = 0;
   private readonly timer: NodeJS.Timeout;
 
@@ -106,15 +106,15 @@ class Waiter implements Cursor {
     private readonly done: () => void,
   ) {
     // Node keeps one ordered list of timers for each duration, so that one more costs the same however many there are.
-    this.timer = setTimeout(() => this.release(), ms);
+    this.timer = setTimeout(() => this.finish(), ms);
   }
 
   serve(): boolean {
-    this.release();
+    this.finish();
     return false;
   }
 
-  release(): void {
+  finish(): void {
     this.abandon();
     this.done();
   }

@@ -83,7 +83,7 @@ class Reader implements Cursor {
     return !this.full;
   }
 
-  release(): void {}
+  finish(): void {}
 }
 
 /** Turns of the event loop until nothing more is delivered. */
@@ -274,7 +274,7 @@ describe('nothing is told before it is committed', () => {
 
 describe('a store that other servers write to', () => {
   /** Holds nothing; the test is the other servers. */
-  class Shared implements Store {
+  class SharedStore implements Store {
     readonly name = 'shared00';
     tail: Tail = () => {};
     newest = 0;
@@ -304,7 +304,7 @@ describe('a store that other servers write to', () => {
 
   test('is read when this log has caught up, and asked once for all readers of a turn', async () => {
     await open(); // closed after the test
-    const shared = new Shared();
+    const shared = new SharedStore();
     const log = await EventLog.open(shared, { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
     shared.newest = 2;
     let fresh = false;
@@ -328,7 +328,7 @@ describe('a store that other servers write to', () => {
 
   test('wakes who waits here for what was committed there; and what it does not take is undone', async () => {
     await open();
-    const shared = new Shared();
+    const shared = new SharedStore();
     const log = await EventLog.open(shared, { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
     const woken = new Promise<void>((resolve) => log.delivery.wait(log.all, 0, 1, 60_000, resolve));
     shared.tail([byOthers(1)]);

@@ -18,8 +18,8 @@ export interface Cursor {
   seen: number;
   /** Takes the events past the cursor. Returns true to be served again. */
   serve(): boolean;
-  /** Called when the server stops: no more events will come. */
-  release(): void;
+  /** Ends the wait, since no more events will come: the client is answered, or its stream ends. */
+  finish(): void;
 }
 
 /** What an event takes in memory beside its data, in bytes: the object, its time, its place in two lists. */

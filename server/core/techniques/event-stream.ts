@@ -41,7 +41,7 @@ export class EventStream {
     if (this.full || text.length === 0 || res.writableEnded) return !this.full;
     if (res.write(text)) return true;
     this.full = true;
-    lifetime.hold(text.length);
+    lifetime.addUnsent(text.length);
     res.once('drain', () => {
       this.full = false;
       lifetime.took(lifetime.unsent);
@@ -51,7 +51,7 @@ export class EventStream {
   }
 
   /** Ends the stream: its client comes back with the id of the last event. */
-  release(): void {
+  finish(): void {
     this.close();
     this.x.res.end();
   }

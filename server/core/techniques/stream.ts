@@ -32,8 +32,8 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       x.countEvents(piece.events);
       return out.write(said ? said + piece.bytes : piece.bytes);
     },
-    release(): void {
-      out.release();
+    finish(): void {
+      out.finish();
     },
   };
   const out = new EventStream(

@@ -29,14 +29,14 @@ class Payload implements ByteCount {
  * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
  * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
  */
-interface Shared {
+interface ConnectionBytes {
   received: number;
   sent: number;
   /** The newest request, until it is over; with pipelining, others are still being answered. */
   latest: Share | null;
 }
 
-const shared = new WeakMap<Connection, Shared>();
+const byConnection = new WeakMap<Connection, ConnectionBytes>();
 
 class Share implements ByteCount {
   received = 0;
@@ -44,18 +44,18 @@ class Share implements ByteCount {
   /** Whether the counts are known for good, and belong to no other request. */
   private receivedAll = false;
   private sentAll = false;
-  private readonly of: Shared;
+  private readonly whole: ConnectionBytes;
 
   constructor(
     private readonly req: IncomingMessage,
     private readonly res: ServerResponse,
     private readonly lifetime: Lifetime,
   ) {
-    const known = shared.get(lifetime.connection);
-    this.of = known ?? { received: 0, sent: 0, latest: null };
-    if (!known) shared.set(lifetime.connection, this.of);
-    this.of.latest?.passBy();
-    this.of.latest = this;
+    const known = byConnection.get(lifetime.connection);
+    this.whole = known ?? { received: 0, sent: 0, latest: null };
+    if (!known) byConnection.set(lifetime.connection, this.whole);
+    this.whole.latest?.passBy();
+    this.whole.latest = this;
     // Before Node's own listener, which hands the connection to the next pipelined response.
     res.prependListener('finish', () => this.closeSent());
     lifetime.onEnd(() => this.end());
@@ -64,9 +64,9 @@ class Share implements ByteCount {
 
   measure(): void {
     const { socket } = this.lifetime.connection;
-    if (!this.receivedAll && this.of.latest === this) this.received = socket.bytesRead - this.of.received;
+    if (!this.receivedAll && this.whole.latest === this) this.received = socket.bytesRead - this.whole.received;
     // Without a socket the response is queued behind another one: nothing of it was written yet.
-    if (!this.sentAll && this.res.socket) this.sent = socket.bytesWritten - this.of.sent;
+    if (!this.sentAll && this.res.socket) this.sent = socket.bytesWritten - this.whole.sent;
   }
 
   /**
@@ -79,7 +79,7 @@ class Share implements ByteCount {
     let head = `${req.method} ${req.url} HTTP/1.1\r\n\r\n`.length;
     for (const part of req.rawHeaders) head += part.length + 2; // ": " after a name, CRLF after a value
     this.received = head + Number(req.headers['content-length'] ?? 0);
-    this.of.received += this.received;
+    this.whole.received += this.received;
     this.receivedAll = true;
   }
 
@@ -87,21 +87,21 @@ class Share implements ByteCount {
   private closeSent(): void {
     this.measure();
     this.sentAll = true;
-    this.of.sent += this.sent;
+    this.whole.sent += this.sent;
   }
 
   private end(): void {
     if (this.sentAll) return;
     // It was cut off.
-    this.sent = Math.max(this.sent, this.lifetime.connection.socket.bytesWritten - this.of.sent);
+    this.sent = Math.max(this.sent, this.lifetime.connection.socket.bytesWritten - this.whole.sent);
     this.closeSent();
   }
 
   private settle(): void {
     this.measure();
-    if (!this.receivedAll) this.of.received = this.lifetime.connection.socket.bytesRead;
+    if (!this.receivedAll) this.whole.received = this.lifetime.connection.socket.bytesRead;
     this.receivedAll = true;
     // A connection that is idle would keep its last request, and all that hangs on it.
-    if (this.of.latest === this) this.of.latest = null;
+    if (this.whole.latest === this) this.whole.latest = null;
   }
 }

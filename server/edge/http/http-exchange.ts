@@ -89,14 +89,14 @@ export class HttpExchange implements Exchange {
   }
 
   private head(status: number, headers: Record<string, string | number>): void {
-    this.answered(status);
+    this.recordAnswer(status);
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.context.stopping) this.res.shouldKeepAlive = false;
     this.res.writeHead(status, headers);
   }
 
-  /** Tells the ledger that the head of the answer is out. For a route whose head is written by other code. */
-  answered(status: number): void {
+  /** Tells the ledger that the head of the answer is out. A route whose head other code writes calls it, too. */
+  recordAnswer(status: number): void {
     this.row.status = status;
     this.row.answeredAt = this.row.now();
     this.context.ledger.touch(this.row);
@@ -146,7 +146,7 @@ export class HttpExchange implements Exchange {
     else if (body) res.write(body);
     else res.flushHeaders();
     const end = () => {
-      lifetime.hold(this.overhead + body.length);
+      lifetime.addUnsent(this.overhead + body.length);
       res.end();
     };
     const late = setTimeout(() => {
@@ -165,11 +165,11 @@ export class HttpExchange implements Exchange {
   private finish(body: string): void {
     const { res, lifetime } = this;
     if (body.length <= PIECE_BYTES) {
-      lifetime.hold(this.overhead + body.length);
+      lifetime.addUnsent(this.overhead + body.length);
       return void res.end(body);
     }
     const pieces = piecesOf(Buffer.from(body));
-    lifetime.hold(this.overhead + pieces.reduce((sum, piece) => sum + piece.length, 0));
+    lifetime.addUnsent(this.overhead + pieces.reduce((sum, piece) => sum + piece.length, 0));
     const next = () => {
       const piece = pieces.shift() as Buffer;
       if (pieces.length === 0) return void res.end(piece);

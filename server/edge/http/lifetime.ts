@@ -69,7 +69,7 @@ export class Lifetime {
   }
 
   /** Bytes of the answer are handed to Node. */
-  hold(bytes: number): void {
+  addUnsent(bytes: number): void {
     this.progressAt = performance.now();
     this.account(bytes);
   }
@@ -206,7 +206,7 @@ export class Connections {
   }
 
   /** The connection that a socket or a session is. */
-  of(socket: Socket, session: ServerHttp2Session | null): Connection {
+  connectionOf(socket: Socket, session: ServerHttp2Session | null): Connection {
     const known = this.known.get(session ?? socket);
     if (known) return known;
     const connection = new Connection(this.next++, this, socket, session);
@@ -218,7 +218,7 @@ export class Connections {
   /** A request has come. */
   begin(req: IncomingMessage, res: ServerResponse): Lifetime {
     const session = (streamOf(req)?.session as ServerHttp2Session | undefined) ?? null;
-    const connection = this.of(req.socket, session);
+    const connection = this.connectionOf(req.socket, session);
     const lifetime = new Lifetime(connection, req, res);
     connection.add(lifetime);
     return lifetime;

@@ -131,7 +131,7 @@ It begins ${begins} Where what is asked for is no longer held, or the id was nev
 
 const TAKES = [PARAMETERS.afterEvent, PARAMETERS['Last-Event-ID'], PARAMETERS.min, ...WAIT];
 
-const answered = (operation: string, also: string, id: Record<string, string>): Response => ({
+const eventsAnswer = (operation: string, also: string, id: Record<string, string>): Response => ({
   description: 'The stream, or the events past the cursor, at most 1000 of them.',
   headers: [HEADERS['Preference-Applied'], HEADERS['X-Accel-Buffering']],
   content: {
@@ -160,7 +160,7 @@ export const readJobEvents: Route = {
   description: WAYS('or the job has ended, ', 'with the first event, unless a cursor says otherwise.'),
   takes: TAKES,
   answers: {
-    200: answered('readJobEvents', '', { id: '$request.path.id' }),
+    200: eventsAnswer('readJobEvents', '', { id: '$request.path.id' }),
     204: empty(
       'A stream whose cursor is at or past the final event: nothing follows. An EventSource stops reconnecting (WHATWG HTML, section 9.2.1).',
     ),
@@ -176,5 +176,5 @@ export const readEvents: Route = {
     'now, unless a cursor says otherwise; such a stream begins with an event `position` (an id, data `{}`), so that a drop before the first event loses nothing.',
   ),
   takes: TAKES,
-  answers: { 200: answered('readEvents', ', position', {}), 503: RESPONSES.Unavailable },
+  answers: { 200: eventsAnswer('readEvents', ', position', {}), 503: RESPONSES.Unavailable },
 };
