@@ -3,7 +3,7 @@
 // Stock tslab takes them and does nothing with them yet. Here such a cell is bundled, with what it imports, and shown as a
 // page's script, which runs where the notebook is read.
 import { type BuildFailure, build, type Loader, type Plugin, stop } from 'esbuild';
-import { CellError, excerpt } from './traceback.js';
+import { CompileError, excerpt } from './traceback.js';
 
 export class BrowserCells {
   /** Cells that are `@module NAME` as well, by the path by which others import them. */
@@ -39,7 +39,7 @@ export class BrowserCells {
     const isCell = file === '<stdin>' || file === undefined;
     const where = `${isCell ? name : file}, line ${line}:${column + 1}`;
     const lines = isCell ? excerpt(code, line, column + 1) : [];
-    throw new CellError('CompileError', found.text, [where, ...lines]);
+    throw new CompileError(found.text, [where, ...lines]);
   }
 
   /** A type assertion (`<T>x`) looks like JSX: what cannot be read as the one may be the other. */

@@ -1,6 +1,5 @@
 // Executes cells.
-import { inspect } from 'node:util';
-import { Script } from 'node:vm';
+import { inspect, types } from 'node:util';
 import { type CodeMetadata, getCodeMetadata } from 'tslab/dist/metadata.js';
 import { installAwaits } from './awaits.js';
 import type { BrowserCells } from './browser.js';
@@ -12,8 +11,9 @@ import { cellFile, Modules, type Require } from './modules.js';
 import { encodeBundle, type Output } from './output.js';
 import type { Content, Header } from './protocol.js';
 import { makeScope } from './scope.js';
+import { makeFunction } from './script.js';
 import { Strays } from './strays.js';
-import { CellError, excerpt, registerSource, StrayError, toErrorContent } from './traceback.js';
+import { CompileError, excerpt, StrayError, toErrorContent } from './traceback.js';
 
 const { then } = globalThis.Promise.prototype; // of the cells' promises
 
@@ -71,10 +71,12 @@ export class Execution {
         (reason) => {
           const error = toErrorContent(reason);
           if (!silent) this.output.publish('error', error, header);
-          // Not of the Jupyter protocol: the request that caused the error, where that is not this one; null if unknown.
+          // Not of the Jupyter protocol: the request that caused the error, where that is not this one, null if unknown;
+          // and that the code did not compile, which no name says (WebAssembly has a CompileError too).
           const from = StrayError.is(reason) ? reason.from : undefined;
           const cause = from === undefined ? {} : { caused_by: from?.msg_id ?? null };
-          reply({ status: 'error', execution_count, ...error, ...cause });
+          const phase = CompileError.is(reason) ? { phase: 'compile' } : {};
+          reply({ status: 'error', execution_count, ...error, ...cause, ...phase });
         },
       )
       .finally(() => {
@@ -152,21 +154,18 @@ export class Execution {
 
   private link(cell: Cell, code: string, compiled: Compiled): CellFunction {
     // Always asynchronous: what awaits, `for await` included, needs no telling from what does not.
-    const prefix = '(async function (exports, require, __import) { ';
-    const script = new Script(`${prefix}${compiled.output}\n})`, {
-      filename: cell.name,
-      columnOffset: -prefix.length, // of the first line
-    });
-    registerSource(cell.name, { name: cell.name, text: () => code, map: compiled.map });
-    const run: CellFunction = script.runInThisContext();
+    const source = { name: cell.name, text: () => code, map: compiled.map };
+    const run = makeFunction(cell.name, source, compiled.output, 'exports, require, __import', true);
     this.compiler.keep(compiled);
-    return run;
+    return run as CellFunction;
   }
 
   /** The value of a cell's last expression, as a REPL shows it. */
   private show(value: unknown, execution_count: number, header: Header): void {
     if (value === undefined) return;
-    const bundle = (value as { [key: symbol]: unknown } | null)?.[Symbol.for('Jupyter.display')];
+    // A proxy may answer with an error, or print what is asked of it; `inspect` looks behind it.
+    const asked = types.isProxy(value) ? undefined : (value as { [key: symbol]: unknown } | null);
+    const bundle = asked?.[Symbol.for('Jupyter.display')];
     const data = typeof bundle === 'function' ? encodeBundle(bundle.call(value)) : { 'text/plain': inspect(value) };
     this.output.publish('execute_result', { execution_count, data, metadata: {} }, header);
   }
@@ -184,5 +183,5 @@ function throwIfAny(diagnostics: readonly Diagnostic[], cell: Cell, code: string
       (i === 0 ? '' : ` - ${messageText} (TS${number})`), // the first stands above
     ...(fileName ? [] : excerpt(code, start.line + 1, start.character + 1)),
   ]);
-  throw new CellError('CompileError', `${first.messageText} (TS${first.code})`, [...hints(first), ...details]);
+  throw new CompileError(`${first.messageText} (TS${first.code})`, [...hints(first), ...details]);
 }

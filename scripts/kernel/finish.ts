@@ -29,7 +29,7 @@ export async function finish(front: WorkerThread, strays: Strays, ms: number): P
   closeInputOfChildren();
   const late = strays.take();
   const error = late ? { error: late.error, caused_by: late.from?.msg_id ?? null } : {};
-  return { status: 'ok', open, exit_code: process.exitCode ?? 0, ...error };
+  return { status: 'ok', open, exit_code: Number(process.exitCode ?? 0), ...error }; // Node takes '0' as well
 }
 
 /** What still keeps the process alive after `ms`; empty as soon as nothing does. */

@@ -3,7 +3,7 @@
 import readline from 'node:readline';
 import readlinePromises from 'node:readline/promises';
 import { Readable } from 'node:stream';
-import type { Cell } from './cell.js';
+import { Cell } from './cell.js';
 
 /** How often a cell that reads is looked at: does it wait for what it reads? */
 const LOOK_MS = 50;
@@ -14,17 +14,21 @@ interface Interface {
 }
 
 export class Input {
-  private readonly stream = new Readable({ read: () => this.look(this.running()) });
+  private readonly stream = new Readable({ read: () => this.look() });
   /** Whether a request is out, and for which cell. */
   private asked: Cell | undefined;
   /** Once there are questions, these alone say when a line is wanted: between them, readline reads on. */
   private hasQuestions = false;
 
-  /** `ask` sends an `input_request`; `mayAsk` says whether the client of the running cell allows that. */
+  /**
+   * `running`: the cell that runs now; its client is asked. `mayAsk` says whether that client allows it, and `ask` sends it
+   * an `input_request`. `fail` is told where nobody can be asked, and the cell that reads has ended.
+   */
   constructor(
     private readonly running: () => Cell | undefined,
     private readonly mayAsk: () => boolean,
     private readonly ask: (prompt: string) => void,
+    private readonly fail: (error: Error, cause: Cell | undefined) => void,
   ) {}
 
   /** Puts the stream where cells find it. */
@@ -53,23 +57,28 @@ export class Input {
     if (asking.input !== this.stream) return;
     this.hasQuestions = true;
     // With an output, readline writes the question there.
-    setImmediate(() => this.request(this.running(), asking.output ? '' : query));
+    const cause = Cell.current();
+    setImmediate(() => this.request(cause, asking.output ? '' : query));
   }
 
   /** A cell reads. It may only have made a readline, to use it later: so it is asked for a line once it waits. */
-  private look(cell: Cell | undefined): void {
+  private look(): void {
+    const cell = this.running();
+    const cause = Cell.current() ?? cell;
     if (this.hasQuestions || !cell) return;
     const timer = setInterval(() => {
       if (!this.hasQuestions && cell.running && cell.waiting.size === 0) return;
       clearInterval(timer);
-      if (!this.hasQuestions && cell.running && !this.stream.isPaused()) this.request(cell, '');
+      if (!this.hasQuestions && cell.running && !this.stream.isPaused()) this.request(cause, '');
     }, LOOK_MS);
     timer.unref();
   }
 
-  private request(cell: Cell | undefined, prompt: string): void {
-    if (!cell?.running || this.asked?.running) return;
-    if (this.mayAsk()) {
+  /** `cause`: the cell that reads, which may have ended; then the client of the cell that runs now is asked. */
+  private request(cause: Cell | undefined, prompt: string): void {
+    if (this.asked?.running) return;
+    const cell = this.running();
+    if (cell?.running && this.mayAsk()) {
       this.asked = cell;
       this.ask(prompt);
       return;
@@ -78,6 +87,6 @@ export class Input {
       'The cell reads a line from its reader, and this client does not ask for one. Run it in JupyterLab, or give the value to the cell.',
     );
     error.name = 'StdinNotImplementedError'; // as clients of Jupyter know it
-    cell.fail(error);
+    if (!cause?.fail(error)) this.fail(error, cause);
   }
 }

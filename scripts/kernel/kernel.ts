@@ -41,6 +41,7 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
     () => execution.cell,
     () => execution.allowsInput,
     (prompt) => post({ kind: 'ask', prompt }),
+    (error, cause) => execution.strays.fail(toErrorContent(error), error, cause),
   );
   input.capture();
   const reply = (content: Content) => post({ kind: 'reply', content });

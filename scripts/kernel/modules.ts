@@ -3,9 +3,10 @@ import { createRequire, Module } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { constants, Script } from 'node:vm';
 import type { CompiledFile } from './compiler.js';
-import { registerSource } from './traceback.js';
+import { makeFunction } from './script.js';
 
 type Import = (specifier: unknown) => Promise<unknown>;
+type ModuleFunction = (this: unknown, ...given: unknown[]) => void;
 export type Require = NodeJS.Require & { import: Import };
 
 /** Finds the file that an import in the file `from` means, as the compiler does; packages are left to Node. */
@@ -25,10 +26,8 @@ export class Modules {
   /** Takes in what was compiled anew: it runs again, and so does all that imports it, when it is next required. */
   update(files: readonly CompiledFile[]): void {
     for (const file of files) {
-      const { path, text, map } = file;
-      this.files.set(path, file);
-      this.unload(path);
-      registerSource(path, { name: path, text: () => text, map });
+      this.files.set(file.path, file);
+      this.unload(file.path);
     }
   }
 
@@ -82,7 +81,7 @@ export class Modules {
     };
   }
 
-  private load({ path, output }: CompiledFile): unknown {
+  private load({ path, text, output, map }: CompiledFile): unknown {
     const known = this.loaded.get(path);
     if (known) return known.exports;
     const module = new Module(path);
@@ -90,12 +89,9 @@ export class Modules {
     Object.assign(module, { filename: path, require });
     this.loaded.set(path, module); // before it runs: imports may go round in a circle
     try {
-      const prefix = '(function (exports, require, module, __filename, __dirname, __import) { ';
-      const run = new Script(`${prefix}${output}\n})`, {
-        filename: path,
-        columnOffset: -prefix.length,
-      });
-      run.runInThisContext().call(module.exports, module.exports, require, module, path, dirname(path), require.import);
+      const parameters = 'exports, require, module, __filename, __dirname, __import';
+      const run = makeFunction(path, { name: path, text: () => text, map }, output, parameters) as ModuleFunction;
+      run.call(module.exports, module.exports, require, module, path, dirname(path), require.import);
     } catch (error) {
       this.loaded.delete(path);
       throw error;

@@ -62,8 +62,17 @@ export function decode(key: string, frames: readonly Buffer[]): Message {
 
 export function encode(key: string, message: Message): Buffer[] {
   const { header, parent, metadata, content } = message;
-  const parts = [header, parent, metadata, content].map((part) => Buffer.from(JSON.stringify(part)));
+  const parts = [header, parent, metadata, content].map((part) => Buffer.from(toWellFormed(JSON.stringify(part))));
   return [...message.identities, DELIMITER, Buffer.from(sign(key, parts)), ...parts];
+}
+
+/**
+ * JSON without lone surrogates, such as half an emoji: Python's clients cannot write them to a file. `JSON.stringify` escapes
+ * those alone (ECMA-262, QuoteJSONString), and a terminal shows U+FFFD for them too.
+ */
+function toWellFormed(json: string): string {
+  if (!json.includes('\\ud')) return json;
+  return json.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (part) => (/^\\ud/.test(part) ? '\ufffd' : part));
 }
 
 const session = randomUUID();

@@ -45,18 +45,23 @@ export class Strays {
   }
 
   private add(kind: StrayKind, reason: unknown): void {
+    const cause = causeOf(reason);
+    if (this.isKnown(reason, cause ?? this.running())) return;
+    this.fail(describe(kind, reason, cause), reason, cause);
+  }
+
+  /**
+   * Fails the cell that caused an error if it still runs, else the cell that runs now. If none runs, the error is shown
+   * under its cell and kept for the next. `error` describes what was `thrown`; `cause` is undefined where no cell is known.
+   */
+  fail(error: ErrorContent, thrown: unknown, cause: Cell | undefined): void {
     const running = this.running();
-    // Some callbacks come without the context of a cell, such as those of a process that ends.
-    const cause = Cell.current() ?? (running ? undefined : Cell.named(cellOf(reason)));
-    if (this.isKnown(reason, cause ?? running)) return;
     const blamed = cause?.running ? cause : running;
-    const error = describe(kind, reason, cause);
-    // It fails the cell that caused it if that still runs, else the one that runs now.
-    const from = cause === blamed ? undefined : cause?.header;
-    const stray = new StrayError(error, from);
-    this.ignore(stray, blamed); // what the cell awaits is rejected with it, and some of that nobody catches
-    if (blamed?.fail(stray, reason)) return;
-    // A further error of a cell that fails already: it stands under that cell.
+    // An unknown cause is told as unknown (null): the error of an earlier cell must not pass for the running cell's own.
+    const stray = new StrayError(error, cause === blamed ? undefined : (cause?.header ?? null));
+    this.ignore(stray, blamed); // the promises that the cell awaits are rejected with it, and some of them have no handler
+    if (blamed?.fail(stray, thrown)) return;
+    // A further error of a cell that fails already is shown under that cell.
     if (cause !== undefined && cause === blamed) this.publish(error, cause.header);
     else this.keep(error, cause ?? running);
   }
@@ -85,16 +90,18 @@ export class Strays {
           'To end the cell, throw an error or return from a function.',
       );
       error.name = 'ProcessExit';
-      const cause = Cell.current();
-      const cell = cause?.running ? cause : this.running();
-      this.ignore(error, cause ?? cell); // below it is thrown as well, and may end up with us again
-      // At once, lest a `catch` in the cell hide it. One that fails already stays as it is.
-      if (cell) cell.fail(error, error);
-      else this.keep(toErrorContent(error), cause);
+      const cause = causeOf(error);
+      this.ignore(error, cause ?? this.running()); // it is also thrown below, and may come back as an unhandled error
+      // Before it is thrown, for the cell may catch it. A cell that fails already stays as it is.
+      if (cause !== undefined && cause === this.running()) cause.fail(error);
+      else this.fail(toErrorContent(error), error, cause);
       throw error;
     };
   }
 }
+
+/** The cell that an error belongs to. Callbacks without a cell's context are known by their stack (a process that ends). */
+const causeOf = (error: unknown): Cell | undefined => Cell.current() ?? Cell.named(cellOf(error));
 
 function describe(kind: StrayKind, reason: unknown, cause: Cell | undefined): ErrorContent {
   const { ename, evalue, traceback } = toErrorContent(reason);

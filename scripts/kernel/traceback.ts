@@ -7,7 +7,7 @@ import type { Mapper } from './compiler.js';
 import type { Header } from './protocol.js';
 
 /** A source that frames can point into: a cell, or a TypeScript file that a cell imported. */
-interface Source {
+export interface Source {
   name: string;
   text: () => string;
   map: Mapper;
@@ -20,15 +20,21 @@ export interface ErrorContent extends Record<string, unknown> {
   traceback: string[];
 }
 
-/** An error whose message and place are known already, and whose stack says nothing. */
-export class CellError extends Error {
-  /** Lines below the message, such as the code at fault. */
-  readonly details: string[];
+/** Code that does not compile. `details` are lines below the message, such as the code at fault: the stack says nothing. */
+export class CompileError extends Error {
+  readonly #brand = true;
 
-  constructor(name: string, message: string, details: string[] = [], cause?: { cause: unknown }) {
-    super(message, cause);
-    this.name = name;
-    this.details = details;
+  constructor(
+    message: string,
+    readonly details: string[],
+  ) {
+    super(message);
+    this.name = 'CompileError';
+  }
+
+  /** Not by the name, which errors of WebAssembly share; nor by `instanceof`, which a proxy may answer with an error. */
+  static is(value: unknown): value is CompileError {
+    return typeof value === 'object' && value !== null && #brand in value;
   }
 }
 
@@ -158,7 +164,7 @@ function render(error: Error, depth = 0): string[] {
   const name = String(read(error, 'name') || 'Error');
   const message = String(read(error, 'message') ?? '');
   const lines = [red(bold(name)) + (message ? `: ${message}` : '')];
-  if (error instanceof CellError) lines.push(...error.details);
+  if (CompileError.is(error)) lines.push(...error.details);
   // Of what was stopped only the cells are of interest: what a helper did at that moment is no fault to look for.
   else lines.push(...renderFrames(stackOf(error), name === 'KeyboardInterrupt'), ...renderMembers(error));
 

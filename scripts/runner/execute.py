@@ -75,6 +75,11 @@ class Pipe:
             self._take()
 
 
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate: half an emoji, which JSON may have and UTF-8 cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class Job:
     def __init__(self, order: dict[str, t.Any], say: t.Callable[..., None], starts: asyncio.Semaphore) -> None:
         self.order = order
@@ -92,6 +97,7 @@ class Job:
         for index, source in order["sources"].items():
             nb.cells[int(index)].source = source
         for cell in nb.cells:
+            cell.source = well_formed(cell.source)
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         client = StrictClient(
@@ -114,7 +120,7 @@ class Job:
             out = Path(order["out"])
             out.parent.mkdir(parents=True, exist_ok=True)
             part = out.with_name(f".{out.name}.{os.getpid()}.part")
-            nbformat.write(nb, part)
+            part.write_text(well_formed(nbformat.writes(nb)) + "\n", encoding="utf-8")
             part.replace(out)
         self._say(
             "done",

@@ -72,6 +72,21 @@ class Errors(KernelCase):
         self.assertRegex(run.traceback, r"^CompileError: Type 'string' .*\ncell \[\d+\], line 2:7\n")
         self.assertIn("----> 2 | const x: number = 'text';", run.traceback)
 
+    def test_syntax_errors_that_only_v8_finds_are_compile_errors(self):
+        run = self.run_error("const a = 1;\n'a'.match(/(/);", "CompileError", "Unterminated group")
+        self.assertRegex(run.traceback, r"^CompileError: .*\ncell \[\d+\], line 2:11\n")
+        self.assertIn("----> 2 | 'a'.match(/(/);", run.traceback)
+        self.assertEqual(run.reply["phase"], "compile")
+        (self.kernel.folder / "pattern.ts").write_text("\nexport const pattern = /(/;\n")
+        run = self.run_error("import { pattern } from './pattern';\npattern", "CompileError", "Unterminated group")
+        self.assertIn("pattern.ts, line 2:24", run.traceback)
+        self.assertEqual(run.reply["phase"], "compile")
+
+    def test_an_error_of_this_name_at_run_time_is_none_of_the_compiler(self):
+        code = "const { WebAssembly } = globalThis as any;\nawait WebAssembly.compile(new Uint8Array(4))"
+        run = self.run_error(code, "CompileError", "magic word")
+        self.assertNotIn("phase", run.reply)
+
     def test_a_helper_that_is_stopped_is_not_shown(self):
         run = self.kernel.stop_when("import { waits } from './helper.js';\nawait waits()", "in")
         self.assertEqual(run.reply["ename"], "KeyboardInterrupt")

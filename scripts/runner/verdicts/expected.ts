@@ -15,8 +15,24 @@ const fails = (cell: number, line: number | undefined, message: string): Expecte
   ...(line === undefined ? {} : { line }),
   message,
 });
-const exits =
-  'ProcessExit: process.exit(0) was called. It would end the kernel and all its variables. To end the cell, throw an error or return from a function.';
+const exits = (code: number) =>
+  `ProcessExit: process.exit(${code}) was called. It would end the kernel and all its variables. To end the cell, throw an error or return from a function.`;
+const noReader =
+  'StdinNotImplementedError: The cell reads a line from its reader, and this client does not ask for one. Run it in JupyterLab, or give the value to the cell.';
+/** The bare tag stands for an error that the cell's own code raises. */
+const notItsOwn = (cell: number, line: number, got: string): Expected => ({
+  kind: 'wrong-error',
+  cell,
+  line,
+  message: `an error of the cell's own code was expected, got ${got}`,
+});
+/** Cell 2 expects an error, and cell 1 causes one. */
+const ofCell1 = (line: number | undefined, got: string): Expected => ({
+  kind: 'late-error',
+  cell: 1,
+  ...(line === undefined ? {} : { line }),
+  message: `the error expected in cell 2 did not come, but one of cell 1: ${got}`,
+});
 const late = (cell: number, line: number | undefined, message: string): Expected => ({
   kind: 'late-error',
   cell,
@@ -116,12 +132,28 @@ export const failing: Record<string, Expected> = {
     message:
       "an error at run time was expected, got CompileError: Cannot find name 'asert'. Did you mean 'Set'? (TS2552)",
   },
-  'expects-error-but-earlier-cell-raises.ipynb': {
-    kind: 'late-error',
+  'expects-error-but-has-broken-pattern.ipynb': {
+    kind: 'wrong-error',
     cell: 1,
-    line: 2,
-    message: 'the error expected in cell 2 did not come, but one of cell 1: UncaughtException: Error: a bug of cell 1',
+    line: 1,
+    message: 'an error at run time was expected, got CompileError: Invalid regular expression: /(/: Unterminated group',
   },
+  'expects-what-does-not-compile-but-webassembly-raises.ipynb': {
+    kind: 'wrong-error',
+    cell: 1,
+    line: 3,
+    message: /^an error at compile time was expected, got CompileError: WebAssembly\.compile\(\): .* at run time$/,
+  },
+  'expects-error-but-earlier-cell-raises.ipynb': ofCell1(2, 'UncaughtException: Error: a bug of cell 1'),
+  'expects-error-but-earlier-cell-throws-without-context.ipynb': ofCell1(
+    7,
+    'UncaughtException: Error: a bug of cell 1',
+  ),
+  'expects-error-but-earlier-cell-exits.ipynb': ofCell1(4, exits(1)),
+  'expects-error-but-earlier-cell-asks.ipynb': ofCell1(undefined, noReader),
+  'expects-error-but-earlier-cell-interrupts.ipynb': notItsOwn(2, 2, 'KeyboardInterrupt: The cell was stopped.'),
+  'expects-error-but-asks-its-reader.ipynb': notItsOwn(1, 3, noReader),
+  'expects-error-but-exits-process.ipynb': notItsOwn(1, 1, exits(0)),
   'raises-second-error.ipynb': {
     kind: 'wrong-error',
     cell: 1,
@@ -153,15 +185,11 @@ export const failing: Record<string, Expected> = {
     message: 'expected a message like /^fetch failed/, got TypeError: terminated',
   },
 
-  'asks-its-reader.ipynb': fails(
-    2,
-    1,
-    'StdinNotImplementedError: The cell reads a line from its reader, and this client does not ask for one. Run it in JupyterLab, or give the value to the cell.',
-  ),
+  'asks-its-reader.ipynb': fails(2, 1, noReader),
 
   // ends or never ends
-  'exits-process.ipynb': fails(1, 1, exits),
-  'exits-process-in-timer.ipynb': fails(1, 1, exits),
+  'exits-process.ipynb': fails(1, 1, exits(0)),
+  'exits-process-in-timer.ipynb': fails(1, 1, exits(0)),
   'kills-its-kernel.ipynb': { kind: 'kernel-died', cell: 1, message: 'the kernel ended: signal 9' },
   'loops-forever.ipynb': hangs,
   'waits-forever.ipynb': hangs,
@@ -200,6 +228,7 @@ export const passing: string[] = [
   'closes-what-it-opens.ipynb',
   'declares-names-again.ipynb',
   'ends-its-background-work-in-time.ipynb',
+  'expects-error-of-webassembly.ipynb',
   'expects-what-does-not-compile.ipynb',
   'exports-from-cells.ipynb',
   'handles-its-errors.ipynb',
@@ -214,6 +243,7 @@ export const passing: string[] = [
   'passes-node-test.ipynb',
   'prints-100000-lines.ipynb',
   'prints-from-earlier-cell.ipynb',
+  'prints-half-an-emoji.ipynb',
   'prints.ipynb',
   'raises-one-error-in-two-promises.ipynb',
   'raises-what-is-expected.ipynb',
@@ -221,7 +251,9 @@ export const passing: string[] = [
   'replaces-globals-and-is-well.ipynb',
   'rethrows-in-handlers.ipynb',
   'runs-javascript.ipynb',
+  'sets-exit-code-to-zero-as-text.ipynb',
   'shows-browser-cell.ipynb',
+  'shows-proxies.ipynb',
   'shows-rich-output.ipynb',
   'skips-tagged-cell.ipynb',
   'uses-types-across-cells.ipynb',
