@@ -162,6 +162,7 @@ export class App implements ServerContext {
   /** Writes what is staged. Jobs that have not ended go on with the next server on this data. */
   async close(): Promise<void> {
     this.connections.stop();
+    await this.uploads.stop();
     await this.log.close();
   }
 }

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { table } from '../settings-table.mjs';
 import { Client } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
+import { Http2Client } from './http2.js';
 import { ownServers, startServer, target, temporaryFolder, withServer, withSettings } from './server.js';
 import type { Job } from './types.js';
 import { eventually } from './within.js';
@@ -246,6 +247,33 @@ withSettings('uploads on the disk are bounded', ['--max-stored-bytes', '100000',
     await eventually(async () => ((await stored()).length === 0 ? true : undefined), 'no file to be left');
     expect((await few.until((await few.upload('x'.repeat(90_000))).job.jobId)).state).toBe('failed');
   });
+});
+
+test('uploads that are arriving are bounded in number: 503 past the bound, others are served, and those that break off make room', async () => {
+  const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
+  const sessions = await Promise.all([1, 2, 3].map(() => Http2Client.connect(httpsUrl)));
+  try {
+    let refused = 0;
+    const stalled = sessions.flatMap((session) =>
+      Array.from({ length: 100 }, () => {
+        const upload = session.send('POST', '/jobs', { 'content-type': 'video/mp4' }, false);
+        upload.resume().write('x');
+        upload.on('response', (headers) => {
+          expect(headers[':status']).toBe(503);
+          refused += 1;
+        });
+        return upload;
+      }),
+    );
+    await eventually(async () => (refused === stalled.length - 256 ? true : undefined), '44 uploads to be refused');
+    const answer = await lab.upload('x');
+    expectProblem(answer, 503);
+    expectRetryAfter(answer);
+    await lab.finished();
+  } finally {
+    for (const session of sessions) session.close();
+  }
+  await eventually(async () => ((await lab.upload('x')).status === 202 ? true : undefined), 'an upload to be taken');
 });
 
 test.each([

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { type Answer, newExperiment } from './client.js';
+import { type Answer, type Client, newExperiment } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { RawConnection } from './raw.js';
-import { target, withSettings } from './server.js';
+import { ownServers, target, withServer, withSettings } from './server.js';
 import type { JobPage } from './types.js';
+import { eventually, within } from './within.js';
 
 const lab = target();
 // Made by: ffmpeg -f lavfi -i testsrc=size=64x48:rate=10:duration=1 -pix_fmt yuv420p -fflags +bitexact
@@ -174,6 +175,68 @@ describe('POST /jobs with Content-Type: video/* or application/octet-stream', ()
     raw.close();
     await lab.settled(experiment, 1);
     expect(await newest()).toEqual(before);
+  });
+});
+
+// Of 2,000,000 keys of MXF, each without a value: MediaInfo takes minutes for them.
+const slow = Buffer.alloc(48_000_000, Buffer.from('060e2b34020501010d010201010204008300000400000000', 'hex'));
+/** An MP4 whose tables of samples are empty and large: MediaInfo takes several times their memory. */
+function largeTables(): Buffer {
+  const box = (type: string, ...parts: Buffer[]) => {
+    const header = Buffer.alloc(8);
+    header.writeUInt32BE(
+      parts.reduce((sum, { length }) => sum + length, 8),
+      0,
+    );
+    header.write(type, 4, 'latin1');
+    return Buffer.concat([header, ...parts]);
+  };
+  const moov = box('moov', box('trak', box('mdia', box('minf', box('stbl', box('stsz', Buffer.alloc(300_000_000)))))));
+  return Buffer.concat([box('ftyp', Buffer.from('isom\0\0\x02\0isommp41', 'latin1')), moov]);
+}
+
+ownServers('videos whose headers are made to keep the server busy', () => {
+  /** Uploads the slow one, and waits until MediaInfo reads its headers. */
+  const beginSlow = async (client: Client) => {
+    const { jobId } = (await client.upload(slow)).job;
+    const read = async () => ((await client.job(jobId)).progress === 1 ? true : undefined);
+    await eventually(read, 'the file to be read');
+    return jobId;
+  };
+  const succeeds = async (client: Client) =>
+    expect((await client.until((await client.upload(clip)).job.jobId)).state).toBe('succeeded');
+
+  test('too slow: others are served meanwhile, the job fails after 10 s and says why, and the next video is read', async () => {
+    await withServer([], async (_, client) => {
+      const jobId = await beginSlow(client);
+      let answers = 0;
+      while ((await client.job(jobId)).state === 'running') answers += 1;
+      expect(answers).toBeGreaterThan(100);
+      expect((await client.job(jobId)).error?.detail).toMatch(
+        /^Expected .* 10 s .* got one that takes longer\. Upload /,
+      );
+      await succeeds(client);
+    });
+  });
+
+  test('too large in memory: the job fails and says why, and the next video is read', async () => {
+    await withServer([], async (_, client) => {
+      const { jobId } = (await client.upload(largeTables())).job;
+      expect((await client.until(jobId)).error?.detail).toMatch(/^Expected .* 256 MiB .* takes more memory\. Upload /);
+      await succeeds(client);
+    });
+  });
+
+  test('one that is cancelled makes room for the next at once, and one that is being read does not hold up the end', async () => {
+    await withServer(['--grace-ms', '1000'], async (server, client) => {
+      await client.delete(`/jobs/${await beginSlow(client)}`);
+      const began = performance.now();
+      await succeeds(client);
+      expect(performance.now() - began).toBeLessThan(9_000);
+      await beginSlow(client);
+      server.kill('SIGTERM');
+      expect(await within(server.exited, 'the server to exit', 9_000)).toEqual({ code: 0, signal: null });
+    });
   });
 });
 

@@ -9,23 +9,19 @@ import { NotWritable } from '../../core/log/errors.js';
 import type { JobRecord } from '../../core/log/log.js';
 import { StoreError } from '../../core/log/store.js';
 import { THE_END } from '../../core/log/topic.js';
-import { NoVideo, readMedia } from './media.js';
+import { MediaReader, UnreadableVideo } from './media.js';
 
 const PIECE_BYTES = 256 * 1024;
+/** How many uploads may be arriving at the same time. Each has a file open, and a process may open 1,024, say. */
+const MAX_ARRIVING = 256;
 const RETRY_MS = 1_000;
 /** The files that this class makes, and the only ones that it removes: a version 4 UUID and an ending of its own. */
 const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.upload$/;
 
 const specOf = ({ job }: JobRecord) => job.spec as Extract<Spec, { kind: 'video' }>;
 
-/** The uploads that wait to be read take as much of the disk as they may. */
-export class TooManyUploads extends Error {
-  constructor(mostBytes: number) {
-    super(
-      `The uploads that wait to be read may take ${mostBytes} bytes, and this one would be more. Come back when some have ended.`,
-    );
-  }
-}
+/** As many uploads are arriving as may, or the stored ones take as much of the disk as they may. */
+export class TooManyUploads extends Error {}
 
 /** The uploaded videos: stores them as they arrive, and reads them one after the other. */
 export class Uploads {
@@ -34,6 +30,12 @@ export class Uploads {
   /** Jobs whose file is yet to be read, the oldest first. */
   private readonly queue = new Set<JobRecord>();
   private working = false;
+  private stopped = false;
+  /** How many uploads are arriving. */
+  private arriving = 0;
+  private readonly reader = new MediaReader();
+  /** The job whose headers are being read. */
+  private reading: JobRecord | undefined;
 
   constructor(
     readonly folder: string,
@@ -57,6 +59,8 @@ export class Uploads {
     jobs.onEnd = (record) => {
       // A job that was cancelled before its turn needs none: its file goes now.
       if (this.queue.delete(record)) void this.remove(specOf(record).file, specOf(record).bytes);
+      // A job that was cancelled while its headers are read ends its turn at once.
+      if (this.reading === record) void this.reader.stop();
     };
   }
 
@@ -65,9 +69,20 @@ export class Uploads {
     return `${jobId}.upload`;
   }
 
-  /** Error: {@link TooManyUploads}, when so many bytes more would be too many. */
+  /** Error: {@link TooManyUploads}, when one more upload, of so many bytes, would be too much. */
   admit(bytes: number): void {
-    if (this.bytes + bytes > this.maxBytes) throw new TooManyUploads(this.maxBytes);
+    this.reserve(bytes);
+    if (this.arriving >= MAX_ARRIVING)
+      throw new TooManyUploads(
+        `${MAX_ARRIVING} uploads are arriving, and no more are taken. Come back when some have.`,
+      );
+  }
+
+  private reserve(bytes: number): void {
+    if (this.bytes + bytes > this.maxBytes)
+      throw new TooManyUploads(
+        `The uploads that wait to be read may take ${this.maxBytes} bytes, and this one would be more. Come back when some have ended.`,
+      );
   }
 
   /**
@@ -75,14 +90,16 @@ export class Uploads {
    * bytes came. Errors: {@link NotWritable}, {@link TooManyUploads}, and those of the source.
    */
   async store(file: string, source: AsyncIterable<Buffer>): Promise<number> {
+    this.admit(0);
     const path = join(this.folder, file);
     let bytes = 0;
+    this.arriving += 1;
     let handle: FileHandle | undefined;
     try {
       // Exclusive: whatever has that name already is not ours to overwrite.
       handle = await open(path, 'wx').catch(notWritable);
       for await (const chunk of source) {
-        this.admit(chunk.length);
+        this.reserve(chunk.length);
         bytes += chunk.length;
         this.bytes += chunk.length;
         await handle.appendFile(chunk).catch(notWritable);
@@ -92,6 +109,8 @@ export class Uploads {
       await handle?.close().catch(() => {});
       if (handle) await this.remove(file, bytes);
       throw error;
+    } finally {
+      this.arriving -= 1;
     }
     return bytes;
   }
@@ -106,12 +125,19 @@ export class Uploads {
   /** Reads a job's file when its turn comes. */
   enqueue(record: JobRecord): void {
     this.queue.add(record);
-    if (!this.working) void this.work();
+    if (!this.working && !this.stopped) void this.work();
+  }
+
+  /** Ends the reading. The next server reads the files whose jobs have not ended. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.reader.stop();
   }
 
   private async work(): Promise<void> {
     this.working = true;
     for (const record of this.queue) {
+      if (this.stopped) return;
       this.queue.delete(record);
       const { file, bytes } = specOf(record);
       try {
@@ -128,10 +154,15 @@ export class Uploads {
     while (record.staged) await this.jobs.log.flush();
     if (record.job.state === 'queued') await this.jobs.start(record);
     const { bytes } = specOf(record);
+    this.reader.start(); // its thread starts while the file is read
     const { read, sha256 } = await this.read(record, path);
-    if (hasEnded(record.job)) return; // cancelled
+    if (this.stopped || hasEnded(record.job)) return; // hasEnded: it was cancelled
     if (read !== bytes) throw new Error(`its file has ${read} bytes, and ${bytes} were received`);
-    await this.jobs.end(record, { event: 'succeeded', result: { bytes, sha256, ...(await readMedia(path)) } });
+    this.reading = record;
+    const media = await this.reader.read(path).finally(() => {
+      this.reading = undefined;
+    });
+    await this.jobs.end(record, { event: 'succeeded', result: { bytes, sha256, ...media } });
   }
 
   /** Reads the whole file, and tells at most a hundred times how far it is. The SHA-256 is in hex. */
@@ -165,10 +196,13 @@ export class Uploads {
 
   /** The job has failed; or the log or the process's descriptors have, and the job is tried again. */
   private async fail(record: JobRecord, error: NodeJS.ErrnoException): Promise<void> {
+    if (this.stopped || hasEnded(record.job)) return;
     const again = () => setTimeout(() => this.enqueue(record), RETRY_MS);
     if (error instanceof NotWritable || error.code === 'EMFILE' || error.code === 'ENFILE') return void again();
     const [status, detail] =
-      error instanceof NoVideo ? [422, error.message] : [500, `The upload could not be read: ${error.message}.`];
+      error instanceof UnreadableVideo
+        ? [422, error.message]
+        : [500, `The upload could not be read: ${error.message}.`];
     await this.jobs.end(record, { event: 'failed', error: failure(status, detail) }).catch(again);
   }
 }
