@@ -29,7 +29,7 @@ export const description = (): string => {
 };
 let described: string | undefined;
 
-/** Every route there is: to add one, declare it in a file of its own, and name it here. */
+/** Every route there is: to add one, declare it in a file of this folder, and name it here. */
 const declared: Route[] = [
   ...[listJobs, submitJob, getJob, cancelJob, getResult, readJobEvents, progressJob, finishJob],
   ...[readEvents, readTraffic, checkHealth, readMetrics, describeInterface],
