@@ -31,6 +31,16 @@ const brief = (problems: CellProblem[]) =>
   problems.map(({ cell, line, column, message }) => `${cell! + 1}, ${line}:${column} ${message}`);
 
 describe('checkCells accepts what tslab accepts', () => {
+  it('a call of what an awaited call returns, though the compiler fails over its declarations', async () => {
+    const rig = `export interface Run<F> { fetch: F }
+      export const experiment = <F>(fetch: F): Run<F> => ({ fetch });`;
+    await writeFile(join(folder, 'rig.ts'), rig);
+    const source = `const run = experiment(async (url: string) => ({ json: async (): Promise<unknown> => url }));
+      await (await run.fetch('')).json();`;
+    expect(check("import { experiment } from './rig.js';", source)).toEqual([]);
+    expect(brief(check("import { experiment } from './rig.js';", `${source}\nconst n: number = '';`))).toHaveLength(1);
+  });
+
   it.each<[string, (string | Tagged)[]]>([
     ['names of earlier cells', ['const a = 1;', 'const b: number = a;', 'b + a;']],
     ['a name declared again', ['const a = 1;', "const a = 'text';", 'a.toUpperCase();']],
