@@ -17,9 +17,10 @@ await runCommand(async (signal) => {
   const fromUser = (/** @type {string} */ path) => resolve(process.env.INIT_CWD ?? '', path);
   const say = (/** @type {string} */ line) => process.stdout.write(`${line}\n`);
   if (flags['out-of'] !== undefined) {
-    const { removed, restored } = unregister(fromUser(flags['out-of']));
+    const { removed, restored, kept } = unregister(fromUser(flags['out-of']));
     for (const file of removed) say(`Removed: ${file}`);
     for (const file of restored) say(`As it was before: ${file}`);
+    for (const file of kept) say(`Kept from before: ${file}`);
     return;
   }
   const began = performance.now();

@@ -5,7 +5,10 @@ import { basename, dirname, join } from 'node:path';
 import { readText, writeWhole } from '../shared/files.mjs';
 import { Problem } from '../shared/problem.mjs';
 
-/** A kernelspec that was there before stays beside ours under this name. Jupyter looks for `kernel.json` alone. */
+/**
+ * A kernelspec that was there before stays beside ours under this name, and a later one under the name with a number. Jupyter
+ * looks for `kernel.json` alone.
+ */
 const KEPT = 'kernel.json.before-polling-lab';
 const LAUNCHER = 'launch.cjs';
 const MODULE = 'polling_lab_papermill';
@@ -61,31 +64,73 @@ function packageFolders(/** @type {string} */ prefix) {
     .filter(existsSync);
 }
 
+/** The kernelspecs that are kept beside this one, the oldest first. */
+function keptBeside(/** @type {string} */ path) {
+  if (!existsSync(dirname(path))) return [];
+  const number = (/** @type {string} */ name) => Number(name.slice(KEPT.length + 1) || 1);
+  return readdirSync(dirname(path))
+    .filter((name) => name === KEPT || (name.startsWith(`${KEPT}.`) && number(name) > 1))
+    .sort((a, b) => number(a) - number(b))
+    .map((name) => join(dirname(path), name));
+}
+
+/** A name for one more. */
+function freeNameBeside(/** @type {string} */ path) {
+  const first = join(dirname(path), KEPT);
+  let name = first;
+  for (let number = 2; existsSync(name); number++) name = `${first}.${number}`;
+  return name;
+}
+
 /**
- * Registers the kernels in an environment that is not this checkout's. Kernelspecs of others are kept aside.
+ * Registers the kernels in an environment that is not this checkout's. Kernelspecs of others are kept aside. Where a file
+ * cannot be written, all is put back as it was.
  * @returns {{ registered: string[], kept: string[] }} the kernelspecs, and where those are that were there
  */
 export function register(/** @type {string} */ kernel, /** @type {string} */ prefix) {
   if (!existsSync(join(prefix, 'bin', 'python')))
     throw new Problem(`--into expects the folder of a Python environment, with bin/python in it, got "${prefix}".`);
-  const kept = [];
-  const registered = [];
-  for (const { path, text } of registrationFiles(kernel, prefix)) {
-    if (basename(path) === 'kernel.json') {
-      const aside = join(dirname(path), KEPT);
-      if (existsSync(path) && !isOurs(path)) renameSync(path, aside);
-      if (existsSync(aside)) kept.push(aside);
-      registered.push(path);
-    }
-    mkdirSync(dirname(path), { recursive: true });
-    writeWhole(path, text);
+  /** @type {(() => void)[]} */
+  const undo = [];
+  try {
+    for (const file of registrationFiles(kernel, prefix)) undo.unshift(...put(file));
+  } catch (error) {
+    for (const step of undo) step();
+    const reason = /** @type {Error} */ (error).message;
+    throw new Problem(
+      `--into: the kernels cannot be registered in ${prefix}: ${reason}. Nothing there was changed. Make that path writable, or move away what is in its place.`,
+    );
   }
-  return { registered, kept };
+  const registered = ['tslab', 'jslab'].map((name) => kernelspecIn(prefix, name));
+  return { registered, kept: registered.flatMap(keptBeside) };
+}
+
+/** Writes a file of a registration. Returns the steps that take it back; where it throws, it has taken them itself. */
+function put(/** @type {File} */ { path, text }) {
+  /** @type {(() => void)[]} */
+  const undo = [];
+  try {
+    const before = readText(path);
+    if (basename(path) === 'kernel.json' && before !== null && !isOurs(path)) {
+      const aside = freeNameBeside(path);
+      renameSync(path, aside);
+      undo.unshift(() => renameSync(aside, path));
+    } else if (before !== null) undo.unshift(() => writeWhole(path, before));
+    const made = mkdirSync(dirname(path), { recursive: true });
+    if (made) undo.unshift(() => rmSync(made, { recursive: true, force: true }));
+    writeWhole(path, text);
+    if (before === null) undo.unshift(() => rmSync(path, { force: true }));
+    return undo;
+  } catch (error) {
+    for (const step of undo) step();
+    throw error;
+  }
 }
 
 /**
- * Takes back what `register` did. A kernelspec that has been put over ours since then stays.
- * @returns {{ removed: string[], restored: string[] }}
+ * Takes back what `register` did. A kernelspec that has been put over ours since then stays; of those kept aside, the
+ * latest comes back.
+ * @returns {{ removed: string[], restored: string[], kept: string[] }} `kept`: those that are still aside
  */
 export function unregister(/** @type {string} */ prefix) {
   const removed = [];
@@ -93,8 +138,8 @@ export function unregister(/** @type {string} */ prefix) {
   for (const name of ['tslab', 'jslab']) {
     const path = kernelspecIn(prefix, name);
     if (!isOurs(path)) continue;
-    const aside = join(dirname(path), KEPT);
-    if (existsSync(aside)) {
+    const aside = keptBeside(path).pop();
+    if (aside) {
       renameSync(aside, path);
       restored.push(path);
       continue;
@@ -107,9 +152,14 @@ export function unregister(/** @type {string} */ prefix) {
     rmSync(join(folder, `${MODULE}.py`), { force: true });
     rmSync(distribution(folder), { recursive: true, force: true });
   }
-  if (removed.length + restored.length === 0)
-    throw new Problem(`${prefix} has no kernel of this project: there is nothing to take back.`, { exitCode: 1 });
-  return { removed, restored };
+  const kept = ['tslab', 'jslab'].flatMap((name) => keptBeside(kernelspecIn(prefix, name)));
+  if (removed.length + restored.length === 0) {
+    const aside = kept.length > 0 ? ` Kept from before: ${kept.join(', ')}.` : '';
+    throw new Problem(`${prefix} has no kernel of this project: there is nothing to take back.${aside}`, {
+      exitCode: 1,
+    });
+  }
+  return { removed, restored, kept };
 }
 
 /** Whether a kernelspec is of this project, of whichever checkout. */

@@ -291,6 +291,26 @@ test('--into registers the kernels in an environment that exists, and makes none
   expect(readdirSync(packages)).toEqual([]);
   const again = await setup({ INIT_CWD: prefix }, ['--out-of', '.']).ended;
   expect(again).toMatchObject({ code: 1, said: expect.stringContaining('nothing to take back') });
+
+  // A file in the place of a folder: nothing is left half registered.
+  writeFileSync(join(prefix, 'share/jupyter/kernels/jslab'), 'in the way');
+  const failed = await setup({ INIT_CWD: prefix }, ['--into', '.']).ended;
+  expect(failed).toMatchObject({ code: 2, said: expect.stringContaining('Nothing there was changed') });
+  expect(failed.said).not.toContain('registration.mjs');
+  expect(readdirSync(dirname(kernelspec('tslab')))).toEqual(['kernel.json']);
+  expect(readFileSync(kernelspec('tslab'), 'utf8')).toBe(stock);
+  rmSync(join(prefix, 'share/jupyter/kernels/jslab'));
+
+  // Somebody installs another over ours: both of those before are kept, and the later comes back.
+  const other = stock.replace('tslab', 'another');
+  expect((await setup({ INIT_CWD: prefix }, ['--into', '.']).ended).code).toBe(0);
+  writeFileSync(kernelspec('tslab'), other);
+  const over = await setup({ INIT_CWD: prefix }, ['--into', '.']).ended;
+  expect(over.said).toContain(`${kernelspec('tslab')}.before-polling-lab.2`);
+  const back = await setup({ INIT_CWD: prefix }, ['--out-of', '.']).ended;
+  expect(back.said).toContain(`Kept from before: ${kernelspec('tslab')}.before-polling-lab`);
+  expect(readFileSync(kernelspec('tslab'), 'utf8')).toBe(other);
+  expect(readFileSync(`${kernelspec('tslab')}.before-polling-lab`, 'utf8')).toBe(stock);
 });
 
 test('a folder that cannot be written is told in a sentence', async () => {
