@@ -63,6 +63,27 @@ describe('parseNotebook', () => {
       /"raises" takes "name" and "message" .* got {"nmae":"TypeError"}/,
     ],
     [
+      'a name of an annotation that is misspelt',
+      notebook([code('', { tags: ['raises-exception'], key: { raise: { name: 'TypeError' } } })]),
+      /cell 1, metadata: expected "key.raises", got "key.raise"/,
+    ],
+    [
+      'annotations under a name that is misspelt',
+      notebook([code('', { Key_: { timeout: 1 } })]),
+      /cell 1, metadata: expected "key", got "Key_"/,
+    ],
+    ['annotations that are text', notebook([code('', { key: '{"timeout": 1}' })]), /"key" takes an object .* got "{/],
+    [
+      'annotations that are a list',
+      notebook([], { kernelspec: { name: 'tslab' }, key: [{ timeout: 1 }] }),
+      /x.ipynb, metadata: "key" takes an object .* got \[{"timeout":1}\]/,
+    ],
+    [
+      'an annotation that is null',
+      notebook([code('', { tags: ['raises-exception'], key: { raises: null } })]),
+      /"raises" takes "name" and "message" .* got null/,
+    ],
+    [
       'an annotation of another type',
       notebook([code('', { tags: ['raises-exception'], key: { raises: 'TypeError' } })]),
       /"raises" takes "name" and "message"/,

@@ -68,18 +68,19 @@ function toNotebook(path: string, text: string, content: INotebookContent, key: 
       `${path} is for the kernel ${JSON.stringify(named ?? 'none')}, and its metadata does not say that its language is TypeScript or JavaScript. If it is, name the kernel: --kernel tslab, or --kernel jslab for JavaScript.`,
     );
   }
-  const { timeout, compilerOptions = {} }: Record<string, unknown> = annotationsOf(metadata, key);
+  const { timeout, compilerOptions = {} } = annotationsOf(path, metadata, key, ['timeout', 'compilerOptions']);
   const at = `${path}, metadata "${key}"`;
   checkTimeout(at, timeout);
-  if (typeof compilerOptions !== 'object' || compilerOptions === null) {
+  if (!isObject(compilerOptions)) {
     throw new Problem(
       `${at}: "compilerOptions" takes an object such as {"strict": true}, got ${JSON.stringify(compilerOptions)}.`,
     );
   }
   const cells = rawCells.map((cell, index): Cell => {
-    const annotations = annotationsOf(cell.metadata, key);
+    const where = `${path}, cell ${index + 1}`;
+    const annotations = annotationsOf(where, cell.metadata, key, ['raises', 'timeout']);
     const tags = tagsOf(cell);
-    checkAnnotations(`${path}, cell ${index + 1}, metadata "${key}"`, annotations, tags);
+    checkAnnotations(`${where}, metadata "${key}"`, annotations, tags);
     const id = typeof cell.id === 'string' ? cell.id : null;
     return { index, id, isCode: isCode(cell), source: textOf(cell.source ?? ''), tags, annotations };
   });
@@ -97,9 +98,30 @@ function kernelFor({ kernelspec, language_info }: INotebookContent['metadata']):
   return language === 'typescript' ? 'tslab' : language === 'javascript' ? 'jslab' : undefined;
 }
 
-/** What the metadata of a notebook or of a cell says to this runner. Nothing of it is checked yet. */
-function annotationsOf(metadata: object | undefined, key: string): Record<string, unknown> {
-  return ((metadata as Record<string, unknown> | undefined)?.[key] ?? {}) as Record<string, unknown>;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * What the metadata of a notebook or of a cell says to this runner, in the member `key`. Its values are not checked yet. The
+ * member may say things to others too, so a name that is not `known` is refused only where it looks misspelt.
+ */
+function annotationsOf(at: string, metadata: object = {}, key: string, known: string[]): Record<string, unknown> {
+  const letters = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '');
+  const misspelt = (as: string, is: string) =>
+    new Problem(`${at}, metadata: expected ${JSON.stringify(as)}, got ${JSON.stringify(is)}. Correct its spelling.`);
+  for (const name of Object.keys(metadata)) {
+    if (name !== key && letters(name) === letters(key)) throw misspelt(key, name);
+  }
+  const annotations = (metadata as Record<string, unknown>)[key] ?? {};
+  if (!isObject(annotations)) {
+    const got = JSON.stringify(annotations);
+    throw new Problem(`${at}, metadata: "${key}" takes an object such as {"timeout": 5}, got ${got}.`);
+  }
+  for (const name of Object.keys(annotations)) {
+    const meant = known.find((one) => name !== one && letters(name).startsWith(letters(one).slice(0, 4)));
+    if (meant) throw misspelt(`${key}.${meant}`, `${key}.${name}`);
+  }
+  return annotations;
 }
 
 /** A cell's `{ "raises": { "name", "message" }, "timeout": seconds }`. */
@@ -113,7 +135,7 @@ function checkAnnotations(
   if (raises === undefined) return;
   const { name, message, ...unknown } = Object(raises) as Record<string, unknown>;
   const wellFormed =
-    typeof raises === 'object' &&
+    isObject(raises) &&
     [name, message].every((value) => value === undefined || typeof value === 'string') &&
     Object.keys(unknown).length === 0;
   if (!wellFormed) {
