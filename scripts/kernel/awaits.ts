@@ -1,5 +1,6 @@
 // What a cell waits for, it can stop waiting for; and where it waited is known when that fails.
 // The calls to these functions are written into the code of cells by `instrument.ts`.
+import { inspect, types } from 'node:util';
 import { Cell } from './cell.js';
 
 /** How long a stopped cell's clean-up may still await. What awaits later never goes on. */
@@ -19,15 +20,41 @@ export function installAwaits(stop: Int32Array, stopNow: () => void): void {
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
+const { prototype } = Promise;
+const { then } = prototype;
+
 function awaitInCell(value: unknown): unknown {
   const cell = Cell.current();
-  return cell && isThenable(value) ? wait(cell, value) : value;
+  if (!cell) return value;
+  if (types.isPromise(value) && cell.stoppedFor <= GRACE_MS) {
+    const state = stateOf(value);
+    if (state === 'rejected') {
+      const here = placeOf(awaitInCell);
+      Reflect.apply(then, value, [undefined, (error: unknown) => note(error, here)]);
+    }
+    // A settled promise needs no stop, and awaited as it is, the code after it runs in the very turn in which Node runs it.
+    if (state !== 'pending') return value;
+  }
+  return isThenable(value) ? wait(cell, value) : value;
+}
+
+/** The state of a promise, which `inspect` alone tells at once; of one with another prototype it is not asked. */
+function stateOf(promise: object): 'pending' | 'fulfilled' | 'rejected' {
+  if (Object.getPrototypeOf(promise) !== prototype) return 'pending';
+  const text = inspect(promise, { customInspect: false, depth: 0, maxArrayLength: 0, maxStringLength: 0 });
+  const [, mark] = /^Promise \{\s+(<pending>|<rejected>)?/.exec(text) ?? [undefined, '<pending>'];
+  return mark === undefined ? 'fulfilled' : mark === '<pending>' ? 'pending' : 'rejected';
+}
+
+function placeOf(below: (...given: never[]) => unknown): { stack?: string } {
+  const here: { stack?: string } = {};
+  Error.captureStackTrace(here, below);
+  return here;
 }
 
 async function wait(cell: Cell, value: PromiseLike<unknown>): Promise<unknown> {
   if (cell.stoppedFor > GRACE_MS) return new Promise(() => {});
-  const here: { stack?: string } = {};
-  Error.captureStackTrace(here, awaitInCell);
+  const here = placeOf(awaitInCell);
   let stop: ((reason: unknown) => void) | undefined;
   try {
     // In this form V8's async stack traces reach through.

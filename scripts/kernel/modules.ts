@@ -71,11 +71,12 @@ export class Modules {
     return async (specifier) => {
       const id = String(specifier);
       const path = this.resolve(id, from) ?? id;
-      if (extname(path) === '.mjs' || /^(?!node:)\w{2,}:/.test(id)) return native(id);
+      if (extname(path) === '.mjs' || /^(?!node:)\w{2,}:/.test(id)) return withoutLoaderWarning(() => native(id));
       try {
         return toNamespace(require(id));
       } catch (error) {
-        if (ONLY_IMPORTED.includes((error as NodeJS.ErrnoException)?.code ?? '')) return native(id);
+        if (ONLY_IMPORTED.includes((error as NodeJS.ErrnoException)?.code ?? ''))
+          return withoutLoaderWarning(() => native(id));
         throw error;
       }
     };
@@ -98,6 +99,20 @@ export class Modules {
     }
     module.loaded = true;
     return module.exports;
+  }
+}
+
+/** Node warns once, under the reader's cell, that the kernel uses an experimental loader: the reader does not. */
+function withoutLoaderWarning<T>(call: () => T): T {
+  const { emitWarning } = process;
+  const filtered = (...given: unknown[]) => {
+    if (!String(given[0]).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER')) Reflect.apply(emitWarning, process, given);
+  };
+  Reflect.set(process, 'emitWarning', filtered);
+  try {
+    return call();
+  } finally {
+    Reflect.set(process, 'emitWarning', emitWarning);
   }
 }
 

@@ -6,6 +6,9 @@
 // stands in the two properties themselves, hears first, and then lets the handlers of the cells run. What these throw
 // is heard too, and does not end the process.
 
+import { createHook, executionAsyncResource } from 'node:async_hooks';
+import { Cell } from './cell.js';
+
 type Emit = typeof process.emit;
 
 interface Listeners {
@@ -16,6 +19,7 @@ interface Listeners {
 }
 
 const { getActiveResourcesInfo, setUncaughtExceptionCaptureCallback } = process;
+const { unref: unrefImmediate } = Object.getPrototypeOf(setImmediate(() => {})) as NodeJS.Immediate;
 let listeners: Listeners;
 /** Set while the kernel waits for the event loop to be empty; called each time it is, with what runs the cells' handlers. */
 let loopIsEmpty: ((runCellsHandlers: () => boolean) => void) | undefined;
@@ -80,7 +84,8 @@ function intercept(emit: Emit): Emit {
           runHandlers(forward, uncaught.error);
           return true; // without a handler, Node would end the process
         case 'beforeExit':
-          if (!loopIsEmpty) return forward();
+          // A cell may emit it as well; where Node does, no cell's code is running, and no timer is left.
+          if (!loopIsEmpty || Cell.current() || hasTimers()) return forward();
           loopIsEmpty(forward);
           return true;
         case 'worker':
@@ -124,9 +129,21 @@ export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () =>
     runHandlers(runCellsHandlers);
     if (countResources() > before) return; // as Node does: the handlers run again when that work is done
     // Keeps the loop alive for one turn, for what the handlers began may show later, or in no list. Node emits
-    // `beforeExit` once more when that is done, and the cells do not hear of it.
+    // `beforeExit` once more when that is done, and the cells do not hear of it, unless work of no list was done
+    // meanwhile: it had a callback in this turn, or it made the loop go on for another.
     isLast = true;
-    setImmediate(() => {});
+    const goesOn = () => {
+      isLast = false;
+    };
+    const callbacks = createHook({
+      before: () => {
+        if ('getAsyncId' in executionAsyncResource()) goesOn(); // of Node's own resources, not of promises or ticks
+      },
+    }).enable();
+    setImmediate(() => {
+      callbacks.disable();
+      Reflect.apply(unrefImmediate, setImmediate(goesOn), []);
+    });
   };
   const stop = () => {
     loopIsEmpty = undefined;
@@ -135,6 +152,12 @@ export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () =>
   return stop;
 }
 
+const hasTimers = (): boolean => {
+  for (const kind of Reflect.apply(getActiveResourcesInfo, process, [])) {
+    if (kind === 'Timeout' || kind === 'Immediate') return true;
+  }
+  return false;
+};
 const countResources = (): number => Reflect.apply(getActiveResourcesInfo, process, []).length;
 
 /** Runs the handlers of `exit`. */

@@ -20,15 +20,26 @@ const cacheFile = join(cacheFolder ?? '', `typescript-${version}-node-${process.
 // V8 compiles a function when it is first called. The cache holds what a run has compiled, and V8
 // itself refuses one that was made by another V8 or from another text.
 const cachedData = cacheFolder && existsSync(cacheFile) ? readFileSync(cacheFile) : undefined;
-const wrapper = (Module as unknown as { wrap(source: string): string }).wrap;
-const script = new Script(wrapper(readFileSync(file, 'utf8')), {
+const parameters = 'exports, require, module, __filename, __dirname, Error';
+const script = new Script(`(function (${parameters}) { ${readFileSync(file, 'utf8')}\n})`, {
   filename: file,
   ...(cachedData && { cachedData }),
 });
+/** The compiler sets this limit while it looks for files. Where a cell has frozen `Error`, an assignment would throw. */
+class CompilersError extends Error {
+  static override get stackTraceLimit(): number {
+    return Error.stackTraceLimit;
+  }
+
+  static override set stackTraceLimit(limit: number) {
+    Reflect.set(Error, 'stackTraceLimit', limit);
+  }
+}
+
 const loaded = new Module(file);
 loaded.filename = file;
 loaded.paths = [];
-script.runInThisContext()(loaded.exports, fromTslab, loaded, file, dirname(file));
+script.runInThisContext()(loaded.exports, fromTslab, loaded, file, dirname(file), CompilersError);
 
 export const ts: typeof TypeScript = loaded.exports;
 loaded.loaded = true;

@@ -247,10 +247,13 @@ class StrictClient(NotebookClient):
 
     async def run_cell(self, cell: NotebookNode, index: int) -> str:
         """Run one code cell; `ran`, `raised` (as expected), `skipped` or `empty`. Raises `Failure`."""
-        if not cell.source.strip():
-            return "empty"
-        if self.skip_cells_with_tag in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if self.skip_cells_with_tag in tags:
             return "skipped"
+        if not cell.source.strip():
+            if "raises-exception" in tags:
+                raise Failure("not-raised", "an error was expected here, and the cell is empty", index)
+            return "empty"
         self._say("cell", index=index)
         try:
             await self.async_execute_cell(cell, index)

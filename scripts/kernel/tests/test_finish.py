@@ -58,6 +58,24 @@ class Finish(KernelCase):
         self.run_ok("process.off('beforeExit', again); undefined")
         self.assert_ended()
 
+    def test_handlers_run_again_after_work_that_is_in_no_list(self):
+        # Short and long, for the thread pool may be done before the next turn of the event loop, or after it.
+        self.run_ok(
+            "import { gzip } from 'node:zlib';\n"
+            "let rounds = 0; const sizes = [10, 5e6, 10];\n"
+            "const compress = () => { const size = sizes[rounds++]; if (size) gzip(Buffer.alloc(size), () => {}) };\n"
+            "process.on('beforeExit', compress); undefined"
+        )
+        self.assert_ended()
+        run = self.run_ok("process.off('beforeExit', compress); rounds")
+        self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], "4")
+
+    def test_before_exit_is_believed_of_node_alone(self):
+        self.run_ok("const ticking = setInterval(() => process.emit('beforeExit', 0), 5); undefined")
+        self.assertEqual(self.finish(0.5)["open"], ["1 timer is still pending"])
+        self.run_ok("clearInterval(ticking)")
+        self.assert_ended()
+
     def test_a_handler_may_end_the_process(self):
         self.run_ok("process.once('beforeExit', () => process.exit(7)); undefined")
         self.assertEqual(self.finish()["exit_code"], 7)
