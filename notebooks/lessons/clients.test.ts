@@ -51,13 +51,16 @@ async function line(...faults: Fault[]) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, faults };
 }
 
-/** Passes the request on, without these headers, and the answer back until so many bytes of its body have passed. */
+/**
+ * Passes the request on, without these headers, and the answer back, with these headers added, until so many bytes of
+ * its body have passed.
+ */
 const through =
-  (without: string[] = [], bytes = Number.POSITIVE_INFINITY): Fault =>
+  (without: string[] = [], bytes = Number.POSITIVE_INFINITY, added: Record<string, string> = {}): Fault =>
   (request, response) => {
     const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !without.includes(name)));
     const onward = passOn(own.url + request.url, { method: request.method!, headers }, (answer) => {
-      response.writeHead(answer.statusCode!, answer.headers);
+      response.writeHead(answer.statusCode!, { ...answer.headers, ...added });
       if (bytes === Number.POSITIVE_INFINITY) return pipeline(answer, response, () => {});
       let left = bytes;
       answer.on('data', (chunk: Buffer) => {
@@ -79,7 +82,9 @@ const says =
 const resets: Fault = (request) => request.socket.resetAndDestroy();
 const hangs: Fault = (_request, response) => void response.writeHead(200, { 'Content-Type': 'text/plain' }).write('{');
 const login = says(200, { 'Content-Type': 'text/html' }, '<h1>Log in</h1>');
-const everyPrefer = Array.from({ length: 60 }, () => through(['prefer']));
+const withoutPrefer = () => through(['prefer']);
+/** A server that grants a wait of 0 s: it says that it has applied the preference, and answers at once. */
+const withoutTime = () => through(['prefer'], Number.POSITIVE_INFINITY, { 'preference-applied': 'wait=0' });
 
 describe('retryAfterMs', () => {
   const of = (value?: string) => retryAfterMs(new Headers(value === undefined ? {} : { 'Retry-After': value }), 7_000);
@@ -241,9 +246,12 @@ describe.each<[name: string, wait: (base: string, job: Job) => Promise<unknown>]
       for await (const _ of consume(fetch, base + links.events, { waitS: 5 }));
     },
   ],
-])('%s, where Prefer is dropped on the way', (_name, wait) => {
-  it('polls at an interval', async () => {
-    const bad = await line(...everyPrefer);
+])('%s, where no answer is held', (_name, wait) => {
+  it.each([
+    ['Prefer is dropped on the way', withoutPrefer],
+    ['the server grants a wait of 0 s', withoutTime],
+  ])('polls at an interval: %s', async (_cause, fault) => {
+    const bad = await line(...Array.from({ length: 60 }, fault));
     const job = await manual();
     const waiting = wait(bad.url, job);
     while (bad.asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -13,10 +13,11 @@ import type { Client } from './short-polling.js';
 export async function longPoll<T>(client: Client, resultUrl: string, waitS: number, signal?: AbortSignal): Promise<T> {
   const request = { headers: { Prefer: `wait=${waitS}` }, timeoutMs: 1_000 * (waitS + 10), signal };
   for (;;) {
+    const began = performance.now();
     const answer = await sendWithRetries(client, resultUrl, request);
     if (answer.status === 200) return jsonOf<T>(answer);
     if (answer.status !== 202) throw new Refusal(answer);
-    const waited = answer.headers.has('Preference-Applied');
+    const waited = answer.headers.has('Preference-Applied') && performance.now() - began > 900;
     if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
@@ -33,6 +34,7 @@ export async function* changes(
   for (let named = etag; ; ) {
     const known: Record<string, string> = named ? { 'If-None-Match': named } : {};
     const request = { headers: { Prefer: `wait=${waitS}`, ...known }, timeoutMs: 1_000 * (waitS + 10), signal };
+    const began = performance.now();
     const answer = await sendWithRetries(client, jobUrl, request);
     const newest = answer.headers.get('ETag') ?? '';
     const hasMoved = newest !== '' && newest !== etag;
@@ -44,7 +46,7 @@ export async function* changes(
     etag = newest;
     const mayHaveEnded = answer.status === 304 && !answer.headers.has('Retry-After');
     named = mayHaveEnded ? '' : etag; // without a version, the whole job comes at once
-    const waited = answer.headers.has('Preference-Applied');
+    const waited = answer.headers.has('Preference-Applied') && performance.now() - began > 900;
     if (!hasMoved && !waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
@@ -82,6 +84,7 @@ export async function isPastEnd(client: Client, eventsUrl: string, cursor: strin
 // #endregion
 
 // #region consume
+// The events of one job, to its end.
 export async function* consume(
   client: Client,
   eventsUrl: string,
@@ -92,6 +95,7 @@ export async function* consume(
   for (let [cursor, mayBePast] = [after, after !== '']; ; ) {
     const query = new URLSearchParams({ min: String(min), ...(cursor && { after: cursor }) });
     const request = { headers, timeoutMs: 1_000 * (waitS + 10), signal };
+    const began = performance.now();
     const answer = await sendWithRetries(client, `${eventsUrl}?${query}`, request);
     const { events, next, gap } = jsonOf<Batch>(answer);
     if (gap) onGap(gap);
@@ -100,7 +104,7 @@ export async function* consume(
     if (events.some(({ event }) => ['succeeded', 'failed', 'cancelled'].includes(event))) return;
     mayBePast = events.length === 0 && (mayBePast || gap !== undefined);
     if (mayBePast && (await isPastEnd(client, eventsUrl, cursor, signal))) return;
-    const waited = answer.headers.has('Preference-Applied');
+    const waited = answer.headers.has('Preference-Applied') && (events.length > 0 || performance.now() - began > 900);
     if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
 }
