@@ -15,6 +15,17 @@ describe('GET /jobs/{id}', () => {
     expectRetryAfter(answer);
   });
 
+  test.each([
+    ['the status', '', {}],
+    ['the result', '/result', {}],
+    ['the events', '/events', { Accept: 'application/json' }],
+  ])('Vary names Prefer, and for a page also Origin: %s', async (_name, path, headers) => {
+    const { jobId } = await lab.manual();
+    const vary = async (more = {}) => (await lab.get(`/jobs/${jobId}${path}`, { ...headers, ...more })).headers.vary;
+    expect(await vary()).toBe('Prefer');
+    expect(await vary({ Origin: 'http://localhost' })).toBe('Origin, Prefer');
+  });
+
   test('no Retry-After once the job has ended', async () => {
     const { jobId } = await lab.finished();
     const answer = await lab.get(`/jobs/${jobId}`);

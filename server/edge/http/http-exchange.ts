@@ -46,6 +46,9 @@ export class HttpExchange implements Exchange {
   }
 
   wait(): Wait | null {
+    // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what is there for CORS.
+    const varied = this.res.getHeader('Vary');
+    this.res.setHeader('Vary', varied === undefined ? 'Prefer' : `${varied}, Prefer`);
     const wait = readWait(this.query, this.req.headers.prefer);
     return this.req.method === 'HEAD' ? null : wait;
   }
