@@ -31,7 +31,7 @@ export async function strangeTrace(): Promise<void> {
       'Preference-Applied': response.headers.get('Preference-Applied') ?? 'absent',
     });
   }
-  await fetch(url + links.self, { method: 'DELETE' });
+  await (await fetch(url + links.self, { method: 'DELETE' })).text();
   table(rows.slice(0, 6), `The first 6 of ${rows.length} requests in ${WATCH_MS} ms`);
 }
 
@@ -58,7 +58,7 @@ export const diagnosed = exercise<Diagnosis>({
     chosen('remedy', remedy, REMEDIES);
     return 'Without Preference-Applied, a long poller must pause, as a short poller does.';
   },
-  hint: 'Compare the times of two neighbours: how long was each request held? Then look at the last column. `Preference-Applied` is how a server says that it has waited.',
+  hint: 'Compare the times of two neighbours: how long was each request held? Then look at the last column. In `Preference-Applied` a server says that it honoured the wait.',
   solution: { file: FILE, region: 'diagnosed' },
 });
 

@@ -79,7 +79,9 @@ export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
   const response = await client(jobsUrl, { method: 'POST', headers, body: JSON.stringify(task), signal });
   if (response.status === 200) return { result: await response.json() };
   if (response.status !== 202) throw new Error(await response.text());
-  return { location: response.headers.get('Location') ?? '' };
+  const location = response.headers.get('Location');
+  if (!location) throw new Error('A 202 without a Location: the job cannot be found.');
+  return { location };
 };
 // #endregion
 

@@ -73,7 +73,8 @@ export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): 
 // #region retry
 export const NOT_NOW = [429, 502, 503, 504];
 
-// Only for what may be repeated: GET, PUT, DELETE, or a POST with a key.
+// Only for what may be repeated: GET, PUT, DELETE, or a POST with a key. And only with a body that
+// can be sent twice: a text or a buffer, not a stream.
 export async function sendWithRetries(
   client: Client,
   to: string,
