@@ -1,3 +1,4 @@
+import { Response } from 'node-fetch';
 import { describe, expect, it } from 'vitest';
 import { myAsk, rightToWait, sorted, withinPatience } from './01-request-and-response.js';
 import { withServer } from './with-server.js';
@@ -20,6 +21,10 @@ describe('1, within patience', () => {
 
   it('takes the solution that it shows', async () => {
     expect((await withinPatience.verdict(myAsk)).text).toBe('✓ Solved. No answer was lost, however long the job took.');
+  });
+  it('shows a solution that throws at a promise without an address', async () => {
+    const client = (async () => new Response('{}', { status: 202 })) as Parameters<Ask>[0];
+    await expect(myAsk(client, 'http://127.0.0.1/jobs', {}, 2_000)).rejects.toThrow('A 202 without a Location');
   });
   it('takes a wait in the address', async () => {
     const inAddress: Ask = (client, jobsUrl, task, patienceMs) => {

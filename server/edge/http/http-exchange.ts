@@ -107,7 +107,8 @@ export class HttpExchange implements Exchange {
 
   /** Sends a whole answer. */
   send(status: number, type: string, body: string, headers: Record<string, string | number> = {}): void {
-    // no-store: a browser holds back a second request for a URL while it may yet store the answer to the first.
+    // no-store: a browser holds back a second request for a URL until it knows that it may not store the answer to the
+    // first. The header comes with the answer, so that this helps streams; a held request needs `cache: 'no-store'`.
     this.head(status, {
       'Content-Type': type,
       'Content-Length': Buffer.byteLength(body),
