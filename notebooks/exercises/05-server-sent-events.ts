@@ -47,7 +47,15 @@ export const mySettle: Settle = (source) =>
       source.close();
       act();
     };
-    source.addEventListener('succeeded', ({ data }) => end(() => resolve(JSON.parse(data).result)));
+    source.addEventListener('succeeded', ({ data }) =>
+      end(() => {
+        try {
+          resolve(JSON.parse(data).result);
+        } catch (error) {
+          reject(error); // text that is not JSON: thrown in a listener, the error would reach nobody who waits
+        }
+      }),
+    );
     for (const name of ['failed', 'cancelled'])
       source.addEventListener(name, ({ data }) => end(() => reject(new Error(`${name}: ${data}`))));
     source.addEventListener('error', () => {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import type { EventSource } from 'eventsource';
+import { describe, expect, it, vi } from 'vitest';
 import { myOpens, myPool, myShare, type Opening, opens, pool, type Share, shared } from './07-six-connections.js';
 import { withServer } from './with-server.js';
 
@@ -69,6 +70,38 @@ describe('3, shared', () => {
       '✓ Solved. Eight jobs, one stream; and none when nobody listens.',
     );
   });
+  it('shows a solution that loses nothing while its stream is closed, and leaves no timer behind', () => {
+    vi.useFakeTimers();
+    const opened: (EventTarget & { cursor: string; readyState: number })[] = [];
+    const follow = myShare((cursor = '') => {
+      const source = Object.assign(new EventTarget(), {
+        ...{ cursor, readyState: 1, CLOSED: 2 },
+        close: () => Object.assign(source, { readyState: 2 }),
+      });
+      opened.push(source);
+      return source as unknown as EventSource;
+    });
+    const says = (type: string, id: string, jobId?: string) =>
+      opened.at(-1)!.dispatchEvent(new MessageEvent(type, { data: JSON.stringify({ jobId }), lastEventId: id }));
+    const refuse = () => Object.assign(opened.at(-1)!, { readyState: 2 }).dispatchEvent(new Event('error'));
+    const heard: string[] = [];
+    const leave = follow('a', (event) => heard.push(event));
+    says('position', 'x-1');
+    refuse();
+    vi.advanceTimersByTime(1_500);
+    says('progress', 'x-2', 'a');
+    refuse();
+    vi.advanceTimersByTime(3_000);
+    refuse();
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1_500); // too early: it backs off
+    expect(opened.map(({ cursor }) => cursor)).toEqual(['', 'x-1', 'x-2']);
+    leave();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+    expect(heard).toEqual(['progress']);
+  });
+
   const each: Share = (open) => (jobId, listener) => {
     const source = open();
     source.addEventListener('progress', ({ data }) => JSON.parse(data).jobId === jobId && listener('progress'));

@@ -7,6 +7,7 @@ import { exercise } from '../instruments/exercise.js';
 import { experiment } from '../instruments/experiment.js';
 import type { Job } from '../instruments/job.js';
 import { readLedger } from '../instruments/ledger.js';
+import { sendOnce } from '../lessons/a-job-and-its-id.js';
 import { over, submit } from '../lessons/server-sent-events.js';
 
 const FILE = 'notebooks/exercises/07-six-connections.ts';
@@ -144,8 +145,11 @@ export function myOpens(openings: Opening[]): number {
 // #endregion
 
 type Listener = (event: string) => void;
-/** Follows jobs by one stream; returns what ends that again. `open` makes the source. */
-export type Share = (open: () => EventSource) => (jobId: string, listener: Listener) => () => void;
+/**
+ * Follows jobs by one stream; returns what ends that again. `open` makes the source: of the events after a cursor, or
+ * from now on.
+ */
+export type Share = (open: (cursor?: string) => EventSource) => (jobId: string, listener: Listener) => () => void;
 
 const EVENTS = ['progress', 'succeeded'];
 
@@ -157,8 +161,9 @@ export const shared = exercise<Share>({
     const client = experiment('one stream, shared', fetch);
     const sources: EventSource[] = [];
     let jobs: Job[] = [];
-    const follow = share(() => {
-      const source = new EventSource(`${url}/events`, { fetch: over(client.fetch) });
+    const follow = share((cursor) => {
+      const query = cursor ? `?${new URLSearchParams({ after: cursor })}` : '';
+      const source = new EventSource(`${url}/events${query}`, { fetch: over(client.fetch) });
       sources.push(source);
       return source;
     });
@@ -203,7 +208,7 @@ export const shared = exercise<Share>({
       return 'Eight jobs, one stream; and none when nobody listens.';
     } finally {
       for (const source of sources) source.close();
-      await Promise.all(jobs.map(({ links }) => fetch(url + links.self, { method: 'DELETE' })));
+      await Promise.all(jobs.map(({ links }) => sendOnce(fetch, url + links.self, { method: 'DELETE' })));
     }
   },
   hint: 'A Map from a job\'s id to the Set of its listeners, and a source that is null while the Map is empty. Each event\'s data are JSON, and have the jobId. Listen for "progress" and "succeeded" by name.',
@@ -214,14 +219,26 @@ export const shared = exercise<Share>({
 export const myShare: Share = (open) => {
   const followers = new Map<string, Set<Listener>>();
   let source: EventSource | null = null;
-  const begin = (mine = open()) => {
+  let timer: NodeJS.Timeout | undefined;
+  let cursor = '';
+  let failures = 0;
+  const begin = () => {
+    const mine = open(cursor);
     source = mine;
-    for (const event of ['progress', 'succeeded'])
-      mine.addEventListener(event, ({ data }) => {
+    // The stream begins with `position`: its id is a cursor before there is an event of a job.
+    for (const event of ['position', 'progress', 'succeeded'])
+      mine.addEventListener(event, ({ data, lastEventId }) => {
         for (const tell of followers.get(JSON.parse(data).jobId) ?? []) tell(event);
+        cursor = lastEventId || cursor;
       });
+    mine.addEventListener('open', () => {
+      failures = 0;
+    });
     mine.addEventListener('error', () => {
-      if (mine.readyState === mine.CLOSED && source === mine) setTimeout(() => source === mine && begin(), 1_000);
+      if (mine.readyState !== mine.CLOSED || source !== mine) return;
+      const pauseMs = Math.min(1_000 * 2 ** failures, 30_000);
+      failures += 1;
+      timer = setTimeout(begin, pauseMs * (1 + Math.random() / 2));
     });
   };
   return (jobId, listener) => {
@@ -231,8 +248,9 @@ export const myShare: Share = (open) => {
     return () => {
       if (listeners.delete(listener) && listeners.size === 0) followers.delete(jobId);
       if (followers.size > 0) return;
+      clearTimeout(timer);
       source?.close();
-      source = null;
+      [source, cursor, failures] = [null, '', 0];
     };
   };
 };
@@ -243,7 +261,7 @@ const patience = () => ({ signal: AbortSignal.timeout(5_000) });
 async function tell({ links }: Job): Promise<void> {
   const headers = { 'Content-Type': 'application/json' };
   const post = (path: string, body: string) =>
-    fetch(server().url + links.self + path, { method: 'POST', headers, body });
+    sendOnce(fetch, server().url + links.self + path, { method: 'POST', headers, body });
   await post('/progress', '{"progress":0.5}');
   await post('/finish', '{"result":1}');
 }

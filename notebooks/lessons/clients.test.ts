@@ -2,15 +2,22 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as passOn, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventSource } from 'eventsource';
 import fetch from 'node-fetch';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Job } from '../instruments/job.js';
 import { type OwnServer, startServer } from '../instruments/own-server.js';
 import { jsonOf, Refusal, retryAfterMs, sendOnce, sendWithRetries } from './a-job-and-its-id.js';
 import { changes, consume, longPoll } from './long-polling.js';
-import { isFinal, readStream, submit } from './server-sent-events.js';
+import { isFinal, over, readEvents, readStream, type StreamEvent, submit } from './server-sent-events.js';
 import { pollUntilDone } from './short-polling.js';
-import { keepReading, readResumed } from './what-breaks-a-stream.js';
+import { keepReading, readResumed, stayOpen } from './what-breaks-a-stream.js';
+
+vi.mock('node:timers/promises', async (original) => {
+  const timers = await original<typeof import('node:timers/promises')>();
+  return { ...timers, setTimeout: vi.fn(timers.setTimeout) };
+});
 
 let own: OwnServer;
 beforeAll(async () => {
@@ -424,5 +431,170 @@ describe('a stream', () => {
     await keepReading(fetch, streamUrl, { ...kept, load }, handle);
     expect(handled.map((one) => one.split(' ')[0])).toEqual(all);
     expect(new Set(handled).size).toBe(all.length);
+  });
+});
+
+describe('a reader of streams', () => {
+  const read = async (...pieces: string[]) => {
+    const all: StreamEvent[] = [];
+    for await (const event of readEvents(pieces.map((piece) => Buffer.from(piece)))) all.push(event);
+    return all.map(({ data }) => data);
+  };
+  it('dispatches at a CR that ends the body', async () => {
+    expect(await read('data: a\r\r')).toEqual(['a']);
+  });
+  it.each([
+    [['data: a\r', '\ndata: b\r', '\n\r', '\n'], ['a\nb']],
+    [
+      ['data: a\r', '\n', '\ndata: b\n\n'],
+      ['a', 'b'],
+    ],
+    [['data: a\r', '', '\n\n'], ['a']],
+    [['\ufeffdata: a\n\n'], ['a']],
+  ])('reads %j', async (pieces, events) => {
+    expect(await read(...pieces)).toEqual(events);
+  });
+
+  const first = async (base: string) => {
+    for await (const { data } of readStream(fetch, base, { silenceMs: 2_000 })) return data;
+    return 'none';
+  };
+  it('takes the type in any case, with parameters', async () => {
+    const good = await line(says(200, { 'Content-Type': 'Text/Event-Stream ; charset=utf-8' }, 'data: a\n\n'));
+    expect(await first(good.url)).toBe('a');
+  });
+  it('refuses a type that only begins like that of a stream', async () => {
+    const bad = await line(says(200, { 'Content-Type': 'text/event-streams' }, 'data: a\n\n'));
+    await expect(first(bad.url)).rejects.toThrow('200: data: a');
+  });
+  it('reads only the beginning of an endless body of another type', async () => {
+    let close = () => {};
+    const closed = new Promise<void>((resolve) => {
+      close = resolve;
+    });
+    const bad = await line((_request, response) => {
+      response.on('close', close).writeHead(200, { 'Content-Type': 'text/plain' }).write('x'.repeat(2_000));
+    });
+    await expect(first(bad.url)).rejects.toThrow(/^200: x{1000}$/);
+    await closed;
+  });
+});
+
+describe('a reader that reconnects', () => {
+  const stream = (text: string) => says(200, { 'Content-Type': 'text/event-stream' }, text);
+  /** The pauses before a reader's next requests, in milliseconds. They are noted, and not waited for. */
+  const pausesOf = async (count: number, ...faults: Fault[]) => {
+    const bad = await line(...faults);
+    const pauses: number[] = [];
+    const enough = new AbortController();
+    vi.mocked(sleep).mockImplementation(async (ms) => {
+      pauses.push(ms as number);
+      if (pauses.length === count) enough.abort(new Error('enough'));
+      enough.signal.throwIfAborted();
+    });
+    const reading = async () => {
+      for await (const _ of readResumed(fetch, bad.url, { signal: enough.signal }));
+    };
+    await expect(reading()).rejects.toThrow('enough');
+    return pauses;
+  };
+  afterEach(() => {
+    vi.mocked(sleep).mockReset(); // it sleeps again
+  });
+
+  it('waits no longer than a timer can hold', async () => {
+    const [pause] = await pausesOf(1, stream('retry: 1500000000\ndata: a\n\n'));
+    expect(pause).toBeGreaterThanOrEqual(86_400_000);
+    expect(pause).toBeLessThan(2 ** 31);
+  });
+  it('never comes back before the time that the server gave', async () => {
+    const pauses = await pausesOf(3, stream('retry: 60000\ndata: a\n\n'), resets, resets);
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(60_000);
+  });
+  it('backs off from streams that end at once without an event', async () => {
+    const empty = stream('retry: 1000\n\n');
+    const pauses = await pausesOf(8, ...Array.from({ length: 8 }, () => empty));
+    expect(pauses[0]).toBeLessThan(1_500);
+    expect(pauses[5]).toBeGreaterThan(20_000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(45_000);
+  });
+});
+
+describe('an EventSource that is kept open', () => {
+  const all = ['queued', 'started', 'progress', 'progress', 'progress', 'progress', 'succeeded'];
+  const names = [...new Set(all), 'gap'];
+  const stay = (
+    base: string,
+    { links }: Job,
+    onEvent: (event: MessageEvent) => void,
+    more: object = {},
+    after = '',
+  ) => {
+    const at = (cursor: string) => `${base}${links.events}${cursor && `?after=${encodeURIComponent(cursor)}`}`;
+    const head = { method: 'HEAD', headers: { Accept: 'text/event-stream' } };
+    return stayOpen(
+      {
+        open: (cursor) => new EventSource(at(cursor), { fetch: over(fetch) }),
+        ask: (cursor) => sendOnce(fetch, at(cursor), head),
+        ...{ names, onEvent, ...more },
+      },
+      after,
+    );
+  };
+  const ended = async () => {
+    const job = await quick();
+    await longPoll(fetch, url() + job.links.result, 5);
+    return job;
+  };
+
+  it('loses nothing to a 503, and ends with the job', async () => {
+    const bad = await line(through([], 400), says(503, { 'Retry-After': '0' }), says(503, { 'Retry-After': '0' }));
+    const heard: string[] = [];
+    await stay(bad.url, await quick(), ({ type }) => heard.push(type));
+    expect(heard).toEqual(all);
+  });
+  it('ends where it has heard the final event before', async () => {
+    const job = await ended();
+    let cursor = '';
+    await stay(url(), job, ({ lastEventId }) => {
+      cursor = lastEventId;
+    });
+    const good = await line();
+    await stay(good.url, job, () => expect.unreachable(), {}, cursor);
+    expect(good.asked).toHaveLength(2); // the stream, and the question why it is closed
+  });
+  it.each([401, 404])('ends with the answer %d', async (status) => {
+    const bad = await line(says(status), says(status));
+    await expect(stay(bad.url, await quick(), () => {})).rejects.toThrow(`${status}: `);
+    expect(bad.asked).toHaveLength(2);
+  });
+  it('ends when nothing but refusals come', async () => {
+    const busy = says(503, { 'Retry-After': '0' });
+    const bad = await line(...Array.from({ length: 10 }, () => busy));
+    await expect(stay(bad.url, await quick(), () => {}, { tries: 3 })).rejects.toThrow('503: ');
+    expect(bad.asked).toHaveLength(6);
+  });
+  it('ends with what the handler throws, and gives it none of the later events', async () => {
+    const handled: string[] = [];
+    let thrown = false;
+    const handle = ({ type }: MessageEvent) => {
+      if (handled.length === 2 && !thrown) {
+        thrown = true;
+        throw new Error('not handled');
+      }
+      handled.push(type);
+    };
+    await expect(stay(url(), await ended(), handle)).rejects.toThrow('not handled');
+    expect(handled).toEqual(all.slice(0, 2));
+  });
+  it('keeps its cursor after an event without an id', async () => {
+    const stream = (text: string) => says(200, { 'Content-Type': 'text/event-stream' }, `retry: 1\n\n${text}`);
+    const busy = says(503, { 'Retry-After': '0' });
+    const cut = stream('id: 7\nevent: started\ndata: {}\n\nevent: gap\ndata: {}\n\n');
+    const bad = await line(cut, busy, busy, stream('event: succeeded\ndata: {}\n\n'));
+    const heard: string[] = [];
+    await stay(bad.url, await quick(), ({ type }) => heard.push(type));
+    expect(heard).toEqual(['started', 'gap', 'succeeded']);
+    expect(bad.asked[3]!.path).toMatch(/after=7$/);
   });
 });

@@ -26,11 +26,13 @@ export const simulated = (durationMs: number, steps: number) => ({ kind: 'simula
 export type Bytes = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 export async function* linesOf(body: Bytes): AsyncIterable<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
+  const decoder = new TextDecoder(); // it drops the byte order mark
+  let [rest, afterCr] = ['', false];
   for await (const bytes of body) {
-    // A CR at the very end may be half of a CRLF: it waits for what comes.
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    const piece = decoder.decode(bytes, { stream: true });
+    // A CR ends its line at once. If it was the last of a piece, an LF that begins the next one is part of its CRLF.
+    const lines = (rest + (afterCr ? piece.replace(/^\n/, '') : piece)).split(/\r\n|\n|\r/);
+    if (piece !== '') afterCr = piece.endsWith('\r');
     rest = lines.pop() ?? '';
     yield* lines;
   }
@@ -80,7 +82,7 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
   const stop = () => either.abort();
   let timer = setTimeout(stop, silenceMs);
   signal?.addEventListener('abort', stop);
-  const timed = async function* (body: AsyncIterable<Uint8Array>) {
+  const timed = async function* (body: Bytes) {
     for await (const bytes of body) {
       clearTimeout(timer); // the time that an event takes to handle is no silence
       yield bytes;
@@ -90,10 +92,12 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
   try {
     const headers = { Accept: 'text/event-stream', ...(place.id && { 'Last-Event-ID': place.id }) };
     const response = await client(streamUrl, { headers, signal: either.signal });
-    const type = response.headers.get('Content-Type') ?? '';
-    if (response.status !== 200 || !type.startsWith('text/event-stream'))
-      throw new Refusal({ status: response.status, headers: response.headers, text: await response.text() });
-    yield* readEvents(timed(response.body as AsyncIterable<Uint8Array>), place);
+    const { status, headers: got } = response;
+    const body = (response.body ?? []) as Bytes;
+    const [type = ''] = (got.get('Content-Type') ?? '').split(';'); // without its parameters
+    if (status !== 200 || type.trim().toLowerCase() !== 'text/event-stream')
+      throw new Refusal({ status, headers: got, text: await beginningOf(body) });
+    yield* readEvents(timed(body), place);
   } catch (error) {
     signal?.throwIfAborted();
     throw either.signal.aborted ? new Error(`Not a byte for ${silenceMs} ms.`, { cause: error }) : error;
@@ -101,6 +105,17 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
   }
+}
+
+// The beginning of a body that may never end.
+export async function beginningOf(body: Bytes): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length >= 1_000) break; // to leave the loop closes the connection
+  }
+  return text;
 }
 
 export const isFinal = (event: string) => ['succeeded', 'failed', 'cancelled'].includes(event);

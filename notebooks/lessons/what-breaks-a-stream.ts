@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventSource } from 'eventsource';
-import { NOT_NOW, Refusal, retryAfterMs } from './a-job-and-its-id.js';
+import { type Answer, NOT_NOW, Refusal, retryAfterMs } from './a-job-and-its-id.js';
 import { isFinal, type Listening, type Place, readStream, type StreamEvent } from './server-sent-events.js';
 import type { Client } from './short-polling.js';
 
@@ -15,22 +15,28 @@ export type Resuming = Listening & { tries?: number };
 
 export async function* readResumed(client: Client, streamUrl: string, how: Resuming = {}): AsyncGenerator<StreamEvent> {
   const { tries = 6, place = { id: '', retryMs: 3_000 }, signal } = how;
-  for (let failures = 0; ; ) {
-    let pauseMs = Math.max(place.retryMs, 100);
+  let failures = 0; // connections in a row that broke or were refused
+  for (let eventless = 0; ; ) {
+    const beganAt = performance.now();
+    let answer: Answer | null = null;
+    eventless += 1; // connections in a row that brought no event
     try {
       for await (const event of readStream(client, streamUrl, { ...how, place })) {
-        failures = 0;
+        failures = eventless = 0;
         yield event;
       }
     } catch (error) {
       signal?.throwIfAborted(); // the caller stopped it: that is no failure
-      const answer = error instanceof Refusal ? error.answer : null;
+      if (error instanceof Refusal) answer = error.answer;
       if (answer?.status === 204) return;
       failures += 1;
-      if ((answer && !NOT_NOW.includes(answer.status)) || failures === tries) throw error;
-      pauseMs = Math.min(pauseMs * 2 ** (failures - 1), 30_000);
-      if (answer) pauseMs = retryAfterMs(answer.headers, pauseMs);
+      if ((answer && !NOT_NOW.includes(answer.status)) || failures >= tries) throw error;
     }
+    // From 100 ms to a day: a timer of more than 24 days would fire at once.
+    const retryMs = Math.min(Math.max(place.retryMs, 100), 86_400_000);
+    const backOffMs = Math.min(retryMs * 2 ** Math.max(eventless - 1, 0), 30_000);
+    const restMs = Math.max(retryMs, backOffMs - (performance.now() - beganAt)); // never less than `retry`
+    const pauseMs = answer ? retryAfterMs(answer.headers, restMs) : restMs;
     await sleep(pauseMs * (1 + Math.random() / 2), undefined, { signal });
   }
 }
@@ -54,34 +60,58 @@ export async function keepReading(client: Client, streamUrl: string, kept: Kept,
 // #endregion
 
 // #region stay-open
-export type Open = (cursor: string) => EventSource;
+export interface Staying {
+  open(cursor: string): EventSource;
+  ask(cursor: string): Promise<Answer>; // the same request by fetch, which shows the status
+  names: string[];
+  onEvent(event: MessageEvent): void;
+  tries?: number;
+  signal?: AbortSignal;
+}
 
-export function stayOpen(open: Open, names: string[], onEvent: (event: MessageEvent) => void, cursor = ''): () => void {
-  let failures = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let source: EventSource;
-  const begin = () => {
-    source = open(cursor);
-    source.addEventListener('open', () => {
-      failures = 0;
-    });
-    for (const name of names) {
-      source.addEventListener(name, (event) => {
-        onEvent(event);
-        cursor = event.lastEventId; // only now: it has been handled
+export async function stayOpen(how: Staying, cursor = ''): Promise<void> {
+  const { open, ask, names, onEvent, tries = 6, signal } = how;
+  for (let failures = 0; ; ) {
+    signal?.throwIfAborted();
+    const source = open(cursor);
+    let stop = () => {};
+    try {
+      const over = await new Promise<boolean>((resolve, reject) => {
+        stop = () => reject(signal?.reason);
+        signal?.addEventListener('abort', stop);
+        const handle = (event: MessageEvent) => {
+          if (source.readyState === EventSource.CLOSED) return; // an event after one that was not handled
+          try {
+            onEvent(event);
+            if (event.lastEventId) cursor = event.lastEventId; // only now: it has been handled
+            if (isFinal(event.type)) resolve(true);
+          } catch (error) {
+            source.close();
+            reject(error);
+          }
+        };
+        for (const name of names) source.addEventListener(name, handle);
+        source.addEventListener('open', () => {
+          failures = 0;
+        });
+        source.addEventListener('error', () => {
+          if (source.readyState === EventSource.CLOSED) resolve(false); // else it comes back by itself
+        });
       });
+      if (over) return;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      source.close();
     }
-    source.addEventListener('error', () => {
-      if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
-      const pauseMs = Math.min(500 * 2 ** failures, 30_000);
-      failures += 1;
-      timer = setTimeout(begin, pauseMs * (1 + Math.random() / 2));
-    });
-  };
-  begin();
-  return () => {
-    clearTimeout(timer);
-    source.close();
-  };
+    const answer = await ask(cursor).catch(() => null);
+    if (answer?.status === 204) return; // nothing more will come
+    failures += 1;
+    const final = answer && answer.status >= 400 && !NOT_NOW.includes(answer.status);
+    if (final || failures >= tries)
+      throw answer ? new Refusal(answer) : new Error(`No answer, ${failures} times in a row.`);
+    const backOffMs = Math.min(500 * 2 ** (failures - 1), 30_000);
+    const pauseMs = answer ? retryAfterMs(answer.headers, backOffMs) : backOffMs;
+    await sleep(pauseMs * (1 + Math.random() / 2), undefined, { signal });
+  }
 }
 // #endregion
