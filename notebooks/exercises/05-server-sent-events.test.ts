@@ -12,6 +12,12 @@ describe('1, settled', () => {
   it('takes the solution that it shows', async () => {
     expect((await settled.verdict(mySettle)).text).toBe('✓ Solved. It settles, and it leaves no stream behind.');
   });
+  it('shows a solution that rejects when the data is not JSON', async () => {
+    const source = Object.assign(new EventTarget(), { close: () => {} });
+    const settling = mySettle(source as unknown as EventSource);
+    source.dispatchEvent(new MessageEvent('succeeded', { data: 'not JSON' }));
+    await expect(settling).rejects.toThrow(SyntaxError);
+  });
   it('sees one that waits for onmessage', async () => {
     const deaf = (source: EventSource) =>
       new Promise((resolve) => {

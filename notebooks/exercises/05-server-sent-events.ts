@@ -42,26 +42,18 @@ export const settled = exercise<Settle>({
 
 // #region settled
 export const mySettle: Settle = (source) =>
-  new Promise((resolve, reject) => {
+  new Promise<string>((resolve, reject) => {
     const end = (act: () => void) => {
       source.close();
       act();
     };
-    source.addEventListener('succeeded', ({ data }) =>
-      end(() => {
-        try {
-          resolve(JSON.parse(data).result);
-        } catch (error) {
-          reject(error); // text that is not JSON: thrown in a listener, the error would reach nobody who waits
-        }
-      }),
-    );
+    source.addEventListener('succeeded', ({ data }) => end(() => resolve(data)));
     for (const name of ['failed', 'cancelled'])
       source.addEventListener(name, ({ data }) => end(() => reject(new Error(`${name}: ${data}`))));
     source.addEventListener('error', () => {
       if (source.readyState === source.CLOSED) reject(new Error('The stream was closed for good.'));
     });
-  });
+  }).then((data) => JSON.parse(data).result); // outside the listener: what it throws rejects the promise
 // #endregion
 
 type Out = Awaited<ReturnType<typeof outcome>>;

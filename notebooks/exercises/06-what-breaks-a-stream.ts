@@ -47,7 +47,7 @@ export const myCauses: Causes = {
   a: 'no heartbeats', // a proxy cuts what has been quiet for a minute; by day there is always news
   b: 'a proxy that buffers', // it passes the response on when it is complete
   c: 'EventSource has closed for good', // a 503 fails the connection: no request follows, until a reload
-  d: 'one retry for all', // three seconds is a common default of browsers
+  d: 'one retry for all', // a server that sends no retry leaves it to the browsers: a few seconds, the same for all
   e: 'write() is ignored', // everything that a reader has not read waits in the memory of the server
 };
 // #endregion

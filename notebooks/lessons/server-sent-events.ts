@@ -95,8 +95,14 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
     const { status, headers: got } = response;
     const body = (response.body ?? []) as Bytes;
     const [type = ''] = (got.get('Content-Type') ?? '').split(';'); // without its parameters
-    if (status !== 200 || type.trim().toLowerCase() !== 'text/event-stream')
-      throw new Refusal({ status, headers: got, text: await beginningOf(body) });
+    if (status !== 200 || type.trim().toLowerCase() !== 'text/event-stream') {
+      let text = '';
+      for await (const bytes of body) {
+        text += Buffer.from(bytes);
+        if (text.length >= 1_000) break; // this body may never end
+      }
+      throw new Refusal({ status, headers: got, text });
+    }
     yield* readEvents(timed(body), place);
   } catch (error) {
     signal?.throwIfAborted();
@@ -105,17 +111,6 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
   }
-}
-
-// The beginning of a body that may never end.
-export async function beginningOf(body: Bytes): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = '';
-  for await (const bytes of body) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length >= 1_000) break; // to leave the loop closes the connection
-  }
-  return text;
 }
 
 export const isFinal = (event: string) => ['succeeded', 'failed', 'cancelled'].includes(event);
