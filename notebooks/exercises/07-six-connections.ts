@@ -229,11 +229,8 @@ export const myShare: Share = (open) => {
     for (const event of ['position', 'progress', 'succeeded'])
       mine.addEventListener(event, ({ data, lastEventId }) => {
         for (const tell of followers.get(JSON.parse(data).jobId) ?? []) tell(event);
-        cursor = lastEventId || cursor;
+        [cursor, failures] = [lastEventId || cursor, 0];
       });
-    mine.addEventListener('open', () => {
-      failures = 0;
-    });
     mine.addEventListener('error', () => {
       if (mine.readyState !== mine.CLOSED || source !== mine) return;
       const pauseMs = Math.min(1_000 * 2 ** failures, 30_000);

@@ -5,6 +5,9 @@ import { CHECKOUT } from './own-server.js';
 import { find } from './source.js';
 import { escaped } from './table.js';
 
+/** How many lines a solution may have. It is folded, so it may be longer than a listing of the server's code. */
+const SOLUTION_LINES = 40;
+
 /** What an exercise is made of. */
 export interface ExerciseParts<Answer> {
   /** The notebook and the exercise: `03-short-polling/1-conditional`. What was solved is remembered under it. */
@@ -78,7 +81,7 @@ export function exercise<Answer>(
     },
     async solution() {
       const text = await readFile(join(CHECKOUT, solution.file), 'utf8');
-      const code = find(text, solution.region, solution.file).lines.join('\n');
+      const code = find(text, solution.region, solution.file, SOLUTION_LINES).lines.join('\n');
       fold('Solution', `<pre><code>${escaped(code)}</code></pre>`, code);
     },
   };
