@@ -60,7 +60,7 @@ export async function sendOnce(client: Client, to: string, sending: Sending = {}
 // #endregion
 
 // #region retry-after
-// In milliseconds, from 100 to a day (a timer of more than 24 days would fire at once).
+// Returns milliseconds, from 100 to a day (a timer of more than 24 days would fire immediately).
 export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): number {
   const value = headers.get('Retry-After') ?? '';
   const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and is in GMT
@@ -73,8 +73,8 @@ export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): 
 // #region retry
 export const NOT_NOW = [429, 502, 503, 504];
 
-// Only for what may be repeated: GET, PUT, DELETE, or a POST with a key. And only with a body that
-// can be sent twice: a text or a buffer, not a stream.
+// Only for requests that are safe to repeat (GET, PUT, DELETE, or a POST with a key), and only with a
+// body that can be sent twice: a text or a buffer, not a stream.
 export async function sendWithRetries(
   client: Client,
   to: string,
