@@ -75,12 +75,12 @@ export class Compiler {
   /** Whether the cells are JavaScript. */
   readonly isJS: boolean;
   private readonly options: TypeScript.CompilerOptions;
-  private readonly library: string;
+  private readonly nodeLibrary: string;
   /** What is wrong with the options that were asked for. */
   readonly problems: string[];
   private readonly cellPath: string;
   private readonly earlierPath: string;
-  private readonly libraryPath: string;
+  private readonly nodeLibraryPath: string;
   /** Files that are on no disk, by path: the cell, what stands before it, and `@module` cells. */
   private readonly texts = new Map<string, string>();
   private readonly modules = new Set<string>();
@@ -106,12 +106,12 @@ export class Compiler {
       inlineSourceMap: true,
       outDir: join(folder, 'outDir'),
     };
-    this.library = library;
+    this.nodeLibrary = library;
     this.problems = problems;
     this.isJS = isJS;
     this.cellPath = join(folder, isJS ? '__tslab__.js' : '__tslab__.ts');
     this.earlierPath = join(folder, '__prev__.d.ts');
-    this.libraryPath = join(folder, '__node__.d.ts');
+    this.nodeLibraryPath = join(folder, '__node__.d.ts');
     this.locate('', ''); // parses the library, which takes longest
   }
 
@@ -184,10 +184,15 @@ export class Compiler {
   locate(source: string, suffix = '\nexport {};'): Located {
     this.texts.set(this.cellPath, source + suffix);
     this.texts.set(this.earlierPath, `${this.declarations}\nexport {};`);
-    if (this.library) this.texts.set(this.libraryPath, this.library);
+    if (this.nodeLibrary) this.texts.set(this.nodeLibraryPath, this.nodeLibrary);
     this.read.clear();
     this.resolutions = ts.createModuleResolutionCache(this.folder, (path) => path, this.options);
-    const rootNames = [this.earlierPath, this.cellPath, ...this.modules, ...(this.library ? [this.libraryPath] : [])];
+    const rootNames = [
+      this.earlierPath,
+      this.cellPath,
+      ...this.modules,
+      ...(this.nodeLibrary ? [this.nodeLibraryPath] : []),
+    ];
     this.program = ts.createProgram({
       rootNames,
       options: this.options,
