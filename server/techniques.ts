@@ -2,10 +2,10 @@ import techniques from './techniques.json' with { type: 'json' };
 
 /**
  * Every technique of a client: the name that the ledger counts its requests under, what charts and pages call it, its
- * colour in them, and its requests as `GET /openapi.json` describes them. The names come from this list: types,
+ * color in them, and its requests as `GET /openapi.json` describes them. The names come from this list: types,
  * pages and metrics take them from it, and a test holds the notebooks' type to it. It is JSON so that all of them can read it.
  *
- * The colours are told apart by colour-blind readers, too: Okabe and Ito, "Color Universal Design",
+ * The colors are told apart by color-blind readers, too: Okabe and Ito, "Color Universal Design",
  * https://jfly.uni-koeln.de/color/.
  */
 export const TECHNIQUES = techniques;

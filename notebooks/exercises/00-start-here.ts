@@ -12,7 +12,7 @@ const WATCH_MS = 150;
 
 /**
  * Runs a client that long-polls for a job's result through a proxy, for 150 ms, and shows what it sent and got. The
- * proxy (here: a function) strips the header `Prefer`, and the client never looks whether its wait was honoured.
+ * proxy (here: a function) strips the header `Prefer`, and the client never looks whether its wait was honored.
  */
 export async function strangeTrace(): Promise<void> {
   const { url } = server();
@@ -38,7 +38,7 @@ export async function strangeTrace(): Promise<void> {
 const CAUSES = {
   'slow job': 'A job may take as long as it likes: a long poll is for jobs that take long.',
   'wait too short': 'The client is willing to wait 20 s. Look how long each answer took.',
-  'wait not honoured': '',
+  'wait not honored': '',
   'no free connection': 'A request that waits for a connection gets no answer at all. These were answered.',
 };
 const REMEDIES = {
@@ -58,7 +58,7 @@ export const diagnosed = exercise<Diagnosis>({
     chosen('remedy', remedy, REMEDIES);
     return 'Without Preference-Applied, a long poller must pause, as a short poller does.';
   },
-  hint: 'Compare the times of two neighbours: how long was each request held? Then look at the last column. In `Preference-Applied` a server says that it honoured the wait.',
+  hint: 'Compare the times of two neighbors: how long was each request held? Then look at the last column. In `Preference-Applied` a server says that it honored the wait.',
   solution: { file: FILE, region: 'diagnosed' },
 });
 
@@ -72,7 +72,7 @@ function chosen(what: string, name: string | undefined, reasons: Record<string, 
 
 // #region diagnosed
 /** The answers come at once, all of them "not yet": something on the way dropped the header `Prefer`. */
-export const diagnosis: Diagnosis = { cause: 'wait not honoured', remedy: 'pause before asking again' };
+export const diagnosis: Diagnosis = { cause: 'wait not honored', remedy: 'pause before asking again' };
 // #endregion
 
 const WAYS = ['request and response', 'short polling', 'long polling', 'server-sent events', 'consume'];

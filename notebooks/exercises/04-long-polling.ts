@@ -104,7 +104,7 @@ const grantingNoTime = (client: Client): Client =>
     return response;
   }) as Client;
 
-/** Throws unless a client pauses between its requests also where its wait is not honoured, for a job of half a second. */
+/** Throws unless a client pauses between its requests also where its wait is not honored, for a job of half a second. */
 async function staysCalm(wait: (client: Client, job: Job) => Promise<unknown>): Promise<void> {
   const lines = [
     [droppingPrefer, 'Its Prefer was dropped on the way', 'Look for Preference-Applied.'],

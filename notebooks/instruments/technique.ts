@@ -11,13 +11,13 @@ export const TECHNIQUES = ['submit', 'short-poll', 'long-poll', 'event-stream', 
 /** How a client learns what it wants to know. */
 export type Technique = (typeof TECHNIQUES)[number];
 
-const techniques: Record<Technique, { label: string; colour: string }> = JSON.parse(
+const techniques: Record<Technique, { label: string; color: string }> = JSON.parse(
   readFileSync(join(CHECKOUT, 'server', 'techniques.json'), 'utf8'),
 );
 
-/** A colour for each technique, the same in every chart of the course and on the server's pages. */
-export const COLOURS = Object.fromEntries(
-  Object.entries(techniques).map(([name, { colour }]) => [name, colour]),
+/** A color for each technique, the same in every chart of the course and on the server's pages. */
+export const COLORS = Object.fromEntries(
+  Object.entries(techniques).map(([name, { color }]) => [name, color]),
 ) as Record<Technique, string>;
 
 /** What is neither measured nor a technique: predictions, the job itself, rules and labels. */

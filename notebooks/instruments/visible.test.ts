@@ -22,7 +22,7 @@ it('is what tables and charts show', async () => {
     expect(visible(text)).toBe(text);
   }
   const parts = { [ESCAPES]: { [ESCAPES]: 1 } };
-  const svg = await toSvg(bars({ title: ESCAPES, x: 'x', parts, colours: { [ESCAPES]: '#000' } }));
+  const svg = await toSvg(bars({ title: ESCAPES, x: 'x', parts, colors: { [ESCAPES]: '#000' } }));
   expect(svg).toContain(SHOWN);
   expect(visible(svg)).toBe(svg);
 });

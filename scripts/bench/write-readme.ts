@@ -12,7 +12,7 @@ const readme = join(checkout, 'README.md');
 export async function draw(measured: Measured, clients: number): Promise<string> {
   const ms = (figure: string) => median(measured.ours!.map((figures) => figures[figure] as number)) / 1000;
   const [short, long, sse] = [ms('short'), ms('long'), ms('sse')];
-  const { bars, toSvg, COLOURS } = loadCharts();
+  const { bars, toSvg, COLORS } = loadCharts();
   const percent = (part: number) => `${Math.round((100 * part) / short)} %`;
   const chart = bars({
     title: `A long poll costs the server ${percent(long)} of short polling, an event stream ${percent(sse)}`,
@@ -23,7 +23,7 @@ export async function draw(measured: Measured, clients: number): Promise<string>
       'long polling': { 'long-poll': long },
       'server-sent events': { 'event-stream': sse },
     },
-    colours: pick(COLOURS, ['short-poll', 'long-poll', 'event-stream']),
+    colors: pick(COLORS, ['short-poll', 'long-poll', 'event-stream']),
   });
   return toSvg(chart);
 }

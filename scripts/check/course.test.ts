@@ -87,7 +87,7 @@ describe('navigation', () => {
     expect(read('02-two.ipynb').slice(1, -1)).toEqual(cells);
   });
 
-  test('of a notebook that is new or has moved is noticed in its neighbours', async () => {
+  test('of a notebook that is new or has moved is noticed in its neighbors', async () => {
     await checkNavigation(root, true);
     const about = { title: 'Three', goals: ['a', 'b'], runMinutes: 4.5 };
     write('03-three.ipynb', [words('title', title('Three')), words('end', sources)], about);
@@ -168,12 +168,12 @@ describe('the syllabus', () => {
 describe('what executed notebooks show', () => {
   const svg = (title: string, axis: string, marks: number) =>
     `<svg width="9" height="90"><g aria-label="Title text '${title}'"/><g aria-label="X-axis titled '${axis}' for a linear scale with values from 0"/>${'<path role="graphics-symbol" aria-roledescription="bar"/>'.repeat(marks)}</svg>`;
-  const chart = (svgText: string, colour = '#0072B2') => ({
+  const chart = (svgText: string, color = '#0072B2') => ({
     output_type: 'display_data',
     data: {
       'application/vnd.vegalite.v5+json': {
         data: { values: [{}, {}] },
-        encoding: { color: { scale: { domain: ['short-poll'], range: [colour] } } },
+        encoding: { color: { scale: { domain: ['short-poll'], range: [color] } } },
       },
       'image/svg+xml': svgText,
       'text/plain': 'T: 1; 2.',
@@ -211,7 +211,7 @@ describe('what executed notebooks show', () => {
     ['no alt text', { ...good, metadata: {} }, 'a chart without alt text'],
     ['no unit', chart(svg('T', 'time', 2)), 'an axis without a unit'],
     ['a mark too few', chart(svg('T', 'time (s)', 1)), 'a chart of 2 rows without a mark for each'],
-    ['a colour of its own', chart(svg('T', 'time (s)', 2), '#ff0000'), 'short-poll in #ff0000'],
+    ['a color of its own', chart(svg('T', 'time (s)', 2), '#ff0000'), 'short-poll in #ff0000'],
     ['a warning', { output_type: 'stream', name: 'stderr', text: 'Oh.' }, 'a warning: Oh.'],
     [
       'a warning of Node',

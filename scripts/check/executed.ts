@@ -21,7 +21,7 @@ const SCREEN_PX = 700;
 const LINE_PX = 17;
 const ROW_PX = 26;
 
-const COLOURS = new Map(Object.entries(TECHNIQUES).map(([name, { colour }]) => [name, colour.toLowerCase()]));
+const COLORS = new Map(Object.entries(TECHNIQUES).map(([name, { color }]) => [name, color.toLowerCase()]));
 
 /** What is counted needs no unit. */
 const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\b/;
@@ -29,7 +29,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
  * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
- * text and a mark a row; a technique in the same colour everywhere. One line a problem.
+ * text and a mark a row; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
   const problems: string[] = [];
@@ -83,22 +83,22 @@ function chartFaults(spec: Spec, svg: string, alt: string) {
     marks.set(role as string, (marks.get(role as string) ?? 0) + 1);
   }
   const rows = spec.data.values.length;
-  const odd = scales(spec).filter(({ name, colour }) => COLOURS.has(name) && COLOURS.get(name) !== colour);
+  const odd = scales(spec).filter(({ name, color }) => COLORS.has(name) && COLORS.get(name) !== color);
   return [
     ...(titled ? [] : ['a chart without a title']),
     ...(alt ? [] : ['a chart without alt text']),
     ...nameless.map((label) => `an axis without a unit: ${label.slice(0, 60)}`),
     ...(rows === 0 || [...marks.values()].includes(rows) ? [] : [`a chart of ${rows} rows without a mark for each`]),
-    ...odd.map(({ name, colour }) => `${name} in ${colour}: elsewhere it is ${COLOURS.get(name)}`),
+    ...odd.map(({ name, color }) => `${name} in ${color}: elsewhere it is ${COLORS.get(name)}`),
   ];
 }
 
-/** Every name that a scale of the chart gives a colour. */
-function scales(node: unknown): { name: string; colour: string }[] {
+/** Every name that a scale of the chart gives a color. */
+function scales(node: unknown): { name: string; color: string }[] {
   if (typeof node !== 'object' || node === null) return [];
   const { domain, range } = node as { domain?: unknown; range?: unknown };
   if (Array.isArray(domain) && Array.isArray(range)) {
-    return domain.map((name, at) => ({ name: String(name), colour: String(range[at]).toLowerCase() }));
+    return domain.map((name, at) => ({ name: String(name), color: String(range[at]).toLowerCase() }));
   }
   return Object.values(node).flatMap(scales);
 }

@@ -4,7 +4,7 @@ import type { ReadingTime } from '../shared/reading-time.js';
 
 /**
  * Holds what a notebook says of itself and of the others to the notebooks' metadata: its title, goals and time, the
- * links to its neighbours, and the map in the first one. `fix` writes it anew. One line a problem.
+ * links to its neighbors, and the map in the first one. `fix` writes it anew. One line a problem.
  */
 export async function checkNavigation(root: string, fix: boolean): Promise<string[]> {
   const course = await readCourse(root);
@@ -35,7 +35,7 @@ function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: 
   });
   if (own[0]?.id !== 'title') missing.push('its first cell has to be "title"');
   if (isFirst && !own.some(({ id }) => id === 'map')) missing.push('it has no cell "map"');
-  const links = neighbours(notebook, course);
+  const links = neighbors(notebook, course);
   const top = isFirst ? [] : [navigation(TOP, links)]; // nothing comes before the first
   return { cells: [...top, ...cells, navigation(END, links)], missing };
 }
@@ -47,7 +47,7 @@ function navigation(id: string, text: string): ICell {
   return { cell_type: 'markdown', id, metadata: { tags: ['navigation'] }, source: linesOf(text) };
 }
 
-function neighbours(notebook: CourseNotebook, course: CourseNotebook[]): string {
+function neighbors(notebook: CourseNotebook, course: CourseNotebook[]): string {
   const at = course.indexOf(notebook);
   const [first, previous, next] = [course[0], course[at - 1], course[at + 1]];
   return [

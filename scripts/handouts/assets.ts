@@ -32,12 +32,12 @@ export async function writeAssets(folder: string): Promise<string[]> {
 async function fontFaces({ family, styles }: (typeof FONTS)[number]): Promise<string[]> {
   const name = family.toLowerCase().replaceAll(' ', '-');
   const own = join(nodeModules, '@fontsource', name);
-  const licence = await readFile(join(own, 'LICENSE'), 'utf8');
+  const license = await readFile(join(own, 'LICENSE'), 'utf8');
   const faces = styles.map(async (style) => {
     const [weight, slope] = style.split('-');
     const font = await readFile(join(own, 'files', `${name}-latin-${style}.woff2`), 'base64');
     const source = `url(data:font/woff2;base64,${font}) format('woff2')`;
     return `@font-face { font-family: '${family}'; font-style: ${slope}; font-weight: ${weight}; src: ${source} }`;
   });
-  return [`/* ${family}. ${licence}*/`, ...(await Promise.all(faces))];
+  return [`/* ${family}. ${license}*/`, ...(await Promise.all(faces))];
 }

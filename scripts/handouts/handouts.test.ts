@@ -427,7 +427,7 @@ it(
   2 * MINUTE,
 );
 
-it('set what notebooks can have in them: mathematics, fences, colours, errors, pictures', async () => {
+it('set what notebooks can have in them: mathematics, fences, colors, errors, pictures', async () => {
   const stream = { output_type: 'stream', name: 'stderr', text: 'half\rwhole \u001b[31mred\u001b[0m\n\n  a < b\n' };
   const traceback = ['\u001b[31mError\u001b[0m: as it should'];
   const error = { output_type: 'error', ename: 'Error', evalue: 'as it should', traceback };

@@ -56,7 +56,7 @@ export interface CellOptions {
   library: string;
   /** The `tsconfig.json` that was read, if one was. */
   config: string | undefined;
-  /** What was wrong with it; the rest of it is honoured. One sentence each. */
+  /** What was wrong with it; the rest of it is honored. One sentence each. */
   problems: string[];
 }
 
@@ -89,9 +89,9 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
       config,
     );
     const isAbove = dirname(config) !== folder;
-    const honoured = isAbove ? HONOURED_FROM_ABOVE : HONOURED;
+    const honored = isAbove ? HONOURED_FROM_ABOVE : HONOURED;
     for (const [name, value] of Object.entries(parsed.options)) {
-      if (honoured.has(name) && value !== undefined) ofProject[name] = value;
+      if (honored.has(name) && value !== undefined) ofProject[name] = value;
     }
     if (isAbove && ofProject.lib) ofProject.lib = [...new Set([LIBRARY, ...ofProject.lib])];
   }

@@ -262,7 +262,7 @@ function textOf(name: string): string | undefined {
   }
 }
 
-/** The line with its neighbours and an arrow, as IPython shows it. Lines and columns count from 1. */
+/** The line with its neighbors and an arrow, as IPython shows it. Lines and columns count from 1. */
 export function excerpt(text: string, line: number, column: number): string[] {
   const all = text.split('\n');
   const from = Math.max(1, line - CONTEXT_LINES);

@@ -24,7 +24,7 @@ export interface Failure {
   line: number | null;
   ename: string | null;
   evalue: string | null;
-  /** As the kernel wrote it, with its colours. */
+  /** As the kernel wrote it, with its colors. */
   traceback: string[];
 }
 

@@ -17,7 +17,7 @@ interface Charts {
     subtitle?: string;
     x: string;
     parts: Record<string, Record<string, number>>;
-    colours: Record<string, string>;
+    colors: Record<string, string>;
   }): Chart;
   chart(parts: {
     title: string;
@@ -27,7 +27,7 @@ interface Charts {
     body: Record<string, unknown>;
   }): Chart;
   toSvg(chart: Chart): Promise<string>;
-  COLOURS: Record<string, string>;
+  COLORS: Record<string, string>;
   INK: Record<string, string>;
 }
 

@@ -23,15 +23,15 @@ export function visible(text, { most = 300, lines = false } = {}) {
   );
 }
 
-/** The colours of a terminal (ECMA-48, section 8.3.117: SGR), and no other sequence: those could hide text. */
+/** The colors of a terminal (ECMA-48, section 8.3.117: SGR), and no other sequence: those could hide text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence begins with one
-const COLOURS = /\u001b\[[0-9;]*m/g;
+const COLORS = /\u001b\[[0-9;]*m/g;
 
 /**
- * What a program printed, fit to be shown again: without its colours, and otherwise as {@link visible}.
+ * What a program printed, fit to be shown again: without its colors, and otherwise as {@link visible}.
  *
  * @param {string} text
  * @returns {string}
  */
 export const plain = (text) =>
-  visible(text.replace(COLOURS, '').replaceAll('\r\n', '\n'), { most: Number.POSITIVE_INFINITY, lines: true });
+  visible(text.replace(COLORS, '').replaceAll('\r\n', '\n'), { most: Number.POSITIVE_INFINITY, lines: true });

@@ -188,9 +188,9 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
       .flatMap((output) => (dataOf(output)['application/vnd.vegalite.v5+json'] as unknown as VegaLite) ?? []);
     await expect.poll(() => lab.charts.count(), PATIENCE).toBe(specs.length);
     for (const [i, { data, description }] of specs.entries()) {
-      const { marks, colours } = await seen(lab.charts.nth(i));
+      const { marks, colors } = await seen(lab.charts.nth(i));
       expect(Object.values(marks), description).toContain(data.values.length);
-      expect(colours, description).toBeGreaterThan(20);
+      expect(colors, description).toBeGreaterThan(20);
     }
 
     // What the cells sent was seen beside them.

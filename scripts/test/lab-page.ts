@@ -148,12 +148,12 @@ export class LabPage {
 }
 
 /**
- * A chart's marks by their role, as the chart's own menu exports them, and how many colours its canvas shows.
+ * A chart's marks by their role, as the chart's own menu exports them, and how many colors its canvas shows.
  * What is blank has one.
  */
-export async function seen(chart: Locator): Promise<{ marks: Record<string, number>; colours: number }> {
+export async function seen(chart: Locator): Promise<{ marks: Record<string, number>; colors: number }> {
   await chart.scrollIntoViewIfNeeded();
-  const colours = await chart.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
+  const colors = await chart.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
     const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
     return new Set(new Uint32Array(data.buffer)).size;
   });
@@ -168,5 +168,5 @@ export async function seen(chart: Locator): Promise<{ marks: Record<string, numb
   for (const [, role = ''] of svg.matchAll(/role="graphics-symbol" aria-roledescription="([^"]+)"/g)) {
     marks[role] = (marks[role] ?? 0) + 1;
   }
-  return { marks, colours };
+  return { marks, colors };
 }

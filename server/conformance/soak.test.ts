@@ -43,7 +43,7 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[values.length 
 
 /** Memory over time, drawn as the course draws: `build/soak/memory.svg`. */
 async function plot({ samples, jobs, events, kills }: Survey): Promise<void> {
-  const { chart, toSvg, COLOURS, INK } = loadCharts();
+  const { chart, toSvg, COLORS, INK } = loadCharts();
   const minutes = (at: number) => at / 60;
   const data = samples.map(({ at, life, rssMiB }) => ({ minutes: minutes(at), life, MiB: rssMiB }));
   const firsts = samples.filter(({ life }, n) => n > 0 && life !== samples[n - 1]?.life);
@@ -65,7 +65,7 @@ async function plot({ samples, jobs, events, kills }: Survey): Promise<void> {
           encoding: { x },
         },
         {
-          mark: { type: 'line', color: COLOURS['event-stream'], strokeWidth: 1.5 },
+          mark: { type: 'line', color: COLORS['event-stream'], strokeWidth: 1.5 },
           encoding: { x, y, detail: { field: 'life' } },
         },
       ],

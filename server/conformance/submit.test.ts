@@ -118,8 +118,8 @@ describe('POST /jobs { "kind": "simulated" }', () => {
   });
 
   test('ignores unknown members and query parameters', async () => {
-    const job = { kind: 'simulated', durationMs: 0, steps: 1, colour: 'blue' };
-    expectSubmitted(await lab.post('/jobs?flavour=sour', job), 'simulated');
+    const job = { kind: 'simulated', durationMs: 0, steps: 1, color: 'blue' };
+    expectSubmitted(await lab.post('/jobs?flavor=sour', job), 'simulated');
   });
 
   test.each([

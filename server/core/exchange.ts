@@ -22,7 +22,7 @@ export interface Context {
 /** How long a client is willing to wait. */
 export interface Wait {
   readonly seconds: number;
-  /** Headers for the answer: `Preference-Applied` names a preference that was honoured (RFC 7240, section 3). */
+  /** Headers for the answer: `Preference-Applied` names a preference that was honored (RFC 7240, section 3). */
   readonly applied: Record<string, string>;
 }
 

@@ -1,4 +1,4 @@
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** A request of one client among many. */
@@ -36,7 +36,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     scale: { nice: false, padding: 8 },
   };
   const marks = (y: unknown, size: number) => ({
-    mark: { type: 'circle', size, opacity: 0.85, color: COLOURS[technique], tooltip: true },
+    mark: { type: 'circle', size, opacity: 0.85, color: COLORS[technique], tooltip: true },
     encoding: { x, y },
   });
   const end = endsMs !== undefined && {

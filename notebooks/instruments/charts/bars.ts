@@ -10,14 +10,14 @@ interface Bars {
   x: string;
   /** A bar for each label, of parts that stand one after the other: `{ '200 OK': { request: 215, response: 623 } }`. */
   parts: Record<string, Record<string, number>>;
-  /** A colour for each part. */
-  colours: Record<string, string>;
+  /** A color for each part. */
+  colors: Record<string, string>;
 }
 
 /** Lengths to be compared, whole and in parts. */
-export function bars({ title, subtitle, x, parts, colours }: Bars): Chart {
+export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
   const labels = Object.keys(parts);
-  const names = Object.keys(colours);
+  const names = Object.keys(colors);
   const data = labels.flatMap((label) =>
     names.map((part, order) => ({ label, part, value: parts[label]?.[part] ?? 0, order })),
   );
@@ -45,7 +45,7 @@ export function bars({ title, subtitle, x, parts, colours }: Bars): Chart {
           mark: { type: 'bar', tooltip: true },
           encoding: {
             x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
-            color: { field: 'part', scale: { domain: names, range: Object.values(colours) } },
+            color: { field: 'part', scale: { domain: names, range: Object.values(colors) } },
             order: { field: 'order' },
           },
         },

@@ -55,7 +55,7 @@ function wrap(text: string, width = 78): string[] {
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
 const config = {
-  // White on dark pages too: the colours were chosen against it.
+  // White on dark pages too: the colors were chosen against it.
   background: 'white',
   padding: 8,
   font,

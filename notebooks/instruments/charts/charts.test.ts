@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { toSvg } from '../draw.js';
 import type { SentRequest } from '../experiment.js';
 import { CHECKOUT } from '../own-server.js';
-import { COLOURS, TECHNIQUES } from '../technique.js';
+import { COLORS, TECHNIQUES } from '../technique.js';
 import { arrivals } from './arrivals.js';
 import { bars } from './bars.js';
 import { type Chart, tell } from './chart.js';
@@ -132,7 +132,7 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     bars({
       title: 'T',
       x: 'bytes',
-      colours: { in: '#56B4E9', out: '#0072B2' },
+      colors: { in: '#56B4E9', out: '#0072B2' },
       parts: { 200: { in: 100, out: 300 }, 304: { in: 120, out: 100 } },
     }),
     4,
@@ -182,13 +182,13 @@ describe.each(charts)('%s', (_name, chart, rows, mark) => {
   });
 });
 
-it('gives a technique its colour', async () => {
+it('gives a technique its color', async () => {
   const svg = await toSvg(waterfall(rows, { title: 'T', job }));
-  expect(svg).toContain(COLOURS['short-poll']);
-  expect(svg).toContain(COLOURS.submit);
+  expect(svg).toContain(COLORS['short-poll']);
+  expect(svg).toContain(COLORS.submit);
 });
 
-it('says in one legend which colour is which technique', async () => {
+it('says in one legend which color is which technique', async () => {
   const svg = await toSvg(waterfall(rows, { title: 'T', job }));
   const legends = [...svg.matchAll(/aria-label="(Symbol legend[^"]*)"/g)].map(([, label]) => label);
   expect(legends).toEqual([expect.stringMatching(/submit, short-poll$/)]);
@@ -243,23 +243,23 @@ it('tells a long run by its beginning', () => {
   expect(tell([1, 2, 3, 4], String, 2)).toBe('1; 2; and 2 more');
 });
 
-it("takes its colours from Okabe and Ito's palette, and a grey, and each of them once", () => {
+it("takes its colors from Okabe and Ito's palette, and a gray, and each of them once", () => {
   const palette = ['#E69F00', '#56B4E9', '#009E73', '#F0E442', '#0072B2', '#D55E00', '#CC79A7', '#767676'];
-  const used = Object.values(COLOURS);
-  expect(used.filter((colour) => !palette.includes(colour))).toEqual([]);
+  const used = Object.values(COLORS);
+  expect(used.filter((color) => !palette.includes(color))).toEqual([]);
   expect(new Set(used).size).toBe(used.length);
 });
 
-it('writes the colour of a technique in one place', () => {
+it('writes the color of a technique in one place', () => {
   const charts = readdirSync(__dirname).filter((name) => !name.endsWith('.test.ts'));
   const pages = ['head.html', 'monitor.html', 'connections.html'].map((name) =>
     join(CHECKOUT, 'server', 'edge', 'pages', name),
   );
-  const techniques = new RegExp(Object.values(COLOURS).join('|'), 'i');
+  const techniques = new RegExp(Object.values(COLORS).join('|'), 'i');
   const files = [...charts.map((name) => join(__dirname, name)), ...pages];
   expect(files.filter((path) => techniques.test(readFileSync(path, 'utf8')))).toEqual([]);
 });
 
 it('knows the techniques of server/techniques.json, and no others', () => {
-  expect([...TECHNIQUES].sort()).toEqual(Object.keys(COLOURS).sort());
+  expect([...TECHNIQUES].sort()).toEqual(Object.keys(COLORS).sort());
 });

@@ -1,5 +1,5 @@
 import { number } from '../table.js';
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface Compared {
@@ -49,7 +49,7 @@ export function compared(parts: Compared): Chart {
           mark: { type: 'point', filled: true, size: 70, opacity: 1, tooltip: true },
           encoding: {
             ...encoding,
-            color: { field: 'series', scale: { domain: ['measured'], range: [COLOURS[technique]] } },
+            color: { field: 'series', scale: { domain: ['measured'], range: [COLORS[technique]] } },
           },
         },
       ],

@@ -33,8 +33,8 @@ export function placeNames(points: Named[], curve: Spot[], width: number, height
   return points.map((point) => {
     const half = (LETTER * point.label.length) / 2;
     const boxes = SIDES.map((side) => {
-      const centre = { left: half, center: 0, right: -half }[side.align];
-      const box = around({ x: point.x + side.dx + centre, y: point.y + side.dy }, half, LINE);
+      const center = { left: half, center: 0, right: -half }[side.align];
+      const box = around({ x: point.x + side.dx + center, y: point.y + side.dy }, half, LINE);
       const outside = box.left < 0 || box.right > width || box.top < 0 || box.bottom > height;
       const over = (others: Box[]) => others.filter((other) => meet(box, other)).length;
       // A piece of the curve is the least that one misses.

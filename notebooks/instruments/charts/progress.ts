@@ -7,8 +7,8 @@ interface Progress {
   subtitle?: string;
   /** How much of it is done: 0 to 1, as in a job. */
   done: number;
-  /** The bar's colour. Default: grey. */
-  colour?: string;
+  /** The bar's color. Default: gray. */
+  color?: string;
 }
 
 /**
@@ -16,7 +16,7 @@ interface Progress {
  *
  * @example await live(() => progress({ title: 'Uploading', done: sent / total }), upload(run.fetch, jobsUrl, clip));
  */
-export function progress({ title, subtitle, done, colour = INK.quiet }: Progress): Chart {
+export function progress({ title, subtitle, done, color = INK.quiet }: Progress): Chart {
   const percent = `${Math.round(100 * done)} %`;
   const x = { type: 'quantitative', scale: { domain: [0, 1] }, axis: null };
   return chart({
@@ -28,7 +28,7 @@ export function progress({ title, subtitle, done, colour = INK.quiet }: Progress
       height: 18,
       layer: [
         { mark: { type: 'rect', color: INK.job }, encoding: { x: { ...x, datum: 0 }, x2: { datum: 1 } } },
-        { mark: { type: 'bar', color: colour, tooltip: true }, encoding: { x: { ...x, field: 'done' } } },
+        { mark: { type: 'bar', color, tooltip: true }, encoding: { x: { ...x, field: 'done' } } },
         {
           mark: { type: 'text', align: 'left', dx: 6, color: INK.text, fontSize: 12 },
           encoding: { x: { ...x, datum: 1 }, text: { field: 'percent' } },

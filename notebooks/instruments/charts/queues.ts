@@ -1,7 +1,7 @@
 import { now, type SentRequest } from '../experiment.js';
 import type { LedgerRow } from '../ledger.js';
 import { number } from '../table.js';
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** Requests of one client, or what the ledger saw of them. */
@@ -43,7 +43,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     }));
   });
   const names = panels.map(({ panel }) => panel);
-  const used = (Object.keys(COLOURS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
+  const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
   const most = Math.max(1, ...panels.map(({ rows }) => rows.length));
   const y = {
     field: 'request',
@@ -51,7 +51,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     title: 'request',
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
-  const color = { field: 'technique', scale: { domain: used, range: used.map((name) => COLOURS[name]) } };
+  const color = { field: 'technique', scale: { domain: used, range: used.map((name) => COLORS[name]) } };
   const bar = (from: string, to: string, opacity: number, told: boolean) => ({
     mark: { type: 'bar', opacity, cornerRadius: 1, tooltip: true, aria: told },
     encoding: {

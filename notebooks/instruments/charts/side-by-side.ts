@@ -1,5 +1,5 @@
 import { number } from '../table.js';
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface SideBySide {
@@ -58,7 +58,7 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
               y,
               color: {
                 field: 'technique',
-                scale: { domain: used, range: used.map((name) => COLOURS[name]) },
+                scale: { domain: used, range: used.map((name) => COLORS[name]) },
                 legend: null, // the bars have their names
               },
             },

@@ -1,6 +1,6 @@
 import type { SentRequest } from '../experiment.js';
 import { number } from '../table.js';
-import { COLOURS, INK } from '../technique.js';
+import { COLORS, INK } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** What came on a stream: an event, a comment that kept it alive, or the news that some events are gone. */
@@ -43,10 +43,10 @@ interface Streams {
 /** A short upright stroke: a shape of Vega's has to have an area to be filled. */
 const TICK = 'M-0.15,-1L0.15,-1L0.15,1L-0.15,1Z';
 
-const LOOKS: Record<Arrived, { shape: string; colour: string }> = {
-  event: { shape: 'circle', colour: COLOURS['event-stream'] },
-  comment: { shape: TICK, colour: INK.prediction },
-  gap: { shape: 'diamond', colour: INK.text },
+const LOOKS: Record<Arrived, { shape: string; color: string }> = {
+  event: { shape: 'circle', color: COLORS['event-stream'] },
+  comment: { shape: TICK, color: INK.prediction },
+  gap: { shape: 'diamond', color: INK.text },
 };
 
 /** Event streams over time: a bar for each connection, and on it a mark for whatever came. */
@@ -105,7 +105,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
             type: 'bar',
             height: 16,
             cornerRadius: 2,
-            color: COLOURS['event-stream'],
+            color: COLORS['event-stream'],
             opacity: 0.3,
             tooltip: true,
           },
@@ -118,7 +118,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
             x,
             y,
             shape: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].shape) } },
-            color: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].colour) } },
+            color: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].color) } },
           },
         },
       ],

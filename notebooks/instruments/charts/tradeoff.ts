@@ -1,5 +1,5 @@
 import { number } from '../table.js';
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
 import { placeNames } from './names.js';
@@ -30,7 +30,7 @@ export function tradeoff(parts: Tradeoff): Chart {
   const points = parts.points.map((point) => ({ technique, ...point }));
   const families = [...new Set(points.map(({ family }) => family))];
   const techniques = [...new Set(points.map(({ technique }) => technique))];
-  const colours = techniques.map((name) => COLOURS[name]);
+  const colors = techniques.map((name) => COLORS[name]);
   const xs = points.map((point) => point.x);
   const curve = predict ? sampled(predict, Math.min(...xs), Math.max(...xs), true) : [];
   const axis = { grid: true, tickCount: 6, format: '~s' };
@@ -44,15 +44,15 @@ export function tradeoff(parts: Tradeoff): Chart {
     shape: {
       field: 'family',
       scale: { domain: families },
-      // The shape's legend has no colour of its own: with one technique it takes that one's.
+      // The shape's legend has no color of its own: with one technique it takes that one's.
       legend:
         families.length === 1
           ? null
-          : { symbolFillColor: colours.length === 1 ? colours[0] : INK.quiet, symbolStrokeWidth: 0 },
+          : { symbolFillColor: colors.length === 1 ? colors[0] : INK.quiet, symbolStrokeWidth: 0 },
     },
     color: {
       field: 'technique',
-      scale: { domain: techniques, range: colours },
+      scale: { domain: techniques, range: colors },
       ...(techniques.length === 1 ? { legend: null } : {}),
     },
   };

@@ -1,7 +1,7 @@
 import { now, type SentRequest } from '../experiment.js';
 import type { LedgerRow } from '../ledger.js';
 import { number } from '../table.js';
-import { COLOURS, INK, type Technique } from '../technique.js';
+import { COLORS, INK, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface Waterfall {
@@ -30,7 +30,7 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
     end: seconds(end),
     status,
   }));
-  const used = (Object.keys(COLOURS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
+  const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
   const y = {
     field: 'request',
     type: 'ordinal',
@@ -38,9 +38,9 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
     scale: { paddingInner: 0.3 },
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
-  const colour = {
+  const color = {
     field: 'technique',
-    scale: { domain: used, range: used.map((name) => COLOURS[name]) },
+    scale: { domain: used, range: used.map((name) => COLORS[name]) },
   };
   const bars = {
     // A request that took a millisecond is still a request: the stroke keeps it visible.
@@ -49,8 +49,8 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
       x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
       x2: { field: 'end' },
       y,
-      color: colour,
-      stroke: colour,
+      color,
+      stroke: color,
     },
   };
   const labels = {
@@ -71,7 +71,7 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
   };
   return chart({
     title,
-    subtitle: [subtitle, job && 'grey: the job'].filter(Boolean).join('; ') || undefined,
+    subtitle: [subtitle, job && 'gray: the job'].filter(Boolean).join('; ') || undefined,
     data,
     numbers: tell(
       data,

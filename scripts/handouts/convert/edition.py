@@ -35,7 +35,7 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
         if kind(cell) == "solution":
             cell.metadata.handout["code"] = unfolded(cell)
     room(page)
-    # A page has its own links to its neighbours.
+    # A page has its own links to its neighbors.
     page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
     in_order_of_reading(page)
     frame(page)
@@ -104,8 +104,8 @@ def in_order_of_reading(page: NotebookNode) -> None:
 
 def frame(page: NotebookNode) -> None:
     """Marks where an exercise begins and ends."""
-    neighbours = [None, *map(exercise_of, page.cells), None]
-    for cell, before, own, after in zip(page.cells, neighbours, neighbours[1:], neighbours[2:], strict=False):
+    neighbors = [None, *map(exercise_of, page.cells), None]
+    for cell, before, own, after in zip(page.cells, neighbors, neighbors[1:], neighbors[2:], strict=False):
         cell.metadata.handout["begins"] = own is not None and own != before
         cell.metadata.handout["ends"] = own is not None and own != after
 

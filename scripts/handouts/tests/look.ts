@@ -7,7 +7,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** A4 less its margins, in CSS pixels. */
 const PAPER = Math.floor((170 / 25.4) * 96);
 
-/** Where a page is looked at. Colours are the same at every width, and widths in every colour. */
+/** Where a page is looked at. Colors are the same at every width, and widths in every color. */
 const VIEWS = [
   { name: 'wide and light', width: 1280, colorScheme: 'light' },
   { name: 'phone and dark', width: 390, colorScheme: 'dark' },

@@ -1,4 +1,4 @@
-"""Notebooks that others wrote, for a stock tslab, run as there; and what their project asks for is honoured."""
+"""Notebooks that others wrote, for a stock tslab, run as there; and what their project asks for is honored."""
 
 import json
 import unittest

@@ -200,7 +200,7 @@ helpers.ts, line 7, in check
     expect(text).toContain('name="notebook" time="0">');
   });
 
-  it('JSON: counts, and tracebacks without colours', () => {
+  it('JSON: counts, and tracebacks without colors', () => {
     const report = JSON.parse(jsonReport([result(), passed()], { wallMs: 10.4, exitCode: 1 }));
     expect(report).toMatchObject({ passed: 1, failed: 1, durationMs: 10, exitCode: 1 });
     expect(report.notebooks[0].failure.traceback[0]).toBe('TypeError: a < b & c');

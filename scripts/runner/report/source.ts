@@ -22,7 +22,7 @@ export function markedSource(source: string, line: number | null, around = 8): s
   return [...(from > 1 ? [more] : []), ...shown, ...(to < lines.length ? [more] : [])];
 }
 
-/** The failure's traceback without colours. */
+/** The failure's traceback without colors. */
 export function tracebackText(failure: Failure): string {
   return plain(failure.traceback.join('\n')).trim();
 }

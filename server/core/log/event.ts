@@ -20,7 +20,7 @@ export const NOWHERE = -1;
 
 /**
  * Event ids as clients see them: opaque to them. They name the store as well as the position, so that an id from a
- * store that no longer exists is recognised and answered with a gap, not with another store's events.
+ * store that no longer exists is recognized and answered with a gap, not with another store's events.
  */
 export class Ids {
   constructor(private readonly store: string) {}

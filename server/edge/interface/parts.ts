@@ -83,7 +83,7 @@ export const HEADERS = {
   },
   'Preference-Applied': {
     name: 'Preference-Applied',
-    description: 'The preference that was honoured (RFC 7240, section 3), such as `wait=30`.',
+    description: 'The preference that was honored (RFC 7240, section 3), such as `wait=30`.',
     schema: z.string().regex(/^wait=[0-9]+$/),
   },
   'X-Accel-Buffering': {

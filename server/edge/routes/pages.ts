@@ -7,7 +7,7 @@ import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
 
 const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
-/** What the pages have in common: their colours, fonts and controls. */
+/** What the pages have in common: their colors, fonts and controls. */
 const head = read('head.html');
 const worker = read('connections-worker.js');
 
@@ -50,10 +50,10 @@ const ISOLATED = {
  */
 function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExchange) => void {
   const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
-  const colours = Object.entries(TECHNIQUES).map(([technique, { colour }]) => `--${technique}: ${colour};`);
+  const colors = Object.entries(TECHNIQUES).map(([technique, { color }]) => `--${technique}: ${color};`);
   const html = read(name)
     .replace('<!-- head -->', () => head)
-    .replace('/* techniques */', colours.join(' '))
+    .replace('/* techniques */', colors.join(' '))
     .replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
   const directives = {
     'default-src': ["'none'"],
