@@ -36,7 +36,7 @@ it('proves that it knows the secret which its pages are given, and shows it to n
   expect(await ask('x'.repeat(100))).toBe('');
 });
 
-it('does not wait for ever', async () => {
+it('does not wait forever', async () => {
   expect(await listener.next(10)).toBeNull();
 });
 

@@ -374,7 +374,7 @@ async function resuming(server: Server, readers: number, events: number): Promis
       await server.tell(server.progress(job, n / events));
       await sleep(20);
     }
-    // A reader that has lost an event would wait for ever.
+    // A reader that has lost an event would wait forever.
     await Promise.race([reading, sleep(LOST_MS, undefined, { ref: false })]);
   });
   const order = seen.reduce((longest, ids) => (ids.length > longest.length ? ids : longest), []);

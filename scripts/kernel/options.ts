@@ -28,7 +28,7 @@ const BASE = {
  * nothing: it emits CommonJS, and finds modules as Node's `require` does. What is not used (`noUnusedLocals`) is no fault
  * in a cell: another cell may use it.
  */
-const HONOURED = new Set([
+const HONORED = new Set([
   ...['strict', 'noImplicitAny', 'strictNullChecks', 'strictFunctionTypes', 'strictBindCallApply'],
   ...['strictPropertyInitialization', 'noImplicitThis', 'useUnknownInCatchVariables', 'alwaysStrict'],
   ...['noUncheckedIndexedAccess', 'exactOptionalPropertyTypes', 'noImplicitOverride', 'noImplicitReturns'],
@@ -45,7 +45,7 @@ const HONOURED = new Set([
  * Of a `tsconfig.json` in a folder above: what makes more code compile. A project may be strict, and have notebooks that
  * never were, since stock tslab reads no `tsconfig.json`: their folder has to ask for it.
  */
-const HONOURED_FROM_ABOVE = new Set([
+const HONORED_FROM_ABOVE = new Set([
   ...['lib', 'paths', 'pathsBasePath', 'baseUrl', 'rootDirs', 'moduleSuffixes', 'emitDecoratorMetadata'],
   ...['jsx', 'jsxFactory', 'jsxFragmentFactory', 'jsxImportSource', 'reactNamespace'],
 ]);
@@ -89,7 +89,7 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
       config,
     );
     const isAbove = dirname(config) !== folder;
-    const honored = isAbove ? HONOURED_FROM_ABOVE : HONOURED;
+    const honored = isAbove ? HONORED_FROM_ABOVE : HONORED;
     for (const [name, value] of Object.entries(parsed.options)) {
       if (honored.has(name) && value !== undefined) ofProject[name] = value;
     }
@@ -99,7 +99,7 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
   tell(ofNotebook.errors, 'the metadata of the notebook');
 
   const options: Options = { ...converted.options, ...ofProject };
-  for (const [name, value] of Object.entries(ofNotebook.options)) if (HONOURED.has(name)) options[name] = value;
+  for (const [name, value] of Object.entries(ofNotebook.options)) if (HONORED.has(name)) options[name] = value;
   // Stock tslab has es2022; each Node that this kernel supports has more. Who names a `lib` gets that alone.
   const library = !options.lib || options.lib.includes(LIBRARY) ? nodeLibrary : '';
   options.lib ??= [LIBRARY];

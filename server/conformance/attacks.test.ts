@@ -17,7 +17,7 @@ withSettings(
   'a slow loris',
   ['--head-timeout-ms', '1000', '--body-timeout-ms', '1500'],
   (lab, server) => {
-    test('400 heads and bodies that drip for ever are cut with 408, and others are answered meanwhile', async () => {
+    test('400 heads and bodies that drip forever are cut with 408, and others are answered meanwhile', async () => {
       const idle = (await server().memory()).resources.TCPSocketWrap ?? 0;
       const slow = await Promise.all(
         Array.from({ length: 400 }, async (_, n) => {
