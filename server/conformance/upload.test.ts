@@ -112,7 +112,7 @@ describe('POST /jobs with Content-Type: video/* or application/octet-stream', ()
     expect(Object.values(media)).toContain(null);
   });
 
-  test('with ?durationMs= it is paced to last that long', async () => {
+  test('with ?durationMs= its job lasts that long', async () => {
     const answer = await lab.upload(clip, { query: '?durationMs=300' });
     const job = await lab.until(answer.job.jobId);
     expect(job.state).toBe('succeeded');

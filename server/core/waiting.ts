@@ -14,7 +14,7 @@ export interface Waiter {
 /** Whether a client can still be answered: it may leave before. */
 export interface Presence {
   readonly ended: boolean;
-  /** Calls back when the client's exchange has ended; at once if it has. */
+  /** Calls back when the client's exchange has ended; immediately if it has. */
   onEnd(callback: () => void): void;
 }
 

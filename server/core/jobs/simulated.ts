@@ -12,7 +12,7 @@ const STEPS_A_TURN = 256;
 type Advance = (most: number) => Promise<void>;
 
 /**
- * Moves the jobs whose pace is known beforehand: step k of n is due k/n of the duration after the start. A job that is
+ * Moves the jobs of known duration: step k of n is due k/n of the duration after the start. A job that is
  * late takes all steps that are due, so that lateness does not add up. After a restart it goes on from its last step.
  */
 export class Simulator {
@@ -38,7 +38,7 @@ export class Simulator {
       let committed: Promise<void> | undefined;
       for (let step = done() + 1; most > 0 && step <= steps && dueInMs(step) <= 0; step++, most--) {
         if (step === failAtStep) {
-          const error = failure(500, `The job failed at step ${step} of ${steps}, as it was told to by failAtStep.`);
+          const error = failure(500, `The job failed at step ${step} of ${steps}, as requested by failAtStep.`);
           return this.jobs.end(record, { event: 'failed', error });
         }
         committed = this.jobs.progress(record, step / steps);

@@ -8,7 +8,7 @@ export function status(x: Exchange): void | Promise<void> {
   return wait ? longPollForChange(x, wait) : shortPoll(x);
 }
 
-/** **Short poll**: the status, at once. */
+/** **Short poll**: answers immediately with the status. */
 export function shortPoll(x: Exchange): void {
   x.setTechnique('short-poll');
   x.accepts('application/json');

@@ -16,7 +16,7 @@ export interface Submission {
   discard(spec: Spec): Promise<void>;
 }
 
-/** `POST /jobs`: accepts the job and answers at once with its id, so that the client does not have to wait. */
+/** `POST /jobs`: accepts the job and answers immediately with its id, so that the client does not have to wait. */
 export async function submit(x: Exchange, submission: Submission): Promise<void> {
   x.setTechnique('submit');
   x.accepts('application/json');
@@ -34,9 +34,9 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
   }
   const key = name ? { name, fingerprint } : null;
   try {
-    // A repeated submit is the same job; with the same key, another request is a mistake.
+    // A repeated submit is the same job; with the same key, a different request is a mistake.
     if (record && record.job.key?.fingerprint !== key?.fingerprint) {
-      const detail = `The Idempotency-Key ${name} came with another request before. Send a new key for a new request.`;
+      const detail = `The Idempotency-Key ${name} was already used for a different request. Use a new key for this one.`;
       throw new Problem(422, detail);
     }
     if (record) return await answer(x, record, wait);
@@ -51,10 +51,10 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
   await answered;
 }
 
-/** `202`, and where to come back; to a client that would wait, the outcome. */
+/** Answers `202` with the URL of the job; or, if the client is willing to wait, with the result. */
 async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promise<void> {
   const Location = `/jobs/${record.job.jobId}`;
-  // Also to a client that would wait when no more clients may: without Preference-Applied.
+  // When too many clients are waiting already, a client that wants to wait gets 202, too, without Preference-Applied.
   if (!wait || !x.context.waiting.admits)
     return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.context.retryAfter });
   await x.holdForEnd(record, wait.seconds);

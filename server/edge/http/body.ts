@@ -62,7 +62,7 @@ export async function readJson<T>(x: HttpExchange, schema: z.ZodType<T>): Promis
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`Expected JSON in UTF-8, got what is none: ${(error as Error).message}`);
+    throw badRequest(`Expected valid JSON in UTF-8: ${(error as Error).message}`);
   }
   if (deeperThan(MAX_DEPTH, value)) {
     throw badRequest(`Expected JSON nested at most ${MAX_DEPTH} levels deep, got more.`);
@@ -83,7 +83,7 @@ function valid<T>(schema: z.ZodType<T>, value: unknown): T {
     const got = JSON.stringify(input)?.slice(0, 100) ?? 'nothing';
     return `${path.join('.') || 'the body'}: ${message.replace(/^Invalid input: /, '')}, got ${got}`;
   });
-  throw badRequest(`${faults.join('; ')}. GET /openapi.json describes what is taken.`);
+  throw badRequest(`${faults.join('; ')}. GET /openapi.json describes the accepted fields.`);
 }
 
 const tooLarge = (limit: number) =>

@@ -124,7 +124,7 @@ export const RESPONSES = {
   ),
   ExpectationFailed: refusal('An `Expect` other than `100-continue`.'),
   Misdirected: refusal('The `Host` is neither a loopback name nor one that the settings name.'),
-  KeyReused: refusal('The `Idempotency-Key` came with another request before.'),
+  KeyReused: refusal('The `Idempotency-Key` was already used for a different request.'),
   TooManyJobs: refusal('As many jobs are unfinished as may be.', HEADERS['Retry-After']),
   HeadTooLarge: refusal('The head of the request is larger than 16 KiB.'),
   Unavailable: refusal(

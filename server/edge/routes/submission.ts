@@ -23,7 +23,7 @@ const simulated = z
   .refine((job) => (job.failAtStep ?? 0) <= job.steps, { path: ['failAtStep'], error: 'expected one of the steps' })
   .meta({
     id: 'Simulated',
-    description: 'A job whose pace is known beforehand: one `progress` event a step, the last one at 1.',
+    description: 'A job of known duration: one `progress` event a step, the last one at 1.',
   });
 const manual = z
   .object({ kind: z.literal('manual') })

@@ -20,12 +20,12 @@ export const submitJob: Route = {
   answer: (x) => submit(x, submissionOf(x)),
   summary: 'Submit a job',
   description:
-    'Takes the work and answers at once with a job, so that the client need not wait. Simulated and manual jobs start at once; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends.',
+    'Accepts the work and answers immediately with a job, so that the client need not wait. Simulated and manual jobs start immediately; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends.',
   takes: [
     {
       ...{ in: 'query', name: 'durationMs', schema: z.int().min(0).max(MAX_DURATION_MS) },
       description:
-        'Of an upload: its job is paced to last that long, in milliseconds. Without it, as fast as it can be read. Means nothing with JSON.',
+        'Of an upload: how long its job is to last, in milliseconds. Without it, the job ends as soon as the file is read. Means nothing with JSON.',
     },
     {
       ...{ in: 'header', name: 'Idempotency-Key', schema: z.string().min(1).max(255) },
@@ -39,7 +39,7 @@ export const submitJob: Route = {
       schema: submitBody,
       examples: {
         simulated: {
-          summary: 'A job whose pace is known beforehand',
+          summary: 'A job of known duration',
           value: { kind: 'simulated', durationMs: 5000, steps: 20, failAtStep: null },
         },
         failing: {
@@ -90,9 +90,9 @@ const JOB_HEAD = [HEADERS.ETag, HEADERS['Retry-After-unfinished'], HEADERS['Pref
 
 export const getJob: Route = {
   ...{ method: 'GET', path: '/jobs/{id}', answer: status, operation: 'getJob', tag: 'jobs' },
-  summary: 'Short poll: the status, at once',
+  summary: 'Short poll: the status, immediately',
   description:
-    '**With a wait and `If-None-Match`**: a long poll for the next change, held until the version is another one; `304` when the time is up, or at once when the job has ended. With a wait alone: at once.',
+    '**With a wait and `If-None-Match`**: a long poll for the next change, held until the version is another one; `304` when the time is up, or immediately when the job has ended. With a wait alone: at once.',
   takes: [
     {
       ...{ in: 'header', name: 'If-None-Match', schema: z.string(), example: '"9"' },

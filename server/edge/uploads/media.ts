@@ -99,7 +99,7 @@ function mediaOf(found: Found | 'too slow' | 'too large'): Media {
   }
   const { general, video } = found;
   if (!video) {
-    const other = general?.format ? `${general.format} without one` : 'no media format that is known';
+    const other = general?.format ? `${general.format} without one` : 'no known media format';
     throw new UnreadableVideo(`Expected a video track, found ${other}. Upload a video, such as MP4 or WebM.`);
   }
   const seconds = video.duration ?? general?.duration;
