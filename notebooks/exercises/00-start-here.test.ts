@@ -20,7 +20,7 @@ describe('the strange trace', () => {
   withServer();
   afterAll(() => vi.unstubAllGlobals());
 
-  it('is of requests that are answered at once, "not yet"', async () => {
+  it('is of requests that are answered immediately, "not yet"', async () => {
     const shown = vi.fn();
     vi.stubGlobal(Symbol.for('polling-lab.display') as unknown as string, shown);
     await strangeTrace();

@@ -42,8 +42,8 @@ const CAUSES = {
   'no free connection': 'A request that waits for a connection gets no answer at all. These were answered.',
 };
 const REMEDIES = {
-  'ask for a longer wait': 'The server never heard of the wait: a longer one gets lost on the same way.',
-  'open more connections': 'The requests were answered at once. More connections would only bring more of them.',
+  'ask for a longer wait': 'The server never heard of the wait: a longer one gets lost in the same place.',
+  'open more connections': 'The requests were answered immediately. More connections would only bring more of them.',
   'pause before asking again': '',
   'give up': 'The job is still at work, and its result is worth having. Giving up is for errors: 202 is none.',
 };
@@ -71,7 +71,7 @@ function chosen(what: string, name: string | undefined, reasons: Record<string, 
 }
 
 // #region diagnosed
-/** The answers come at once, all of them "not yet": something on the way dropped the header `Prefer`. */
+/** Each answer comes immediately and says "not yet": something along the route dropped the header `Prefer`. */
 export const diagnosis: Diagnosis = { cause: 'wait not honored', remedy: 'pause before asking again' };
 // #endregion
 
@@ -105,7 +105,7 @@ export const chose = exercise<Record<string, string>>({
 // #region chose
 export const choice = {
   payment: 'request and response', // done in a moment, for the one who asked
-  editor: 'server-sent events', // every change, at once, while somebody is looking
+  editor: 'server-sent events', // every change, immediately, while somebody is looking
   'bus times': 'short polling', // now and then, and no connection in between
   transcript: 'long polling', // only the end, soon after it happens
   invoices: 'consume', // every event, at its own pace, also after being away

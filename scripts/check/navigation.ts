@@ -87,18 +87,19 @@ function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
   const main = mainCourse(course).slice(1);
   const total = sumOf(main);
-  const rows = lessons.map(({ number, time, ...notebook }) =>
-    row([number, link(notebook), time.minutes, time.exerciseMinutes]),
-  );
+  const rowOf = ({ number, time, ...notebook }: CourseNotebook) =>
+    row([number, link(notebook), time.minutes, time.exerciseMinutes]);
+  const appendices = lessons.filter((notebook) => !main.includes(notebook));
   return [
     '## The map',
     '',
-    'The notebooks, in the order to read them in, with the minutes that you need to read and run each of them, and to solve its exercises.',
+    'The notebooks in their order, with the minutes to read and run each of them, and to solve its exercises.',
     '',
     row(['', 'notebook', 'minutes', 'exercises']),
     '| --: | :-- | --: | --: |',
-    ...rows,
+    ...main.map(rowOf),
     row(['', `${main[0]?.number} to ${main.at(-1)?.number}, the main course`, total.minutes, total.exerciseMinutes]),
+    ...appendices.map(rowOf),
   ].join('\n');
 }
 
