@@ -19,11 +19,11 @@ describe('1, settled', () => {
     await expect(settling).rejects.toThrow(SyntaxError);
   });
   it('sees one that waits for onmessage', async () => {
-    const deaf = (source: EventSource) =>
+    const byOnmessage = (source: EventSource) =>
       new Promise((resolve) => {
         source.onmessage = resolve;
       });
-    expect((await settled.verdict(deaf)).text).toMatch(/succeeds, the promise did not settle/);
+    expect((await settled.verdict(byOnmessage)).text).toMatch(/succeeds, the promise did not settle/);
   }, 20_000);
   it('sees one that leaves its source open', async () => {
     const open = (source: EventSource) =>
@@ -35,12 +35,12 @@ describe('1, settled', () => {
     expect((await settled.verdict(open)).text).toMatch(/left open/);
   });
   it('sees one that takes a failure for an end like any other', async () => {
-    const glad = async (source: EventSource) => {
+    const ignoringFailure = async (source: EventSource) => {
       const data = await Promise.race([end(source, 'succeeded'), end(source, 'failed'), once(source, 'error')]);
       source.close();
       return data.result;
     };
-    expect((await settled.verdict(glad)).text).toMatch(/failed, and the promise was not rejected/);
+    expect((await settled.verdict(ignoringFailure)).text).toMatch(/failed, and the promise was not rejected/);
   });
   it('sees one that gives the whole data instead of the result', async () => {
     const whole: typeof mySettle = async (source) => {

@@ -22,7 +22,7 @@ export const settled = exercise<Settle>({
     for (const [name, { came }] of Object.entries({
       'that succeeds': good,
       'that fails': bad,
-      'that is not there': gone,
+      'that does not exist': gone,
     }))
       assert.notEqual(came, 'nothing', `For a job ${name}, the promise did not settle in ${PATIENCE_MS / 1_000} s.`);
     assert.equal(good.came, 'a value', 'The job succeeded, and the promise was rejected.');

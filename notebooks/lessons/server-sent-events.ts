@@ -30,7 +30,7 @@ export async function* linesOf(body: Bytes): AsyncIterable<string> {
   let [rest, afterCr] = ['', false];
   for await (const bytes of body) {
     const piece = decoder.decode(bytes, { stream: true });
-    // A CR ends its line at once. If it was the last of a piece, an LF that begins the next one is part of its CRLF.
+    // A CR ends its line immediately. If it was the last of a piece, an LF that begins the next one is part of its CRLF.
     const lines = (rest + (afterCr ? piece.replace(/^\n/, '') : piece)).split(/\r\n|\n|\r/);
     if (piece !== '') afterCr = piece.endsWith('\r');
     rest = lines.pop() ?? '';
