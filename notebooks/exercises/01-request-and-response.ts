@@ -25,7 +25,7 @@ export const withinPatience = exercise<Ask>({
         waits.push(waitS);
         assert.ok(
           (waitS + 1) * 1_000 <= patienceMs,
-          `With ${number(patienceMs)} ms to wait, it asked to be held for ${waitS} s: that leaves less than a second for the way there and back, so the answer may come too late.`,
+          `With ${number(patienceMs)} ms to wait, it asked to be held for ${waitS} s: that leaves less than a second for the round trip, so the answer may come too late.`,
         );
         return run.fetch(to, init);
       }) as Client;
@@ -88,7 +88,7 @@ export const myAsk: Ask = async (client, jobsUrl, task, patienceMs) => {
 const WHY: Record<string, string> = {
   'log in': 'it is over in a moment, and the one who asks wants to know.',
   thumbnail: 'it takes less than a second, and the answer is for the client that asked.',
-  transcode: 'ten minutes are longer than the time-outs on the way.',
+  transcode: 'ten minutes are longer than the time-outs along the route.',
   comment: 'other people write, and the server cannot notify a page that has not asked.',
   report: 'it takes longer than the ten seconds of the rule of thumb, and near a minute the proxies give up.',
 };
@@ -105,7 +105,7 @@ export const sorted = exercise<string[]>({
     }
     return 'The answer comes soon, and goes to the client that asked.';
   },
-  hint: 'Ask two questions of each: is it done before the shortest time-out on the way? And does the answer go to the client that asked?',
+  hint: 'Ask two questions of each: is it done before the shortest time-out along the route? And does the answer go to the client that asked?',
   solution: { file: FILE, region: 'sorted' },
 });
 
