@@ -89,9 +89,9 @@ describe('2, once and only once', () => {
     expect((await submitOnce.verdict(myOnce)).text).toBe('✓ Solved. 4 answers lost, 1 job made.');
   });
   it.each([
-    ['has no key', trying(() => null), /it made 5 jobs of one wish/],
-    ['makes a key for each try', trying(() => randomUUID()), /it made 5 jobs of one wish/],
-    ['has one key for ever', trying(() => fixed), /Two calls made one job/],
+    ['has no key', trying(() => null), /it made 5 jobs of one intent/],
+    ['makes a key for each try', trying(() => randomUUID()), /it made 5 jobs of one intent/],
+    ['has one key forever', trying(() => fixed), /Two calls made one job/],
     ['gives up too early', trying(() => randomUUID(), 2), /heard at the fifth try/],
     [
       'tries again what was refused',
@@ -102,7 +102,7 @@ describe('2, once and only once', () => {
       /so expected 1 try, got 5/,
     ],
     [
-      'tries again at once',
+      'tries again immediately',
       async (client, jobsUrl, task) => {
         const key = randomUUID();
         return trying(

@@ -16,7 +16,7 @@ type Once = (client: Client, jobsUrl: string, task: object) => Promise<Job>;
 
 const told = (value: unknown) => JSON.stringify(value) ?? 'nothing';
 
-/** 1. The four steps, and what may go wrong on the way. */
+/** 1. The four steps, and what may go wrong in them. */
 export const wholeWay = exercise<Way>({
   id: '02-a-job-and-its-id/1-whole-way',
   async check(way) {
@@ -140,7 +140,7 @@ export const submitOnce = exercise<Once>({
       assert.equal(
         made,
         1,
-        `4 answers were lost, and it made ${made} jobs of one wish: send the same key with each try.`,
+        `4 answers were lost, and it made ${made} jobs of one intent: send the same key with each try.`,
       );
       assert.equal(bumpy.made[0], job.links.self, 'The job that it returned is not the one that was made.');
 
@@ -172,7 +172,7 @@ export const submitOnce = exercise<Once>({
       );
       return '4 answers lost, 1 job made.';
     } finally {
-      // Manual jobs wait to be told: nobody will.
+      // A manual job never ends by itself.
       const there = [...new Set(jobs)].filter((path) => path.startsWith('/jobs/'));
       await Promise.all(there.map((path) => fetch(server().url + path, { method: 'DELETE' }).then((r) => r.text())));
     }
@@ -201,7 +201,7 @@ function losing(lost: number) {
 
 // #region submit-once
 export const myOnce: Once = async (client, jobsUrl, task) => {
-  const key = `"${randomUUID()}"`; // one for the wish, sent with every try
+  const key = `"${randomUUID()}"`; // one for the intent, sent with every try
   const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': key };
   const request = { method: 'POST', headers, body: JSON.stringify(task), tries: 5 };
   const answer = await sendWithRetries(client, jobsUrl, request);

@@ -42,7 +42,7 @@ export interface Sending {
 export async function sendOnce(client: Client, to: string, sending: Sending = {}): Promise<Answer> {
   const { timeoutMs = 10_000, signal, ...request } = sending;
   signal?.throwIfAborted();
-  const either = new AbortController(); // the time-out, or the caller
+  const either = new AbortController(); // the time-out or the caller (some versions of Node leak memory in AbortSignal.any)
   const stop = () => either.abort();
   const timer = setTimeout(stop, timeoutMs);
   signal?.addEventListener('abort', stop);
@@ -60,7 +60,7 @@ export async function sendOnce(client: Client, to: string, sending: Sending = {}
 // #endregion
 
 // #region retry-after
-// Returns milliseconds, from 100 to a day (a timer of more than 24 days would fire immediately).
+// Returns milliseconds, between 100 and one day (a timer of more than 24 days would fire immediately).
 export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): number {
   const value = headers.get('Retry-After') ?? '';
   const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and is in GMT
