@@ -32,7 +32,7 @@ export async function* readResumed(client: Client, streamUrl: string, how: Resum
       failures += 1;
       if ((answer && !NOT_NOW.includes(answer.status)) || failures >= tries) throw error;
     }
-    // From 100 ms to a day: a timer of more than 24 days would fire at once.
+    // From 100 ms to a day: a timer of more than 24 days would fire immediately.
     const retryMs = Math.min(Math.max(place.retryMs, 100), 86_400_000);
     const backOffMs = Math.min(retryMs * 2 ** Math.max(eventless - 1, 0), 30_000);
     const restMs = Math.max(retryMs, backOffMs - (performance.now() - beganAt)); // never less than `retry`
@@ -43,17 +43,23 @@ export async function* readResumed(client: Client, streamUrl: string, how: Resum
 // #endregion
 
 // #region keep
-export interface Kept {
+export interface CursorStore {
   load(): Promise<string>;
   save(cursor: string): Promise<void>;
 }
 export type Handle = (event: StreamEvent) => Promise<void>;
 
-export async function keepReading(client: Client, streamUrl: string, kept: Kept, handle: Handle, signal?: AbortSignal) {
-  const place: Place = { id: await kept.load(), retryMs: 3_000 };
+export async function keepReading(
+  client: Client,
+  streamUrl: string,
+  store: CursorStore,
+  handle: Handle,
+  signal?: AbortSignal,
+) {
+  const place: Place = { id: await store.load(), retryMs: 3_000 };
   for await (const event of readResumed(client, streamUrl, { place, signal })) {
     await handle(event);
-    await kept.save(event.id); // only now: it has been handled
+    await store.save(event.id); // only now: it has been handled
     if (isFinal(event.event)) return;
   }
 }
@@ -76,7 +82,7 @@ export async function stayOpen(how: Staying, cursor = ''): Promise<void> {
     const source = open(cursor);
     let stop = () => {};
     try {
-      const over = await new Promise<boolean>((resolve, reject) => {
+      const ended = await new Promise<boolean>((resolve, reject) => {
         stop = () => reject(signal?.reason);
         signal?.addEventListener('abort', stop);
         const handle = (event: MessageEvent) => {
@@ -98,7 +104,7 @@ export async function stayOpen(how: Staying, cursor = ''): Promise<void> {
           if (source.readyState === EventSource.CLOSED) resolve(false); // else it comes back by itself
         });
       });
-      if (over) return;
+      if (ended) return;
     } finally {
       signal?.removeEventListener('abort', stop);
       source.close();
