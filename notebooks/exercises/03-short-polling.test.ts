@@ -45,7 +45,7 @@ describe('2, polite', () => {
   const told = ({ headers }: Told) => Number(headers.get('retry-after') ?? 1) * 1_000;
 
   it('takes the solution that it shows', async () => {
-    expect((await polite.verdict(myDelay)).text).toBe('✓ Solved. Never early, and never all at once.');
+    expect((await polite.verdict(myDelay)).text).toBe('✓ Solved. Never early, and never all at the same time.');
   });
   it.each([
     ['comes early', () => 500, /too early/],

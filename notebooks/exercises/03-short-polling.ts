@@ -81,7 +81,7 @@ export const polite = exercise<Delay>({
       const spread = longest - Math.min(...delays);
       assert.ok(spread > 0.1 * before, `For ${told} its delays are all alike: clients would stay in step.`);
     }
-    return 'Never early, and never all at once.';
+    return 'Never early, and never all at the same time.';
   },
   hint: 'Begin with the time that the server asked for, in milliseconds, as `asTold` does: `retryAfterMs(headers)` reads both forms. Then multiply by a number between 1 and 1.25.',
   solution: { file: FILE, region: 'polite' },
