@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { visible } from '../scripts/shared/visible.mjs';
 import { App } from './app.js';
 import { StoreError } from './core/log/store.js';
 import { listen } from './edge/listen.js';
@@ -56,6 +57,6 @@ function pidIn(file: string): number | null {
 
 main().catch((error: Error) => {
   const expected = error instanceof SettingError || error instanceof StoreError;
-  console.error(expected ? error.message : String(error.stack));
+  console.error(visible(expected ? error.message : error.stack, { most: 10_000, lines: true }));
   process.exit(error instanceof SettingError ? 2 : 1);
 });

@@ -73,6 +73,12 @@ ownServers('what the data folder holds of others is left alone', () => {
     expect(await readFile(file, 'utf8')).toBe('Alice owns this\n');
   });
 
+  test('but empty files of our names are ours: a kill or a full disk leaves them', async () => {
+    const data = await folder();
+    for (const name of ['owner', 'log.head', 'log.db']) await writeFile(join(data, name), '');
+    await withServer([], async (_, client) => void (await client.finished()), { data });
+  });
+
   test('a file that --state names and that is no state file', async () => {
     const data = await folder();
     const file = join(data, 'notes.txt');
@@ -117,11 +123,11 @@ ownServers('damage', () => {
     return data;
   }
 
-  async function flip(file: string, at: number): Promise<void> {
+  async function flip(file: string, at: number, bit = 2): Promise<void> {
     const handle = await open(file, 'r+');
     const byte = Buffer.alloc(1);
     await handle.read(byte, 0, 1, at);
-    byte[0] = (byte[0] as number) ^ 4;
+    byte[0] = (byte[0] as number) ^ (1 << bit);
     await handle.write(byte, 0, 1, at);
     await handle.close();
   }
@@ -142,13 +148,13 @@ ownServers('damage', () => {
     await refused(data); // and it is told again
   });
 
-  test('a flipped bit in a stored text is told, though the database is sound', async () => {
+  test('a flipped bit in a stored text is told, though it leaves no text and the database is sound to SQLite', async () => {
     const data = await killed(3);
     await withServer([], async () => {}, { data }); // the journal is taken in
     const file = join(data, 'log.db');
     const at = (await readFile(file)).lastIndexOf('xxxxxx');
     expect(at).toBeGreaterThan(0);
-    await flip(file, at);
+    await flip(file, at, 7); // no longer UTF-8
     expect((await refused(data)).stderr).toMatch(/damaged \((event|job) \S+ has changed\)/);
   });
 

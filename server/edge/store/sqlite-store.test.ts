@@ -1,6 +1,8 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'libsql';
+import { expect, test } from 'vitest';
 import type { Store } from '../../core/log/store.js';
 import { DelayedStore } from './delayed-store.js';
 import { SqliteStore } from './sqlite-store.js';
@@ -39,3 +41,33 @@ function folderPlace(wrap: (store: SqliteStore) => Store): Place {
 
 storeSuite('SQLite', () => folderPlace((store) => store));
 storeSuite('SQLite, some turns of the event loop away', () => folderPlace((store) => new DelayedStore(store)));
+
+const job = {
+  ...{ jobId: 'a', spec: { kind: 'manual' }, state: 'running', progress: 0, version: 1, createdAt: 'then' },
+  ...{ startedAt: null, finishedAt: null, result: null, error: null, key: null },
+} as const;
+
+test.each([
+  ['a text that is not UTF-8', `UPDATE events SET data = CAST(X'ff' AS TEXT)`],
+  ['a checksum that is a text', `UPDATE jobs SET crc = CAST(X'ff' AS TEXT)`],
+  ['a job under the id of another', `UPDATE jobs SET jobId = 'b'`],
+  ['a name that event ids cannot have', `UPDATE meta SET value = CAST(X'ff' AS TEXT) WHERE key = 'store'`],
+])('SQLite: damage that leaves the database sound is told: %s', (_, damage) => {
+  const folder = temporary();
+  const copy = temporary();
+  try {
+    const store = SqliteStore.at(folder);
+    const bounds = { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 };
+    store.open(bounds, () => {});
+    const event = { jobId: 'a', event: 'progress', data: '{}', at: 'now' } as const;
+    store.commit([{ event, job, first: 0, last: 0 }], { jobs: [], events: 0 });
+    store.close();
+    cpSync(folder, copy, { recursive: true });
+    const db = new Database(join(copy, 'log.db'));
+    db.exec(damage);
+    db.close();
+    expect(() => SqliteStore.at(copy).open(bounds, () => {})).toThrow(/damaged \(.* has changed\)/);
+  } finally {
+    for (const made of [folder, copy]) rmSync(made, { recursive: true, force: true });
+  }
+});

@@ -41,7 +41,8 @@ export class SqliteStore implements Store {
     private readonly file: string,
     private readonly evidence: Evidence,
   ) {
-    this.name = this.meta('store') as string;
+    this.name = this.meta('store');
+    if (!NAME.test(this.name)) throw damaged(file, 'its name has changed');
     const addEvent = db.prepare(
       'INSERT INTO events (seq, jobId, event, data, at, prev, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -84,7 +85,8 @@ export class SqliteStore implements Store {
     try {
       const fresh = !existsSync(file) || statSync(file).size === 0;
       if (!fresh) refuseForeign(file);
-      if (existsSync(owner) && !/^\d+\n?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
+      // Empty: it was being written when the process was killed or the disk was full.
+      if (existsSync(owner) && !/^(\d+\n?)?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
       mkdirSync(folder, { recursive: true });
       const db = lock(file, owner);
       const evidence = new Evidence(join(folder, 'log.head'), fresh);
@@ -132,15 +134,15 @@ export class SqliteStore implements Store {
 
   /** Reads the newest events that the bounds allow, and the newest one in any case, a row at a time: there may be more than fits into memory. */
   private readEvents(bounds: Bounds): { events: LogEvent[]; trimmed: number } {
-    let trimmed = this.meta('trimmed') as number;
+    let trimmed = Number(this.meta('trimmed'));
     const events: LogEvent[] = [];
     let bytes = 0;
     let expected = 0;
-    for (const row of this.db.prepare('SELECT * FROM events ORDER BY seq DESC').iterate() as Iterable<EventRow>) {
-      if (expected > 0 && row.seq !== expected) throw damaged(this.file, `event ${expected} is missing`);
-      expected = row.seq - 1;
-      const { seq, prev, jobId, event: name, data, at } = row;
-      const event = { seq, prev: prev ?? NOWHERE, jobId, event: name, data, at };
+    for (const row of this.db.prepare(`${SELECT_EVENTS} ORDER BY seq DESC`).iterate() as Iterable<Row>) {
+      const event = eventOf(row);
+      const { seq } = event;
+      if (expected > 0 && seq !== expected) throw damaged(this.file, `event ${expected} is missing`);
+      expected = seq - 1;
       if (row.crc !== null && row.crc !== eventCrc(event)) throw damaged(this.file, `event ${seq} has changed`);
       bytes += eventBytes(event);
       if (events.length > 0 && (events.length === bounds.events || bytes > bounds.eventBytes)) {
@@ -180,9 +182,12 @@ export class SqliteStore implements Store {
       for (const { job } of finished.slice(kept)) forgotten.push(job.jobId);
       finished = finished.slice(0, kept);
     };
-    for (const row of this.db.prepare('SELECT * FROM jobs').iterate() as Iterable<JobRow>) {
-      if (row.crc !== null && row.crc !== crc32(row.record)) throw damaged(this.file, `job ${row.jobId} has changed`);
-      const stored = jobOf(row);
+    for (const row of this.db.prepare(SELECT_JOBS).iterate() as Iterable<Row>) {
+      const [jobId, record] = [textOf(row.jobId), textOf(row.record)];
+      if (row.crc !== null && row.crc !== crc32(record)) throw damaged(this.file, `job ${jobId} has changed`);
+      const stored = jobOf(record, row.crc !== null);
+      // Kept under another id, it would come back as it is now when it has long moved on.
+      if (stored.job.jobId !== jobId) throw damaged(this.file, `job ${stored.job.jobId} has changed`);
       if (!hasEnded(stored.job)) unfinished.push(stored);
       else {
         finished.push(stored);
@@ -208,14 +213,37 @@ export class SqliteStore implements Store {
     }
   }
 
-  private meta(key: string): unknown {
-    return (this.db.prepare('SELECT value FROM meta WHERE key = ?').get(key) as { value: unknown }).value;
+  private meta(key: string): string {
+    const row = this.db.prepare('SELECT CAST(value AS BLOB) AS value FROM meta WHERE key = ?').get(key) as Row;
+    return textOf(row?.value);
   }
 }
 
-/** An event as its row holds it. `prev` and `crc` are null in rows that an earlier version of this server wrote. */
-type EventRow = Omit<LogEvent, 'prev'> & { prev: number | null; crc: number | null };
-type JobRow = { jobId: string; record: string; crc: number | null };
+/** The name of a store. */
+const NAME = /^[a-z0-9]{8}$/;
+
+/**
+ * Numbers as numbers and texts as bytes, whatever flipped bits have made of them: libsql ends the process when it reads a
+ * text that is not UTF-8.
+ */
+type Row = Record<string, number | ArrayBuffer | Buffer | null>;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const textOf = (bytes: Row[string] | undefined): string => decoder.decode((bytes ?? new ArrayBuffer(0)) as Buffer);
+const columns = (texts: string[], numbers: string[]) =>
+  [
+    ...texts.map((column) => `CAST(${column} AS BLOB) AS ${column}`),
+    ...numbers.map((column) => `CAST(${column} AS INTEGER) AS ${column}`),
+  ].join(', ');
+const SELECT_EVENTS = `SELECT seq, ${columns(['jobId', 'event', 'data', 'at'], ['prev', 'crc'])} FROM events`;
+const SELECT_JOBS = `SELECT ${columns(['jobId', 'record'], ['crc'])} FROM jobs`;
+
+/** The event of a row. `prev` and `crc` are null in rows that an earlier version of this server wrote. */
+function eventOf({ seq, prev, jobId, event, data, at }: Row): LogEvent {
+  return {
+    ...{ seq: seq as number, prev: (prev ?? NOWHERE) as number, jobId: textOf(jobId) },
+    ...{ event: textOf(event) as LogEvent['event'], data: textOf(data), at: textOf(at) },
+  };
+}
 
 /** The tables, each with the columns that every version of this server has given it. */
 const TABLES: Record<string, string> = {
@@ -227,10 +255,10 @@ const TABLES: Record<string, string> = {
 const eventCrc = ({ seq, prev, jobId, event, data, at }: LogEvent): number =>
   crc32(`${seq} ${prev} ${jobId} ${event} ${at} ${data}`);
 
-function jobOf({ record, crc }: JobRow): StoredJob {
+function jobOf(record: string, hasChecksum: boolean): StoredJob {
   const { firstSeq: first, lastSeq: last, ...job } = JSON.parse(record);
   // Rows without a checksum hold the result and the error as values, not as text.
-  if (crc !== null) return { job, first, last };
+  if (hasChecksum) return { job, first, last };
   const text = (value: unknown) => (value === null ? null : JSON.stringify(value));
   const result = job.state === 'succeeded' ? JSON.stringify(job.result) : null;
   return { job: { ...job, result, error: text(job.error) }, first, last };
@@ -256,17 +284,11 @@ function lock(file: string, owner: string): Database.Database {
 /** Looks for damage, writes what a kill left in the journal into the database, and brings the tables to this version. */
 function prepare(db: Database.Database, evidence: Evidence, file: string): void {
   if (isForeign(db)) throw foreign(file);
-  const tables = (db.prepare(`SELECT name FROM sqlite_schema WHERE name IN ('meta', 'events')`).all() as unknown[])
-    .length;
-  const { head } = (
-    tables < 2
-      ? { head: 0 }
-      : db
-          .prepare(
-            `SELECT max(value, coalesce((SELECT max(seq) FROM events), 0)) AS head FROM meta WHERE key = 'trimmed'`,
-          )
-          .get()
-  ) as { head: number };
+  const tables = tablesOf(db);
+  const heads = ['meta', 'events'].every((name) => tables.includes(name))
+    ? `SELECT CAST(value AS INTEGER) AS head FROM meta WHERE key = 'trimmed' UNION ALL SELECT max(seq) FROM events`
+    : 'SELECT 0 AS head';
+  const head = Math.max(...(db.prepare(heads).all() as { head: number | null }[]).map(({ head }) => head ?? 0));
   const lost = `events ${head + 1} to ${evidence.seq} were told to clients and are missing`;
   // The damaged journal is left as it is, so that it can be repaired.
   if (evidence.seq > head && !evidence.restarted) throw damaged(file, lost);
@@ -292,13 +314,16 @@ function prepare(db: Database.Database, evidence: Evidence, file: string): void 
   console.error(`The machine stopped before all was on its disk: ${lost} from ${file}. Clients are told of a gap.`);
 }
 
+const tablesOf = (db: Database.Database): string[] =>
+  namesIn(db, `SELECT CAST(name AS BLOB) AS name FROM sqlite_schema WHERE type = 'table'`);
 const columnsOf = (db: Database.Database, table: string): string[] =>
-  (db.pragma(`table_info(${JSON.stringify(table)})`) as { name: string }[]).map(({ name }) => name);
+  namesIn(db, 'SELECT CAST(name AS BLOB) AS name FROM pragma_table_info(?)', table);
+const namesIn = (db: Database.Database, query: string, ...of: string[]): string[] =>
+  (db.prepare(query).all(...of) as Row[]).map(({ name }) => textOf(name));
 
 /** Whether a database has tables of another program. */
 function isForeign(db: Database.Database): boolean {
-  const tables = db.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all() as { name: string }[];
-  return tables.some(({ name }) => {
+  return tablesOf(db).some((name) => {
     const columns = Object.hasOwn(TABLES, name) ? TABLES[name] : undefined;
     return columns === undefined || !`${columnsOf(db, name).join(' ')} `.startsWith(`${columns} `);
   });
