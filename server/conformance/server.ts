@@ -200,16 +200,12 @@ export async function withServer(
   const server = await startServer(flags, options);
   try {
     await use(server, new Client(server.url));
+    await server.stop();
   } catch (error) {
-    server.kill('SIGKILL');
-    await server.exited;
+    await server.crash();
     throw error;
   } finally {
-    try {
-      await server.stop();
-    } finally {
-      if (options.data === undefined) await rm(server.data, { recursive: true, force: true });
-    }
+    if (options.data === undefined) await rm(server.data, { recursive: true, force: true });
   }
 }
 
