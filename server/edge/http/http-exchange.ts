@@ -19,6 +19,8 @@ export class HttpExchange implements Exchange {
   readonly query: URLSearchParams;
   /** The job's id in the path; empty where there is none. */
   jobId = '';
+  /** Whether `Prefer` may change the answer. */
+  private varies = false;
 
   constructor(
     readonly context: ServerContext,
@@ -46,9 +48,7 @@ export class HttpExchange implements Exchange {
   }
 
   wait(): Wait | null {
-    // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what is there for CORS.
-    const varied = this.res.getHeader('Vary');
-    this.res.setHeader('Vary', varied === undefined ? 'Prefer' : `${varied}, Prefer`);
+    this.varies = true;
     const wait = readWait(this.query, this.req.headers.prefer);
     return this.req.method === 'HEAD' ? null : wait;
   }
@@ -95,7 +95,10 @@ export class HttpExchange implements Exchange {
     this.recordAnswer(status);
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.context.stopping) this.res.shouldKeepAlive = false;
-    this.res.writeHead(status, headers);
+    if (!this.varies) return void this.res.writeHead(status, headers);
+    // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what CORS names there.
+    const Vary = this.req.headers.origin === undefined ? 'Prefer' : 'Origin, Prefer';
+    this.res.writeHead(status, { ...headers, Vary });
   }
 
   /** Tells the ledger that the head of the answer is out. A route whose head other code writes calls it, too. */
