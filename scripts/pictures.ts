@@ -38,7 +38,7 @@ await runCommand(async () => {
   const browser = await launchBrowser(executablePath);
   try {
     await setUp({ root: copy.root });
-    const server = launchCourseServer(copy, 0);
+    const server = launchCourseServer(copy, ['--port', '0']);
     const lab = startLab(copy, { port: 0, notebook: chooseNotebook(checkout, undefined) });
     children.push(server, lab);
     const serverUrl = await server.ready;

@@ -11,7 +11,7 @@ import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
 import { Problem } from './shared/problem.mjs';
 import { chooseNotebook } from './start/choose-notebook.js';
-import { launchCourseServer, runningServer } from './start/course-server.js';
+import { keepCourseServer, runningServer } from './start/course-server.js';
 import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
 import { openBrowser } from './start/open-browser.js';
 
@@ -52,7 +52,7 @@ await runCommand(async (signal) => {
     () => say('Another "npm start" is under way here: waiting for it.'),
     signal,
   );
-  const children: Running[] = [];
+  const children: Pick<Running, 'stop'>[] = [];
   const stopped = new Promise<'signal'>((resolve) => signal.addEventListener('abort', () => resolve('signal')));
   try {
     const there = await runningLab(paths);
@@ -69,7 +69,7 @@ await runCommand(async (signal) => {
     const lab = startLab(paths, { port: labPort, notebook });
     children.push(lab);
     const existing = await runningServer(paths);
-    const server = existing ? null : launchCourseServer(paths, port);
+    const server = existing ? null : keepCourseServer(paths, port, say);
     if (server) children.push(server);
     const up = async () => {
       const serverUrl = existing ?? (await server!.ready);
@@ -87,12 +87,7 @@ await runCommand(async (signal) => {
     say('Ctrl-C stops both.');
 
     const orphaned = new Promise<'orphaned'>((resolve) => whenOrphaned(() => resolve('orphaned')));
-    const ends = [
-      stopped,
-      orphaned,
-      lab.ended.then(({ code }) => (code === 0 ? 'closed' : 'lab')),
-      ...(server ? [server.ended.then(() => 'server' as const)] : []),
-    ] as const;
+    const ends = [stopped, orphaned, lab.ended.then(({ code }) => (code === 0 ? 'closed' : 'lab'))] as const;
     switch (await Promise.race(ends)) {
       case 'signal':
         say('\nStopping.');
@@ -102,8 +97,6 @@ await runCommand(async (signal) => {
         return 0;
       case 'lab':
         throw new Problem('JupyterLab ended by itself.', { exitCode: 1, details: lab.said() });
-      case 'server':
-        throw new Problem('The server ended by itself.', { exitCode: 1, details: server!.said() });
       default:
         return 1; // no terminal is left to print to
     }

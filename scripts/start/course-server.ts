@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson } from '../shared/files.mjs';
 import { type LaunchedServer, launchServer, serverCommand } from '../shared/launch-server.js';
 import type { Paths } from '../shared/paths.mjs';
@@ -19,11 +20,66 @@ export async function runningServer(paths: Paths): Promise<string | null> {
 }
 
 /**
- * Starts the course's server, the one that notebooks find by the state file. The user's environment may steer it
+ * Launches the course's server, the one that notebooks find by the state file. The user's environment may steer it
  * (`MAX_JOBS=5 npm start`), but for what is given here.
  */
-export function launchCourseServer(paths: Paths, port: number | undefined): LaunchedServer {
-  const asked = port === undefined ? [] : ['--port', String(port)];
-  const command = serverCommand(paths.root, ['--state', paths.state, ...asked], { fromEnvironment: true });
+export function launchCourseServer(paths: Paths, flags: string[]): LaunchedServer {
+  const command = serverCommand(paths.root, ['--state', paths.state, ...flags], { fromEnvironment: true });
   return launchServer(command, { cwd: paths.root, log: paths.serverLog });
+}
+
+/** A server that has run for so long is started again after the shortest pause, in milliseconds. */
+const SOUND_MS = 60_000;
+const SHORTEST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** The course's server, whichever process it is by now. */
+export interface KeptServer {
+  /** Resolves with the first one's URL, which its successors keep. Rejects with a `Problem` if it could not start. */
+  ready: Promise<string>;
+  /** Stops it for good. Resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the course's server, and starts it again whenever it ends by itself: on its ports and its data, so that a client
+ * that comes back finds its job and goes on from its cursor. A server that keeps ending is started again after longer
+ * and longer pauses; one that cannot be started again is given up. `say` tells of each.
+ *
+ * @param port - the port to listen on; undefined for the default, or the next free one.
+ */
+export function keepCourseServer(paths: Paths, port: number | undefined, say: (line: string) => void): KeptServer {
+  const stopping = new AbortController();
+  let server = launchCourseServer(paths, port === undefined ? [] : ['--port', String(port)]);
+  const { ready } = server;
+  const keep = async (url: string): Promise<void> => {
+    const { httpsUrl } = readJson(paths.state) as { httpsUrl: string };
+    const flags = ['--port', new URL(url).port, '--https-port', new URL(httpsUrl).port];
+    for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const began = performance.now();
+      const { code, signal } = await server.ended;
+      if (stopping.signal.aborted) return;
+      if (performance.now() - began > SOUND_MS) pauseMs = SHORTEST_PAUSE_MS;
+      say(`${server.said()}The server ended by itself (${signal ?? `exit code ${code}`}). Starting it again.`);
+      await sleep(pauseMs, undefined, { signal: stopping.signal });
+      server = launchCourseServer(paths, flags);
+      await server.ready;
+      say(`The server is back at ${url}, with its jobs.`);
+    }
+  };
+  const giveUp = ({ message, details = '' }: Error & { details?: string }): void => {
+    if (stopping.signal.aborted) return;
+    say(`${details}${message} JupyterLab goes on without it. To try again, press Ctrl-C and run npm start.`);
+  };
+  void ready.then(
+    (url) => keep(url).catch(giveUp),
+    () => {}, // told to the caller
+  );
+  return {
+    ready,
+    stop: () => {
+      stopping.abort();
+      return server.stop();
+    },
+  };
 }

@@ -36,7 +36,7 @@ beforeAll(async () => {
   const last = notebook.cells.findIndex(({ id }) => id === LAST);
   writeFileSync(path(), JSON.stringify({ ...notebook, cells: notebook.cells.slice(0, last + 1) }));
   await setUp({ root: copy.root });
-  const server = launchCourseServer(copy, 0);
+  const server = launchCourseServer(copy, ['--port', '0']);
   const lab = startLab(copy, { port: 0, notebook: NOTEBOOK });
   children.push(server, lab);
   browser = await launchBrowser(executablePath);

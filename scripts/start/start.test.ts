@@ -127,13 +127,37 @@ describe('npm start', () => {
     ['it is told to end (SIGTERM)', (run: Lesson) => process.kill(run.main, 'SIGTERM')],
     ['it is killed (SIGKILL)', (run: Lesson) => process.kill(run.main, 'SIGKILL')],
     ['JupyterLab is killed', (run: Lesson) => process.kill(run.lab, 'SIGKILL')],
-    ['the server is killed', (run: Lesson) => process.kill(run.server, 'SIGKILL')],
   ])('nothing is left when %s', async (_, end) => {
     const run = await lesson();
     end(run);
     await nothingLeft();
     run.terminal.stdin.end();
     await run.exit;
+  });
+
+  test('a server that is killed is started again with its port and its jobs; JupyterLab goes on, also without it', async () => {
+    const { terminal, exit, shows, server, serverUrl, url, token } = await lesson();
+    const submitted = await fetch(`${serverUrl}/jobs`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"kind":"manual"}',
+    });
+    process.kill(server, 'SIGKILL');
+    await shows('ended by itself (SIGKILL)');
+    await shows(`back at ${serverUrl}`);
+    expect((await fetch(`${serverUrl}${submitted.headers.get('location')}`)).status).toBe(200);
+
+    const main = join(copy.root, 'server', 'main.ts');
+    const whole = readFileSync(main, 'utf8');
+    writeFileSync(main, 'throw new Error("no server today");');
+    process.kill(parse(copy.state).pid, 'SIGKILL');
+    await shows('no server today');
+    await shows('JupyterLab goes on without it');
+    expect((await fetch(`${url}api/status`, { headers: { Authorization: `token ${token}` } })).status).toBe(200);
+    terminal.stdin.write('\x03');
+    await exit;
+    await nothingLeft();
+    writeFileSync(main, whole);
   });
 
   test('a JupyterLab that cannot start is told with its last words, and ends it all', async () => {
