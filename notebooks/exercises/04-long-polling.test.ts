@@ -57,8 +57,8 @@ describe('1, persistent', () => {
     ['polls', { prefer: false }, /no "Prefer: wait"/],
     ['asks again after a 404', { retriesAnswers: true }, /A 404 is an answer/],
     ['gives up without a word', { quiet: true }, /it returned: expected it to throw/],
-    ['asks again at once', { pauseMs: 0 }, /After a cut it asked again within \d+ ms/],
-    ['takes every 202 for a wait', { fallsBack: false }, /Its Prefer was dropped on the way, and it asked \d+ times/],
+    ['asks again immediately', { pauseMs: 0 }, /After a cut it asked again within \d+ ms/],
+    ['takes every 202 for a wait', { fallsBack: false }, /A proxy dropped its Prefer, and it asked \d+ times/],
     ['believes the header', { measures: false }, /The server granted a wait of 0 s, and it asked \d+ times/],
     ['throws at a 503', { busyIsCut: false }, /A 503 counts as a cut. After 1, it threw: refused/],
   ])('sees one that %s', async (_name, how, reason) => {
@@ -135,10 +135,10 @@ describe('3, resumable', () => {
   it.each([
     ['moves the cursor too early', moving('before'), /past an event that was not handled/],
     ['moves it a batch at a time', moving('batch'), /came again/],
-    ['takes every answer for a wait', moving('each'), /Its Prefer was dropped on the way, and it asked \d+ times/],
+    ['takes every answer for a wait', moving('each'), /A proxy dropped its Prefer, and it asked \d+ times/],
     ['believes the header', moving('each', 300), /The server granted a wait of 0 s, and it asked \d+ times/],
     [
-      'asks for ever past the end',
+      'asks forever past the end',
       neverPastEnd,
       /once more after the end of the job, it did not return: it asked more than 20 times/,
     ],

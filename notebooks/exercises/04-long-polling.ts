@@ -96,7 +96,7 @@ const [yes, no] = [() => true, () => false];
 const droppingPrefer = (client: Client): Client =>
   ((to, init) => client(to, { ...init, headers: { Accept: 'application/json' } })) as Client;
 
-/** A server that grants a wait of 0 s: it says that it has applied the preference, and answers at once. */
+/** A server that grants a wait of 0 s: it says that it has applied the preference, and answers immediately. */
 const grantingNoTime = (client: Client): Client =>
   (async (to, init) => {
     const response = await droppingPrefer(client)(to, init);
@@ -107,7 +107,7 @@ const grantingNoTime = (client: Client): Client =>
 /** Throws unless a client pauses between its requests also where its wait is not honored, for a job of half a second. */
 async function staysCalm(wait: (client: Client, job: Job) => Promise<unknown>): Promise<void> {
   const lines = [
-    [droppingPrefer, 'Its Prefer was dropped on the way', 'Look for Preference-Applied.'],
+    [droppingPrefer, 'A proxy dropped its Prefer', 'Look for Preference-Applied.'],
     [grantingNoTime, 'The server granted a wait of 0 s', 'Measure how long the answer took.'],
   ] as const;
   for (const [line, cause, remedy] of lines) {
@@ -266,7 +266,7 @@ export const resumable = exercise<Consumer>({
 /** An id of the server's form that no server has given. */
 const UNKNOWN_CURSOR = 'unknown0-1';
 
-/** A client that changes the URL of each request and, so that no answer runs for ever, throws after the twentieth. */
+/** A client that changes the URL of each request and, so that no loop runs forever, throws after the twentieth. */
 function bounded(changed = (to: string) => to) {
   const run = experiment('exercise: come back to the end', fetch);
   let asked = 0;

@@ -38,7 +38,7 @@ const finish = async ({ links }: Job) => {
   expect(status).toBe(204);
 };
 
-/** What becomes of one request on its way. */
+/** What happens to one request between client and server. */
 type Fault = (request: IncomingMessage, response: ServerResponse) => void;
 
 const cleanUps: (() => void)[] = [];
@@ -46,7 +46,7 @@ afterEach(() => {
   for (const clean of cleanUps.splice(0)) clean();
 });
 
-/** A line to the real server on which these faults happen, one a request; what comes after them gets through. */
+/** A line to the real server on which these faults happen, one per request; what comes after them gets through. */
 async function line(...faults: Fault[]) {
   const asked: { at: number; headers: IncomingMessage['headers']; path: string }[] = [];
   const server = createServer((request, response) => {
@@ -90,7 +90,7 @@ const resets: Fault = (request) => request.socket.resetAndDestroy();
 const hangs: Fault = (_request, response) => void response.writeHead(200, { 'Content-Type': 'text/plain' }).write('{');
 const login = says(200, { 'Content-Type': 'text/html' }, '<h1>Log in</h1>');
 const withoutPrefer = () => through(['prefer']);
-/** A server that grants a wait of 0 s: it says that it has applied the preference, and answers at once. */
+/** A server that grants a wait of 0 s: it says that it has applied the preference, and answers immediately. */
 const withoutTime = () => through(['prefer'], Number.POSITIVE_INFINITY, { 'preference-applied': 'wait=0' });
 
 describe('retryAfterMs', () => {
@@ -169,7 +169,7 @@ describe('sendWithRetries', () => {
     await sendWithRetries(fetch, `${bad.url}/healthz`);
     expect(Date.now()).toBeGreaterThanOrEqual(date.getTime() - 1);
   });
-  it("ends at once with the server's words after any other error", async () => {
+  it("ends immediately with the server's words after any other error", async () => {
     const bad = await line(says(400));
     const failed = sendWithRetries(fetch, bad.url);
     await expect(failed).rejects.toThrow('400: the words of the server');
@@ -255,7 +255,7 @@ describe.each<[name: string, wait: (base: string, job: Job) => Promise<unknown>]
   ],
 ])('%s, where no answer is held', (_name, wait) => {
   it.each([
-    ['Prefer is dropped on the way', withoutPrefer],
+    ['Prefer is dropped by a proxy', withoutPrefer],
     ['the server grants a wait of 0 s', withoutTime],
   ])('polls at an interval: %s', async (_cause, fault) => {
     const bad = await line(...Array.from({ length: 60 }, fault));
@@ -511,7 +511,7 @@ describe('a reader that reconnects', () => {
     const pauses = await pausesOf(3, stream('retry: 60000\ndata: a\n\n'), resets, resets);
     expect(Math.min(...pauses)).toBeGreaterThanOrEqual(60_000);
   });
-  it('backs off from streams that end at once without an event', async () => {
+  it('backs off from streams that end immediately without an event', async () => {
     const empty = stream('retry: 1000\n\n');
     const pauses = await pausesOf(8, ...Array.from({ length: 8 }, () => empty));
     expect(pauses[0]).toBeLessThan(1_500);

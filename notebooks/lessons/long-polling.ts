@@ -45,7 +45,7 @@ export async function* changes(
     } else if (answer.status !== 304) throw new Refusal(answer);
     etag = newest;
     const mayHaveEnded = answer.status === 304 && !answer.headers.has('Retry-After');
-    named = mayHaveEnded ? '' : etag; // without a version, the whole job comes at once
+    named = mayHaveEnded ? '' : etag; // without a version, the whole job comes immediately
     const waited = answer.headers.has('Preference-Applied') && performance.now() - began > 900;
     if (!hasMoved && !waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
   }
