@@ -10,20 +10,20 @@ describe('1, pool', () => {
     expect((await pool.verdict(myPool)).text).toBe('✓ Solved. First come, first served, and never more than six.');
   });
   it('sees one without a limit', async () => {
-    expect((await pool.verdict(() => ({ take: async () => () => {} }))).text).toMatch(/8 were given at once/);
+    expect((await pool.verdict(() => ({ take: async () => () => {} }))).text).toMatch(/8 were taken at the same time/);
   });
-  it('sees one that never gives a place again', async () => {
-    const stingy = (most: number) => {
+  it('sees one that never hands a slot on', async () => {
+    const withoutRelease = (most: number) => {
       let taken = 0;
       return { take: () => (taken++ < most ? Promise.resolve(() => {}) : new Promise<never>(() => {})) };
     };
-    expect((await pool.verdict(stingy)).text).toMatch(/given back, and then 0 of the two/);
+    expect((await pool.verdict(withoutRelease)).text).toMatch(/released, and then 0 of the two/);
   });
   it.each([
     ['serves the last one first', 'pop', /order 1, 2, 3, 4, 5, 6, 8/],
-    ['counts a place twice', 'shift', /given back twice/],
+    ['counts a slot twice', 'shift', /released twice/],
   ] as const)('sees one that %s', async (_name, next, reason) => {
-    const careless = (most: number) => {
+    const wrong = (most: number) => {
       let taken = 0;
       const waiting: (() => void)[] = [];
       return {
@@ -38,7 +38,7 @@ describe('1, pool', () => {
         },
       };
     };
-    expect((await pool.verdict(careless)).text).toMatch(reason);
+    expect((await pool.verdict(wrong)).text).toMatch(reason);
   });
 });
 

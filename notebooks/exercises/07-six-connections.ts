@@ -12,46 +12,42 @@ import { over, submit } from '../lessons/server-sent-events.js';
 
 const FILE = 'notebooks/exercises/07-six-connections.ts';
 
-/** A pool: `take` resolves when there is a place, with what gives it back. */
+/** A pool of slots: `take` resolves when there is a free slot, to the function that releases it. */
 export type Pool = (most: number) => { take(): Promise<() => void> };
 
-/** 1. Where the seventh waits: a queue before so many places. */
+/** 1. Where the seventh waits: a queue before so many slots. */
 export const pool = exercise<Pool>({
   id: '07-six-connections/1-pool',
   async check(make) {
     const { take } = make(6);
     const taken: number[] = [];
-    const back: (() => void)[] = [];
+    const releases: (() => void)[] = [];
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     for (let i = 1; i <= 8; i += 1)
       void take().then((release) => {
         taken.push(i);
-        back.push(release);
+        releases.push(release);
       });
     await turn();
-    assert.ok(taken.length >= 6, `Eight asked, there are six places, and ${taken.length} were given.`);
-    assert.equal(taken.length, 6, `Six places, and ${taken.length} were given at once.`);
-    back.shift()?.();
+    assert.ok(taken.length >= 6, `Eight asked, there are six slots, and ${taken.length} were taken.`);
+    assert.equal(taken.length, 6, `Six slots, and ${taken.length} were taken at the same time.`);
+    releases.shift()?.();
     await turn();
-    assert.equal(
-      taken.length,
-      7,
-      `A place was given back, and then ${taken.length - 6} of the two that waited had one.`,
-    );
-    assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7], `They got their places in the order ${taken.join(', ')}.`);
-    const [first] = back;
+    assert.equal(taken.length, 7, `A slot was released, and then ${taken.length - 6} of the two that waited had one.`);
+    assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7], `They got their slots in the order ${taken.join(', ')}.`);
+    const [first] = releases;
     first?.();
     first?.(); // a mistake that people make
     await turn();
     void take().then(() => taken.push(9));
     await turn();
-    assert.equal(taken.length, 8, 'A place that was given back twice counted as two.');
-    for (const release of back) release();
+    assert.equal(taken.length, 8, 'A slot that was released twice counted as two.');
+    for (const release of releases) release();
     await turn();
-    assert.equal(taken.at(-1), 9, 'The ninth never had its turn, though all places were given back.');
+    assert.equal(taken.at(-1), 9, 'The ninth never had its turn, though all slots were released.');
     return 'First come, first served, and never more than six.';
   },
-  hint: 'Keep two things: how many places are taken, and an array with the `resolve` of each caller that waits. When a place is given back, hand it to the first of them.',
+  hint: 'Keep two things: how many slots are taken, and an array with the `resolve` of each caller that waits. When a slot is released, hand it to the first of them.',
   solution: { file: FILE, region: 'pool' },
 });
 
@@ -59,20 +55,20 @@ export const pool = exercise<Pool>({
 export const myPool: Pool = (most) => {
   let taken = 0;
   const waiting: (() => void)[] = [];
-  const give = () => {
+  const release = () => {
     const next = waiting.shift();
     if (next)
-      next(); // the place changes hands
+      next(); // it takes over the slot
     else taken -= 1;
   };
   return {
     async take() {
       if (taken < most) taken += 1;
       else await new Promise<void>((resolve) => waiting.push(resolve));
-      let mine = true;
+      let held = true;
       return () => {
-        if (mine) give();
-        mine = false;
+        if (held) release();
+        held = false;
       };
     },
   };
@@ -86,17 +82,17 @@ export interface Opening {
   private?: boolean;
 }
 
-/** 2. How many of them a Chromium opens at once. */
+/** 2. How many of them a Chromium opens at the same time. */
 export const opens = exercise<(openings: Opening[]) => number>({
   id: '07-six-connections/2-opens',
   check(count) {
     for (const [what, openings, right] of CASES) {
       const got = count(openings);
-      assert.equal(got, right, `Of ${what}, ${right} are open at once; your function says ${got}.`);
+      assert.equal(got, right, `Of ${what}, ${right} are open at the same time; your function says ${got}.`);
     }
     return `All ${CASES.length} cases.`;
   },
-  hint: 'Make a key for each pool: entries with the same key share six places. `new URL(url).origin` has the scheme, the host name and the port. Which kind needs no place?',
+  hint: 'Make a key for each pool: entries with the same key share six slots. `new URL(url).origin` has the scheme, the host name and the port. Which kind needs no slot?',
   solution: { file: FILE, region: 'opens' },
 });
 
@@ -133,8 +129,8 @@ const CASES: [what: string, openings: Opening[], right: number][] = [
 // #region opens
 export function myOpens(openings: Opening[]): number {
   const pools: Record<string, number> = {};
-  for (const { url, kind, private: secret } of openings) {
-    const key = kind === 'WebSocket' ? kind : `${new URL(url).origin} ${secret ?? false}`;
+  for (const { url, kind, private: isPrivate } of openings) {
+    const key = kind === 'WebSocket' ? kind : `${new URL(url).origin} ${isPrivate ?? false}`;
     pools[key] = (pools[key] ?? 0) + 1;
   }
   const open = ([key, asked]: [string, number]) => (key === 'WebSocket' ? asked : Math.min(6, asked));
@@ -153,7 +149,7 @@ export type Share = (open: (cursor?: string) => EventSource) => (jobId: string, 
 
 const EVENTS = ['progress', 'succeeded'];
 
-/** 3. One stream for everybody who wants news of a job: opened for the first, closed after the last. */
+/** 3. One stream for everybody who follows a job: opened for the first, closed after the last. */
 export const shared = exercise<Share>({
   id: '07-six-connections/3-shared',
   async check(share) {
@@ -223,16 +219,16 @@ export const myShare: Share = (open) => {
   let cursor = '';
   let failures = 0;
   const begin = () => {
-    const mine = open(cursor);
-    source = mine;
+    const opened = open(cursor);
+    source = opened;
     // The stream begins with `position`: its id is a cursor before there is an event of a job.
     for (const event of ['position', 'progress', 'succeeded'])
-      mine.addEventListener(event, ({ data, lastEventId }) => {
+      opened.addEventListener(event, ({ data, lastEventId }) => {
         for (const tell of followers.get(JSON.parse(data).jobId) ?? []) tell(event);
         [cursor, failures] = [lastEventId || cursor, 0];
       });
-    mine.addEventListener('error', () => {
-      if (mine.readyState !== mine.CLOSED || source !== mine) return;
+    opened.addEventListener('error', () => {
+      if (opened.readyState !== opened.CLOSED || source !== opened) return;
       const pauseMs = Math.min(1_000 * 2 ** failures, 30_000);
       failures += 1;
       timer = setTimeout(begin, pauseMs * (1 + Math.random() / 2));
