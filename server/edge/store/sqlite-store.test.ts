@@ -43,7 +43,7 @@ storeSuite('SQLite', () => folderPlace((store) => store));
 storeSuite('SQLite, some turns of the event loop away', () => folderPlace((store) => new DelayedStore(store)));
 
 const job = {
-  ...{ jobId: 'a', spec: { kind: 'manual' }, state: 'running', progress: 0, version: 1, createdAt: 'then' },
+  ...{ jobId: 'a', spec: { kind: 'manual' as const }, state: 'running', progress: 0, version: 1, createdAt: 'then' },
   ...{ startedAt: null, finishedAt: null, result: null, error: null, key: null },
 } as const;
 
