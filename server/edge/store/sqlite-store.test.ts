@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { expect, test } from 'vitest';
+import type { Job } from '../../core/jobs/job.js';
 import type { Store } from '../../core/log/store.js';
 import { DelayedStore } from './delayed-store.js';
 import { SqliteStore } from './sqlite-store.js';
@@ -42,10 +43,19 @@ function folderPlace(wrap: (store: SqliteStore) => Store): Place {
 storeSuite('SQLite', () => folderPlace((store) => store));
 storeSuite('SQLite, some turns of the event loop away', () => folderPlace((store) => new DelayedStore(store)));
 
-const job = {
-  ...{ jobId: 'a', spec: { kind: 'manual' as const }, state: 'running', progress: 0, version: 1, createdAt: 'then' },
-  ...{ startedAt: null, finishedAt: null, result: null, error: null, key: null },
-} as const;
+const job: Job = {
+  jobId: 'a',
+  spec: { kind: 'manual' },
+  state: 'running',
+  progress: 0,
+  version: 1,
+  createdAt: 'then',
+  startedAt: null,
+  finishedAt: null,
+  result: null,
+  error: null,
+  key: null,
+};
 
 test.each([
   ['a text that is not UTF-8', `UPDATE events SET data = CAST(X'ff' AS TEXT)`],
