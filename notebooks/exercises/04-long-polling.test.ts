@@ -90,21 +90,21 @@ describe('3, resumable', () => {
   /** As the solution, but that the cursor moves at another moment. */
   const moving =
     (when: 'before' | 'each' | 'batch' | 'never', pausesMs = 0): Consumer =>
-    async (client, eventsUrl, place, handle) => {
+    async (client, eventsUrl, saved, handle) => {
       const headers = { Accept: 'application/json', Prefer: 'wait=30' };
       for (;;) {
-        const after = place.cursor ? `?after=${place.cursor}` : '';
+        const after = saved.cursor ? `?after=${saved.cursor}` : '';
         const response = await client(eventsUrl + after, { headers });
         const { events, next } = (await response.json()) as {
           events: Parameters<Parameters<Consumer>[3]>[0][];
           next: string;
         };
         for (const event of events) {
-          if (when === 'before') place.cursor = event.id;
+          if (when === 'before') saved.cursor = event.id;
           await handle(event);
-          if (when === 'each') place.cursor = event.id;
+          if (when === 'each') saved.cursor = event.id;
         }
-        if (when === 'batch') place.cursor = next;
+        if (when === 'batch') saved.cursor = next;
         if (events.some(({ event }) => ENDS.includes(event))) return;
         if (!response.headers.has('preference-applied')) await sleep(pausesMs);
       }
@@ -113,7 +113,7 @@ describe('3, resumable', () => {
   /** The solution, over a line that changes answers: it cannot see what the line hides. */
   const over =
     (change: (method: string, text: string) => { status: number; body: BodyInit | null } | null): Consumer =>
-    (client, eventsUrl, place, handle) => {
+    (client, eventsUrl, saved, handle) => {
       const line = (async (to, init) => {
         const response = await client(to, init);
         const { status, headers } = response;
@@ -121,7 +121,7 @@ describe('3, resumable', () => {
         const { status: newStatus, body } = change(init?.method ?? 'GET', text) ?? { status, body: text || null };
         return new Response(body, { status: newStatus, headers });
       }) as typeof client;
-      return myConsumer(line, eventsUrl, place, handle);
+      return myConsumer(line, eventsUrl, saved, handle);
     };
   const neverPastEnd = over((method) => (method === 'HEAD' ? { status: 200, body: null } : null));
   const blindToGaps = over((method, text) => {
@@ -143,7 +143,7 @@ describe('3, resumable', () => {
       /once more after the end of the job, it did not return: it asked more than 20 times/,
     ],
     ['does not look for a gap', blindToGaps, /events are lost \(gap\), and it went on/],
-    ['keeps no place', moving('never'), /came again|does it keep its place/],
+    ['saves no cursor', moving('never'), /came again|does it save its cursor/],
     ['has an error of its own', (async () => Promise.reject(new Error('a slip'))) as Consumer, /a slip/],
     ['does nothing', (async () => {}) as Consumer, /0 of 15 events/],
   ])('sees one that %s', async (_name, consumer, reason) => {

@@ -13,10 +13,10 @@ const FILE = 'notebooks/exercises/04-long-polling.ts';
 
 type Client = typeof fetch;
 type Wait = (client: Client, resultUrl: string, waitS: number) => Promise<unknown>;
-type Place = { cursor: string };
+type Saved = { cursor: string };
 type LoggedEvent = { id: string; event: string };
 type Handle = (event: LoggedEvent) => Promise<void>;
-type Consumer = (client: Client, eventsUrl: string, place: Place, handle: Handle) => Promise<void>;
+type Consumer = (client: Client, eventsUrl: string, saved: Saved, handle: Handle) => Promise<void>;
 
 async function submit(task: object): Promise<Job> {
   const headers = { 'Content-Type': 'application/json' };
@@ -199,7 +199,7 @@ export const resumable = exercise<Consumer>({
     const job = await submit({ kind: 'simulated', durationMs: 400, steps });
     const eventsUrl = server().url + job.links.events;
     const run = experiment('exercise: go on where you were', fetch);
-    const place: Place = { cursor: '' };
+    const saved: Saved = { cursor: '' };
     const handled: LoggedEvent[] = [];
     const [stopped, lives] = [new Set<string>(), 40];
     let calls = 0;
@@ -219,11 +219,11 @@ export const resumable = exercise<Consumer>({
       return run.fetch(to, init);
     }) as Client;
     for (let life = 1; ; life++) {
-      assert.ok(life <= lives, `Started ${lives} times it had not seen the end: does it keep its place?`);
-      const alive = inTime(consumer(client, eventsUrl, place, handle), 'It did not come to an end.');
+      assert.ok(life <= lives, `Started ${lives} times it had not seen the end: does it save its cursor?`);
+      const alive = inTime(consumer(client, eventsUrl, saved, handle), 'It did not come to an end.');
       const end = await alive.then(() => true, unlessStopped);
       if (end) break;
-      const kept = place.cursor === '' || handled.some(({ id }) => id === place.cursor);
+      const kept = saved.cursor === '' || handled.some(({ id }) => id === saved.cursor);
       assert.ok(kept, 'When it was stopped, the cursor was past an event that was not handled: move it afterwards.');
     }
     const ids = handled.map(({ id }) => id);
@@ -244,7 +244,7 @@ export const resumable = exercise<Consumer>({
 
     const noMore = bounded();
     const late: LoggedEvent[] = [];
-    const atEnd = { cursor: place.cursor };
+    const atEnd = { cursor: saved.cursor };
     const called = consumer(noMore.client, eventsUrl, atEnd, async (event) => void late.push(event));
     await inTime(called, 'Called once more after the end of the job, it did not return.').catch((error: Error) => {
       throw new Error(`Called once more after the end of the job, it did not return: ${error.message}`);
@@ -259,7 +259,7 @@ export const resumable = exercise<Consumer>({
     assert.ok(told && late.length === 0, 'An answer said that events are lost (gap), and it went on: it must throw.');
     return `Stopped ${stopped.size} times while it handled an event, and nothing was lost or came twice.`;
   },
-  hint: 'Each event has an id, and that is a cursor. Move place.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty). After an answer without Preference-Applied, or one without events that took less than 900 ms, sleep for `retryAfterMs(headers)`. An answer without events may mean that the cursor is at the last event of a job that has ended: ask `isPastEnd`.',
+  hint: 'Each event has an id, and that is a cursor. Move saved.cursor to it when its handle is done, not before, and not only at the end of the batch. Ask with Accept: application/json and ?after= (leave it out while the cursor is empty). After an answer without Preference-Applied, or one without events that took less than 900 ms, sleep for `retryAfterMs(headers)`. An answer without events may mean that the cursor is at the last event of a job that has ended: ask `isPastEnd`.',
   solution: { file: FILE, region: 'resumable' },
 });
 
@@ -293,10 +293,10 @@ async function allIds(eventsUrl: string): Promise<string[]> {
 }
 
 // #region resumable
-export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => {
+export const myConsumer: Consumer = async (client, eventsUrl, saved, handle) => {
   const request = { headers: { Accept: 'application/json', Prefer: 'wait=25' }, timeoutMs: 35_000 };
   for (;;) {
-    const after = place.cursor ? `?${new URLSearchParams({ after: place.cursor })}` : '';
+    const after = saved.cursor ? `?${new URLSearchParams({ after: saved.cursor })}` : '';
     const began = performance.now();
     const answer = await sendOnce(client, eventsUrl + after, request);
     if (answer.status !== 200) throw new Refusal(answer);
@@ -304,10 +304,10 @@ export const myConsumer: Consumer = async (client, eventsUrl, place, handle) => 
     if (gap) throw new Error(`Events are lost. The oldest that the server still has: ${gap.oldest ?? 'none'}.`);
     for (const event of events) {
       await handle(event);
-      place.cursor = event.id; // only now: it has been handled
+      saved.cursor = event.id; // only now: it has been handled
       if (['succeeded', 'failed', 'cancelled'].includes(event.event)) return;
     }
-    if (events.length === 0 && place.cursor && (await isPastEnd(client, eventsUrl, place.cursor))) return;
+    if (events.length === 0 && saved.cursor && (await isPastEnd(client, eventsUrl, saved.cursor))) return;
     const waited = answer.headers.has('Preference-Applied') && (events.length > 0 || performance.now() - began > 900);
     if (!waited) await sleep(retryAfterMs(answer.headers));
   }

@@ -33,7 +33,7 @@ it('replaces what it showed before, under one id', () => {
   expect(written[2]?.displayId).not.toBe(written[0]?.displayId);
 });
 
-it('sends a chart in every form at once, with its alternative text', async () => {
+it('sends a chart in every form at the same time, with its alternative text', async () => {
   const written = record();
   await draw(waterfall([], { title: 'Nothing yet' }));
   expect(Object.keys(written[0]?.bundle ?? {})).toEqual([

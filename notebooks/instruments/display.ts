@@ -21,7 +21,7 @@ let displays = 0;
 /**
  * Opens an output that can be redrawn in place.
  *
- * Under this course's kernel an output has several forms at once: a chart is live in JupyterLab, an SVG on
+ * Under this course's kernel an output has several forms at the same time: a chart is live in JupyterLab, an SVG on
  * paper, and a line of text in a terminal. A stock tslab gets the first form that it can show.
  */
 export function newDisplay(): Display {
@@ -46,7 +46,7 @@ export function show(bundle: MimeBundle): void {
   newDisplay().show(bundle);
 }
 
-/** Whether the kernel writes outputs in several forms at once: the course's does, a stock tslab does not. */
+/** Whether the kernel writes outputs in several forms at the same time: the course's does, a stock tslab does not. */
 export const isBundling = () => writer() !== undefined;
 
 function writer(): DisplayWriter | undefined {

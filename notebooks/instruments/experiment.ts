@@ -29,7 +29,7 @@ export interface Experiment<F> {
   readonly name: string;
   /** A `fetch` that writes a row for every request it sends, and changes nothing else. */
   readonly fetch: F;
-  /** The client's own record: a row a request, in the order they were sent. */
+  /** The client's own record: one row per request, in the order they were sent. */
   readonly rows: SentRequest[];
 }
 

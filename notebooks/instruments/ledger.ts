@@ -34,7 +34,7 @@ export interface Totals {
   open: number;
 }
 
-/** What the server saw of an experiment: a row a request, and sums for each technique. */
+/** What the server saw of an experiment: one row per request, and sums for each technique. */
 export interface Ledger {
   requests: LedgerRow[];
   totals: Record<Technique, Totals>;

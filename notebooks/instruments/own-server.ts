@@ -100,7 +100,7 @@ function readiness(child: ChildProcess, stdout: Readable, stderr: Readable): Pro
     child.once('exit', (code, signal) => {
       // 2: it was asked for what it does not know, or cannot be done.
       if (code === 2) fail('The server does not take these settings ("npm run server -- --help" lists them).');
-      else fail(`The server ended at once (${signal ?? `exit code ${code}`}).`);
+      else fail(`The server ended immediately (${signal ?? `exit code ${code}`}).`);
     });
     stderr.on('data', (text) => {
       said = (said + text).slice(-2_000);

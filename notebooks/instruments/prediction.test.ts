@@ -4,7 +4,7 @@ import { gap, predict } from './prediction.js';
 const print = vi.spyOn(console, 'log').mockImplementation(() => {});
 afterEach(() => print.mockClear());
 
-it('prints the prediction at once, and beside the measurement later', () => {
+it('prints the prediction immediately, and beside the measurement later', () => {
   const guess = predict('polls', 8);
   expect(print).toHaveBeenLastCalledWith('Predicted polls: 8');
   guess.compare(7);

@@ -10,7 +10,7 @@ export interface Prediction {
 /**
  * Says a number before it is measured, so that it cannot be fitted afterwards.
  *
- * @param what What is counted, with its unit: `polls`, `bytes a poll`.
+ * @param what What is counted, with its unit: `polls`, `bytes per poll`.
  * @param predicted What you expect.
  * @example
  * const guess = predict('polls', Math.ceil(durationMs / intervalMs) + 1);

@@ -15,7 +15,7 @@ export interface Chart {
 
 interface Parts {
   title: string;
-  /** What was held fixed: the pace of a job, an interval, how many clients. */
+  /** What was held fixed: the duration of a job, an interval, how many clients. */
   subtitle?: string | undefined;
   data: Datum[];
   /** The data in words and numbers; {@link tell} makes it. */
