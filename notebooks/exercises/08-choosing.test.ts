@@ -12,9 +12,9 @@ describe('1, cheaper', () => {
     expect((await cheaper.verdict(myCut)).came).toBe('solved');
   });
   it.each([
-    ['would lose events', { ...myCut, change: 'poll more seldom' }, /Not this change. Polls tell of a state/],
+    ['would lose events', { ...myCut, change: 'poll less often' }, /Not this change. Polls tell of a state/],
     ['looks at another column', { ...myCut, column: 'connections' }, /Not this column. Every client has one/],
-    ['makes a change up', { ...myCut, change: 'buy' }, /Expected a change, one of 'poll more seldom', .*; got "buy"/],
+    ['makes a change up', { ...myCut, change: 'buy' }, /Expected a change, one of 'poll less often', .*; got "buy"/],
     ['is half an answer', { change: myCut.change } as typeof myCut, /Expected a column, .*; got undefined/],
   ])('sees one that %s', async (_name, answer, reason) => {
     expect((await cheaper.verdict(answer)).text).toMatch(reason);
@@ -26,7 +26,7 @@ type Follow = typeof myFollow;
 describe('2, fallback', () => {
   const accept = { headers: { Accept: 'text/event-stream' } };
   const wrong: [name: string, follow: Follow, reason: RegExp][] = [
-    ['never streams', (client, base, { links }) => longPoll(client, base + links.result, 30), /nobody asked for it/],
+    ['never streams', (client, base, { links }) => longPoll(client, base + links.result, 30), /never requested/],
     [
       'asks again for what the stream has told',
       async (client, base, { links }) => {

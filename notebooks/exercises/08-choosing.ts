@@ -15,14 +15,14 @@ type Cut = { change: string; column: string };
 type Follow = (client: Client, base: string, job: Job) => Promise<unknown>;
 
 const CHANGES: Record<string, string> = {
-  'poll more seldom': 'Polls tell of a state, not of every event: what happens between two polls is lost.',
+  'poll less often': 'Polls tell of a state, not of every event: what happens between two polls is lost.',
   'wait for longer': 'The events end the waits here, not the time: hardly a request would be saved.',
   'open a stream instead':
-    'A stream would be cheaper, too. But a consumer keeps its cursor and its own pace; with a stream you have to build that.',
+    'A stream would be cheaper, too. But a consumer keeps its cursor and asks when it is ready; with a stream you have to build that.',
   'fetch larger batches': '',
 };
 const COLUMNS: Record<string, string> = {
-  'bytes a client': 'Bytes go down with it, but they are not what keeps the CPU busy.',
+  'bytes per client': 'Bytes go down with it, but they are not what keeps the CPU busy.',
   'requests open': 'As many requests are open as before, and they cost no CPU while they are held.',
   connections: 'Every client has one connection, whatever it does.',
   requests: '',
@@ -46,12 +46,12 @@ export const cheaper = exercise<Cut>({
 });
 
 // #region cheaper
-/** Several events an answer (`min`, as in notebook 4): fewer requests, and those are what costs CPU. */
+/** Several events per answer (`min`, as in notebook 4): fewer requests, and those are what costs CPU. */
 export const myCut: Cut = { change: 'fetch larger batches', column: 'requests' };
 // #endregion
 
-/** What may become of a stream on its way. */
-const LINES: { name: string; events: (response: Response) => Response }[] = [
+/** What may become of a stream along the route. */
+const ROUTES: { name: string; events: (response: Response) => Response }[] = [
   { name: 'is refused with 503', events: () => new Response('busy', { status: 503 }) },
   {
     name: 'comes as a web page',
@@ -78,20 +78,20 @@ export const fallback = exercise<Follow>({
       `Expected the result ${JSON.stringify(right)}, got ${JSON.stringify(got) ?? 'nothing'}.`,
     );
     const { totals } = await ledger(clear);
-    assert.ok(totals['event-stream'].requests > 0, 'The stream was there, and nobody asked for it.');
+    assert.ok(totals['event-stream'].requests > 0, 'The stream was never requested.');
     const sent = clear.rows.length;
     assert.equal(sent, 1, `The stream got through, and it took ${sent} requests: the final event has the result.`);
     assert.equal(totals['event-stream'].open, 0, 'The stream was left open: leave the loop, or abort the request.');
 
-    for (const { name, events } of LINES) {
+    for (const { name, events } of ROUTES) {
       const run = experiment('exercise: the stream does not get through', fetch);
-      const bent = (async (to, init) => {
+      const cut = (async (to, init) => {
         const stream = String(to).includes('/events');
         if (!stream) return run.fetch(to, init);
         return events(new Response());
       }) as Client;
       const job = await submitted(url);
-      const came = await follow(bent, url, job).catch((error: Error) => {
+      const came = await follow(cut, url, job).catch((error: Error) => {
         throw new Error(`When the stream ${name}, it threw: ${error.message}`);
       });
       assert.deepEqual(came, await resultOf(url, job), `When the stream ${name}, it returned ${JSON.stringify(came)}.`);
@@ -100,7 +100,7 @@ export const fallback = exercise<Follow>({
     }
     return `One request when the stream gets through, and the result even when it does not.`;
   },
-  hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and where the line is cut: catch that. After all that comes the long poll, wherever the stream did not tell.',
+  hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and when the connection is cut: catch that. When the stream has not told the result, send the long poll.',
   solution: { file: FILE, region: 'fallback' },
 });
 
