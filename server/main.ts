@@ -19,14 +19,7 @@ async function main(): Promise<void> {
   const { url, httpsUrl, close } = await listen(settings, app.handle, app.connections);
   app.httpsUrl = httpsUrl;
 
-  if (state) {
-    mkdirSync(dirname(state), { recursive: true });
-    // Renamed when it is whole: a kill leaves no half of it.
-    writeFileSync(`${state}.${process.pid}`, `${JSON.stringify({ url, httpsUrl, pid: process.pid, token })}\n`, {
-      mode: 0o600,
-    });
-    renameSync(`${state}.${process.pid}`, state);
-  }
+  if (state) writeState(state, { url, httpsUrl, pid: process.pid, token });
 
   let stopping = false;
   const stop = async () => {
@@ -39,10 +32,24 @@ async function main(): Promise<void> {
     if (state && pidIn(state) === process.pid) rmSync(state, { force: true });
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop());
-  if (settings.exitWithStdin) process.stdin.on('close', () => void stop()).resume();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop().catch(fail));
+  if (settings.exitWithStdin) process.stdin.on('close', () => void stop().catch(fail)).resume();
 
   process.stdout.write(`ready ${url}\n`);
+}
+
+/** Tells where this server is. The file is renamed when it is whole: a kill leaves no half of it. */
+function writeState(file: string, content: object): void {
+  const draft = `${file}.${process.pid}`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(draft, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+    renameSync(draft, file);
+  } catch (error) {
+    throw new SettingError(
+      `The state file ${file} cannot be written (${(error as Error).message}). Choose another one with --state.`,
+    );
+  }
 }
 
 /** The process id in a state file; 0 in an empty file, which a kill may leave; null in any other file. */
@@ -55,8 +62,11 @@ function pidIn(file: string): number | null {
   }
 }
 
-main().catch((error: Error) => {
+/** Says what was wrong, and ends the process. */
+function fail(error: Error): never {
   const expected = error instanceof SettingError || error instanceof StoreError;
   console.error(visible(expected ? error.message : error.stack, { most: 10_000, lines: true }));
   process.exit(error instanceof SettingError ? 2 : 1);
-});
+}
+
+main().catch(fail);

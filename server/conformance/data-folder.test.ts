@@ -79,14 +79,16 @@ ownServers('what the data folder holds of others is left alone', () => {
     await withServer([], async (_, client) => void (await client.finished()), { data });
   });
 
-  test('a file that --state names and that is no state file', async () => {
+  test('a file that --state names and that is no state file, or that the state would stand below', async () => {
     const data = await folder();
     const file = join(data, 'notes.txt');
     await writeFile(file, 'my notes');
-    const server = new LocalServer(['--state', file], join(data, 'data'));
-    expect((await within(server.exited, 'the server to give up')).code).toBe(2);
-    expect(server.stderr).toContain(file);
-    expect(server.stderr).not.toMatch(/\n\s+at /);
+    for (const state of [file, join(file, 'state.json')]) {
+      const server = new LocalServer(['--state', state], join(data, 'data'));
+      expect((await within(server.exited, 'the server to give up')).code).toBe(2);
+      expect(server.stderr).toContain(state);
+      expect(server.stderr).not.toMatch(/\n\s+at /);
+    }
     expect(await readFile(file, 'utf8')).toBe('my notes');
   });
 });

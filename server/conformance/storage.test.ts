@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, type TestContext, test } from 'vitest';
 import { need } from '../../scripts/test/need.js';
 import { Client } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
@@ -93,18 +93,28 @@ ownServers('the data folder', () => {
     expect(await readFile(data, 'utf8')).toBe('a file');
   });
 
-  test('that may only be read is told in a plain sentence', async (context) => {
-    // Permissions do not bind root: there, a mount does.
+  /** Starts a server that may only read a folder, and that is expected to say so. */
+  async function refusedWithReadOnly(readOnly: string, data: string) {
     const root = process.getuid?.() === 0;
-    need(context, !root || canMount(), 'mount namespaces (unshare -m), since root may write anywhere');
+    const mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+    if (!root) await chmod(readOnly, 0o500);
+    const end = await refused(data, { wrapper: root ? ['unshare', '-m', 'sh', '-c', mount, readOnly] : [] });
+    if (!root) await chmod(readOnly, 0o700);
+    expect(end.stderr).toContain(readOnly);
+  }
+  // Permissions do not bind root: there, a mount does.
+  const needReadOnly = (context: TestContext) =>
+    need(
+      context,
+      process.getuid?.() !== 0 || canMount(),
+      'mount namespaces (unshare -m), since root may write anywhere',
+    );
+
+  test('that may only be read is told in a plain sentence', async (context) => {
+    needReadOnly(context);
     const data = await folder();
     await withServer([], async (_, client) => void (await client.finished()), { data });
-    const readOnly = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
-    if (!root) await chmod(data, 0o500);
-    const wrapper = root ? ['unshare', '-m', 'sh', '-c', readOnly, data] : [];
-    const end = await refused(data, { wrapper });
-    if (!root) await chmod(data, 0o700);
-    expect(end.stderr).toContain(data);
+    await refusedWithReadOnly(data, data);
     // Nothing was lost by the attempt.
     await withServer(
       [],
@@ -114,6 +124,14 @@ ownServers('the data folder', () => {
       },
       { data },
     );
+  });
+
+  test('whose uploads may only be read is told in a plain sentence', async (context) => {
+    needReadOnly(context);
+    const data = await folder();
+    await mkdir(join(data, 'uploads'));
+    await writeFile(join(data, 'uploads', `${randomUUID()}.upload`), 'what a kill has left');
+    await refusedWithReadOnly(join(data, 'uploads'), data);
   });
 
   test('on a full disk: 503 with Retry-After, nothing silently lost, and on with the work when there is room', async (context) => {

@@ -42,19 +42,21 @@ export class Uploads {
     private readonly jobs: Jobs,
     private readonly maxBytes: number,
   ) {
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (error) {
-      const { message } = error as Error;
-      throw new StoreError(`The folder of the uploads cannot be made (${message}). Choose another one with --data.`);
-    }
     const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
     const kept = new Set(unfinished.map((record) => specOf(record).file));
     for (const record of unfinished) this.bytes += specOf(record).bytes;
-    // A kill leaves files behind: of uploads that were arriving, and of jobs that ended just then.
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isFile() && NAME.test(entry.name) && !kept.has(entry.name))
-        rmSync(join(folder, entry.name), { force: true });
+    try {
+      mkdirSync(folder, { recursive: true });
+      // A kill leaves files behind: of uploads that were arriving, and of jobs that ended just then.
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        if (entry.isFile() && NAME.test(entry.name) && !kept.has(entry.name))
+          rmSync(join(folder, entry.name), { force: true });
+      }
+    } catch (error) {
+      const { message } = error as Error;
+      throw new StoreError(
+        `The folder of the uploads cannot be used (${message}). Make it writable, or choose another one with --data.`,
+      );
     }
     jobs.onEnd = (record) => {
       // A job that was cancelled before its turn needs none: its file goes now.
