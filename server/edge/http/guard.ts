@@ -3,9 +3,6 @@ import { badRequest, Problem } from '../../core/problem.js';
 
 const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])$/;
 
-/** What an element of a page that shows another page asks for (Fetch, section 2.2.7, "destination"). */
-const FRAMES = new Set(['iframe', 'frame', 'embed', 'object']);
-
 /**
  * Makes the function that refuses requests of other sites' pages: it throws 400, 421 or 403. `allowHost` and `allowOrigin`
  * are lists with commas; `pages` are the paths that may be framed. A page of any site can send requests to a loopback
@@ -28,10 +25,12 @@ export function guard(
     }
     const { origin, 'sec-fetch-site': from, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = req.headers;
     // For an image or a script, a page asks without an Origin. It could not read the answer, but its requests would be held
-    // and counted; browsers tell where they come from (W3C, Fetch Metadata Request Headers). A link that is followed navigates. So
-    // does a frame, which would hold a stream open: only pages may be framed, and their own policy says by whom.
-    const takes = mode !== 'navigate' || (FRAMES.has(dest as string) && !pages.has(path));
-    if (origin === undefined && from === 'cross-site' && takes)
+    // and counted; browsers tell where they come from (W3C, Fetch Metadata Request Headers). A link that is followed
+    // navigates a window. So does a frame, which would hold a stream open: only pages may be framed, and their own policy
+    // says by whom. A link that is fetched in advance (Fetch, section 2.2.7, "Sec-Purpose") would hold one without a
+    // click, and does not tell whose link it is.
+    const follows = mode === 'navigate' && (dest === 'document' || pages.has(path));
+    if (origin === undefined && ((from === 'cross-site' && !follows) || 'sec-purpose' in req.headers))
       throw new Problem(403, 'Pages of other sites may link to this server, but take nothing from it.');
     if (origin === undefined || origins.has(origin.toLowerCase())) return;
     // "null" is the origin of sandboxed frames and of files of any site: it is not allowed.

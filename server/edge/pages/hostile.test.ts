@@ -79,7 +79,10 @@ describe('a link of another site', () => {
 test('a page of another site holds no request', async () => {
   const page = await visit.open(`${ORIGIN}:${await servePage('<body>')}/`);
   const { jobId } = await visit.lab.manual();
+  const inAdvance = page.waitForResponse(/wait=2/);
   await page.evaluate(async (url) => {
+    const rules = JSON.stringify({ prefetch: [{ urls: [`${url}/result?wait=2`], eagerness: 'immediate' }] });
+    document.head.append(Object.assign(document.createElement('script'), { type: 'speculationrules', text: rules }));
     const fetched = fetch(`${url}/events?wait=1`, { mode: 'no-cors' }).catch(() => {});
     const image = new Image();
     const loaded = new Promise((resolve) => {
@@ -88,8 +91,9 @@ test('a page of another site holds no request', async () => {
     image.src = `${url}?wait=60`;
     await Promise.all([fetched, loaded]);
   }, `${visit.server.url}/jobs/${jobId}`);
+  await inAdvance;
   const { requests } = await visit.lab.traffic();
-  expect(requests.filter(({ method }) => method === 'GET').map(({ status }) => status)).toEqual([403, 403]);
+  expect(requests.filter(({ method }) => method === 'GET').map(({ status }) => status)).toEqual([403, 403, 403]);
 });
 
 describe('an answer to a report', () => {
