@@ -18,16 +18,23 @@ describe('1, the whole way', () => {
   type Way = typeof myWay;
   /** Four steps, with something left out. */
   const going =
-    ({ pauseMs = 1_000, asTold = false, looksAtState = true, looksAtStatus = true, looksAtResult = true }): Way =>
+    ({
+      pauseMs = 1_000,
+      asTold = false,
+      firstMs = null as number | null,
+      looksAtState = true,
+      looksAtStatus = true,
+      looksAtResult = true,
+    }): Way =>
     async (client, server, task) => {
-      const submitted = await client(`${server}/jobs`, post(task));
-      if (looksAtStatus && !submitted.ok) throw new Error(await submitted.text());
-      let job = (await submitted.json()) as Job;
+      let answer = await client(`${server}/jobs`, post(task));
+      if (looksAtStatus && !answer.ok) throw new Error(await answer.text());
+      let job = (await answer.json()) as Job;
       if (!job.links) return null;
-      while (!job.finishedAt) {
-        const response = await client(server + job.links.self);
-        job = (await response.json()) as Job;
-        if (!job.finishedAt) await sleep(asTold ? 1_000 * Number(response.headers.get('retry-after')) : pauseMs);
+      for (let ms = firstMs ?? pauseMs; !job.finishedAt; ms = pauseMs) {
+        await sleep(asTold ? 1_000 * Number(answer.headers.get('retry-after')) : ms);
+        answer = await client(server + job.links.self);
+        job = (await answer.json()) as Job;
       }
       if (looksAtState && job.state !== 'succeeded') throw new Error(job.error?.detail);
       const result = await client(server + job.links.result);
@@ -40,6 +47,7 @@ describe('1, the whole way', () => {
   });
   it.each([
     ['comes back too early', going({ pauseMs: 20 }), /was told to wait a second/],
+    ['does not wait after the 202', going({ firstMs: 0 }), /was told to wait a second/],
     ['takes no Retry-After for 0', going({ asTold: true }), /a missing header does not mean 0/],
     ['does not look at the status of the result', going({ looksAtResult: false }), /returned that as if it were the/],
     [

@@ -60,7 +60,7 @@ export async function sendOnce(client: Client, to: string, sending: Sending = {}
 // #endregion
 
 // #region retry-after
-// Returns milliseconds, between 100 and one day (a timer of more than 24 days would fire immediately).
+// Returns milliseconds, between 100 and one day: past 24 days, a timer would fire immediately.
 export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): number {
   const value = headers.get('Retry-After') ?? '';
   const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and is in GMT

@@ -511,6 +511,18 @@ describe('a reader that reconnects', () => {
     const pauses = await pausesOf(3, stream('retry: 60000\ndata: a\n\n'), resets, resets);
     expect(Math.min(...pauses)).toBeGreaterThanOrEqual(60_000);
   });
+  it('goes on after any number of cuts, where each connection lasted for more than a minute', async () => {
+    let clock = 0;
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => {
+      clock += 61_000;
+      return clock;
+    });
+    try {
+      expect(await pausesOf(8, ...Array.from({ length: 8 }, () => resets))).toHaveLength(8);
+    } finally {
+      now.mockRestore();
+    }
+  });
   it('backs off from streams that end immediately without an event', async () => {
     const empty = stream('retry: 1000\n\n');
     const pauses = await pausesOf(8, ...Array.from({ length: 8 }, () => empty));

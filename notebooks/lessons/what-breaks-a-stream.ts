@@ -29,7 +29,8 @@ export async function* readResumed(client: Client, streamUrl: string, how: Resum
       signal?.throwIfAborted(); // the caller stopped it: that is no failure
       if (error instanceof Refusal) answer = error.answer;
       if (answer?.status === 204) return;
-      failures += 1;
+      // A connection that lasted for a minute was a good one.
+      failures = performance.now() - beganAt > 60_000 ? 1 : failures + 1;
       if ((answer && !NOT_NOW.includes(answer.status)) || failures >= tries) throw error;
     }
     // From 100 ms to a day: a timer of more than 24 days would fire immediately.

@@ -1,10 +1,13 @@
 import type { Exchange } from '../exchange.js';
 import { AS_IT_IS } from '../problem.js';
 
-/** The headers of a stream. Proxies are told not to store, and not to buffer: nginx reads X-Accel-Buffering. */
+/**
+ * The headers of a stream. Proxies are told not to store it, not to compress it (RFC 9111, section 5.2.2.6), since a
+ * compressor collects text, and not to buffer it: nginx reads X-Accel-Buffering.
+ */
 const HEAD = {
   'Content-Type': 'text/event-stream',
-  'Cache-Control': 'no-store',
+  'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
   ...AS_IT_IS,
 };

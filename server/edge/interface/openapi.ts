@@ -11,7 +11,7 @@ const ABOUT = `The server behind the course on polling and server-sent events. \
 - \`404\` for an unknown path, \`405\` with \`Allow\` for a method that a path does not take.
 - \`HEAD\` is as \`GET\`, has no content, and never waits. \`OPTIONS\` answers \`204\` with \`Allow\`, and preflights of allowed origins.
 - Unknown query parameters and JSON members are ignored.
-- Answers are \`Cache-Control: no-store\`. Only the status of a job, asked for without a wait, is \`no-cache\`: a cache may keep it, and must ask with its \`ETag\` before each use.
+- Answers are \`Cache-Control: no-store\`, and those of streams \`no-transform\` as well, against compression by a proxy. Only the status of a job, asked for without a wait, is \`no-cache\`: a cache may keep it, and must ask with its \`ETag\` before each use.
 - An answer that a wait may change has \`Vary: Prefer\` (RFC 7240, section 2).
 - Timestamps are RFC 3339 in UTC; durations are in the unit that the name bears (\`durationMs\`).
 - Pages of allowed origins may read \`ETag\`, \`Location\`, \`Retry-After\` and \`Preference-Applied\`.
