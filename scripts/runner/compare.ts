@@ -16,7 +16,7 @@ const COMMAND = {
   call: 'npx tsx scripts/runner/compare.ts',
   about: `Runs the notebooks of scripts/runner/verdicts with the tools of the field (jupyter execute, nbmake, papermill;
 installed into an environment of their own in a temporary folder), on stock tslab and on this kernel, and makes
-the table of how many notebooks that must fail each of them passes. Some ten minutes on two cores.`,
+the table of how many notebooks that must fail each of them passes. About half an hour on two cores.`,
   flags: {
     write: { about: 'put the table into scripts/runner/README.md, and a sentence into README.md' },
     keep: { value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
