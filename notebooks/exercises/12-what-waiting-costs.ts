@@ -6,7 +6,7 @@ const FILE = 'notebooks/exercises/12-what-waiting-costs.ts';
 
 type Crossing = (pollS: number, heartbeatS: number) => number;
 
-/** 1. How often a core's clients may poll, from a price that the reader measured, in milliseconds of CPU a poll. */
+/** 1. How often a core's clients may poll, from a price that the reader measured, in milliseconds of CPU per poll. */
 export const budget = (pollMs: number) =>
   exercise<number>({
     id: '12-what-waiting-costs/1-budget',
@@ -35,7 +35,7 @@ export const shortestIntervalS = (pollMs: number) => {
 };
 // #endregion
 
-/** 2. From how much news on a stream wakes a radio as often as polls do. */
+/** 2. How many events on a stream wake a radio as often as polls do. */
 export const crossing = exercise<Crossing>({
   id: '12-what-waiting-costs/2-crossing',
   check(cross) {
@@ -54,12 +54,12 @@ export const crossing = exercise<Crossing>({
       assert.ok(got >= 0, `${where} it gave ${number(got)}: the stream is never better there, say 0.`);
       assert.ok(
         Math.abs(got - right) < 0.01,
-        `${where}: expected ${number(right)} pieces of news an hour, got ${number(got)}.`,
+        `${where}: expected ${number(right)} events per hour, got ${number(got)}.`,
       );
     }
-    return 'Below that, the stream lets the radio sleep longer, and its news is fresh besides.';
+    return 'Below that, the stream lets the radio sleep longer, and its events arrive immediately.';
   },
-  hint: 'An hour has 3,600 seconds. Polls: 3600 / pollS. The stream: 3600 / heartbeatS and the news. Where are they equal? Math.max(0, …) does the rest.',
+  hint: 'An hour has 3,600 seconds. Polls: 3600 / pollS. The stream: 3600 / heartbeatS and the events. Where are they equal? Math.max(0, …) does the rest.',
   solution: { file: FILE, region: 'crossing' },
 });
 
