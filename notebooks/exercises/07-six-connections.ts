@@ -212,6 +212,7 @@ export const shared = exercise<Share>({
 });
 
 // #region shared
+/** A product needs more: after a `gap` it asks for the state of each job, and it opens a source that has closed again. */
 export const myShare: Share = (open) => {
   const followers = new Map<string, Set<Listener>>();
   let source: EventSource | null = null;
