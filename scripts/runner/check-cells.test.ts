@@ -129,6 +129,36 @@ describe('checkCells tells cell, line and column of', () => {
   });
 });
 
+describe('checkCells, for a stock tslab too,', () => {
+  const stock = (...cells: string[]) => {
+    const raw = cells.map((source) => ({ cell_type: 'code', source, metadata: {} }));
+    const content = { nbformat: 4, metadata: { kernelspec: { name: 'tslab' } }, cells: raw };
+    const notebook = parseNotebook(join(folder, 'stock.ipynb'), JSON.stringify(content), 'key');
+    expect(checkCells([notebook])).toEqual([]);
+    return checkCells([notebook], { stock: true }).map(problemLine);
+  };
+  const jobs = 'const jobs = [{ job: { state: 1 }, id: 2 }];';
+
+  it.each([
+    ['a nested pattern', 'jobs.map(({ job: { state } }) => state);', '2, 1:13', 'job: { state }', 'job'],
+    ['a property under another name', 'const [{ id: mine }] = jobs;', '2, 1:10', 'id: mine', 'id'],
+  ])('refuses %s of a type of an earlier cell', (_, cell, at, pattern, name) => {
+    expect(stock(jobs, cell)).toEqual([
+      expect.stringMatching(
+        `stock.ipynb, cell ${at} A stock tslab compiles "${pattern}" wrongly: take "${name}" itself.$`,
+      ),
+    ]);
+  });
+
+  it.each([
+    ['patterns in arrays', [jobs, 'for (const [at, { job }] of jobs.entries()) at + job.state;']],
+    ['its own types', [`${jobs}\nconst [{ id: mine }] = jobs;`]],
+    ['types of libraries', ["import { parse } from 'node:path';", "const { base: name } = parse('a/b');"]],
+  ])('accepts %s', (_, cells) => {
+    expect(stock(...cells)).toEqual([]);
+  });
+});
+
 describe('checkCells and files beside the notebook', () => {
   it('checks what cells import, once', async () => {
     await mkdir(join(folder, 'lib'), { recursive: true });

@@ -24,7 +24,8 @@ export interface CellProblem {
   /** From 1. */
   line: number;
   column: number;
-  code: number;
+  /** The compiler's number of the error; null for what only a stock tslab compiles wrongly. */
+  code: number | null;
   message: string;
 }
 
@@ -33,20 +34,25 @@ export function problemLine(problem: CellProblem): string {
   const where = problem.cell === null ? '' : `, cell ${problem.cell + 1}`;
   const file = problem.file ? `, ${problem.file}` : '';
   const at = `${problem.line}:${problem.column}`;
-  return `${problem.notebook}${where}${file}, ${at} ${problem.message} (TS${problem.code})`;
+  const code = problem.code === null ? '' : ` (TS${problem.code})`;
+  return `${problem.notebook}${where}${file}, ${at} ${problem.message}${code}`;
 }
 
-/** Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. */
-export function checkCells(notebooks: Notebook[]): CellProblem[] {
+/**
+ * Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. With `stock`, it also
+ * reports what a stock tslab compiles wrongly (see `renamedProperties`). Default: false.
+ */
+export function checkCells(notebooks: Notebook[], { stock = false } = {}): CellProblem[] {
   const files = new Map<string, TypeScript.SourceFile | undefined>();
   const reported = new Set<string>();
-  return notebooks.flatMap((notebook) => checkNotebook(notebook, files, reported));
+  return notebooks.flatMap((notebook) => checkNotebook(notebook, files, reported, stock));
 }
 
 function checkNotebook(
   notebook: Notebook,
   files: Map<string, TypeScript.SourceFile | undefined>,
   reported: Set<string>,
+  stock: boolean,
 ): CellProblem[] {
   const { options, library } = compilerOptions(notebook);
   const modules = new Map(cellModules(notebook, options).map((module) => [module.path, module]));
@@ -70,6 +76,7 @@ function checkNotebook(
     // the source, so they are told only if the source has none.
     const inSource = own.filter(({ line }) => line >= 1 && line <= lines);
     problems.push(...(inSource.length > 0 ? inSource : own));
+    if (stock) problems.push(...renamedProperties(program, module, modules, notebook));
   }
   for (const file of program.getSourceFiles()) {
     const path = file.fileName;
@@ -86,6 +93,37 @@ function checkNotebook(
     }
   }
   return unique(problems);
+}
+
+/**
+ * Finds `{ job: name }` in patterns, where the type of the property is written in an earlier cell. A stock tslab writes
+ * `exports.` before the names of earlier cells. It takes such a property for one of them and makes `{ exports, job: name }`:
+ * a new variable `exports`, which hides every variable of the earlier cells, or a syntax error where there are two.
+ */
+function renamedProperties(
+  program: TypeScript.Program,
+  { path, cell }: CellModule,
+  modules: Map<string, CellModule>,
+  notebook: Notebook,
+): CellProblem[] {
+  const checker = program.getTypeChecker();
+  const file = program.getSourceFile(path)!;
+  const found: CellProblem[] = [];
+  const visit = (node: TypeScript.Node) => {
+    if (ts.isBindingElement(node) && node.propertyName) {
+      const [declaration] = checker.getSymbolAtLocation(node.propertyName)?.declarations ?? [];
+      const from = declaration?.getSourceFile().fileName ?? path;
+      if (from !== path && modules.has(from)) {
+        const { line, character } = ts.getLineAndCharacterOfPosition(file, node.getStart());
+        const message = `A stock tslab compiles "${node.getText()}" wrongly: take "${node.propertyName.getText()}" itself.`;
+        const at = { cell: cell.index, file: null, line, column: character + 1 };
+        found.push({ notebook: shown(notebook.path, project.root), code: null, message, ...at });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return found;
 }
 
 function diagnosticsOf(program: TypeScript.Program, file: TypeScript.SourceFile) {
@@ -180,7 +218,8 @@ function unique(problems: CellProblem[]): CellProblem[] {
 
 const COMMAND = {
   call: 'npx tsx scripts/runner/check-cells.ts',
-  about: "Type-checks the cells of notebooks, with the kernel's own options. Without arguments, the course's.",
+  about:
+    "Type-checks the cells of notebooks, with the kernel's own options. Without arguments, the course's, which have to run on a stock tslab too.",
   names: 'notebook, folder or glob ...',
   flags: {},
 } as const;
@@ -188,7 +227,8 @@ const COMMAND = {
 async function main(): Promise<number> {
   const { names } = readFlags(COMMAND);
   const paths = await discover(names.length ? names : [join(project.root, project.notebooks)], process.cwd());
-  const problems = checkCells(await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey))));
+  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey)));
+  const problems = checkCells(notebooks, { stock: names.length === 0 });
   for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
   const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
   process.stdout.write(`${count} type-checked: ${problems.length || 'no'} problems\n`);
