@@ -67,7 +67,7 @@ export class App implements ServerContext {
       ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
     });
     this.simulator = new Simulator(this.jobs);
-    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes);
+    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes, settings.stallMs);
     // The unfinished jobs of an earlier server go on.
     for (const record of this.log.jobs()) if (!hasEnded(record.job)) this.run(record);
   }

@@ -276,6 +276,32 @@ test('uploads that are arriving are bounded in number: 503 past the bound, other
   await eventually(async () => ((await lab.upload('x')).status === 202 ? true : undefined), 'an upload to be taken');
 });
 
+withSettings('uploads that stand still', ['--stall-ms', '1000'], (lab, server) => {
+  test('make room for another: one of them is refused, and not one that goes on', async () => {
+    const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
+    const sessions = await Promise.all([1, 2, 3].map(() => Http2Client.connect(httpsUrl)));
+    const refused: number[] = [];
+    const uploads = Array.from({ length: 256 }, (_, n) => {
+      const upload = sessions[n % 3]!.send('POST', '/jobs', { 'content-type': 'video/mp4' }, false);
+      upload.resume().write('x');
+      return upload.on('response', () => refused.push(n));
+    });
+    const drip = setInterval(() => uploads[0]!.write('x'), 100);
+    const files = () => readdir(join(server().data, 'uploads'));
+    try {
+      await eventually(async () => ((await files()).length === 256 ? true : undefined), 'all to arrive');
+      await eventually(async () => ((await lab.upload('x')).status === 202 ? true : undefined), 'a place');
+      expect((await lab.upload('x')).status).toBe(202); // the place that it has left is free
+      await eventually(async () => (refused.length > 0 ? true : undefined), 'one to be refused');
+      expect(refused).toHaveLength(1);
+      expect(refused).not.toContain(0);
+    } finally {
+      clearInterval(drip);
+      for (const session of sessions) session.close();
+    }
+  });
+});
+
 test.each([
   ['/jobs?limit=0', 400],
   ['/jobs?limit=1', 200],

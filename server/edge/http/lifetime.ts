@@ -96,7 +96,7 @@ export class Lifetime {
     if (req.complete || req.destroyed || this.connection.closed) this.settle();
     else req.once('close', () => this.settle());
     this.connection.startDeferred();
-    this.connection.all.schedule(); // the next one's turn on this connection may have come
+    this.connection.all.leaveTurn(this); // and the next one's turn on this connection may have come
   }
 
   /** Ends what is not over yet. */
@@ -235,6 +235,17 @@ export class Connections {
     });
   }
 
+  /** How many large answers wait for their turn. */
+  get waitingForTurns(): number {
+    return this.turns.size;
+  }
+
+  /** Forgets a client that waits for its turn no longer. */
+  leaveTurn(lifetime: Lifetime): void {
+    this.turns.delete(lifetime);
+    this.schedule();
+  }
+
   account(bytes: number): void {
     this.unsent += bytes;
     if (bytes < 0) this.schedule();
@@ -261,8 +272,7 @@ export class Connections {
     this.scheduled = false;
     if (this.unsent > MAX_ALL_UNSENT_BYTES) return; // somebody takes something, or is dropped, and it goes on
     for (const [lifetime, resolve] of this.turns) {
-      if (lifetime.ended) this.turns.delete(lifetime);
-      if (lifetime.ended || lifetime.queued || lifetime.connection.unsent > MAX_UNSENT_BYTES) continue;
+      if (lifetime.queued || lifetime.connection.unsent > MAX_UNSENT_BYTES) continue;
       this.turns.delete(lifetime);
       resolve();
       return void this.schedule();

@@ -33,6 +33,8 @@ export class Uploads {
   private stopped = false;
   /** How many uploads are arriving. */
   private arriving = 0;
+  /** How to refuse those that wait for more of their client, and since when; the one that waits for longest is the first. */
+  private readonly waiting = new Map<(reason: Error) => void, number>();
   private readonly reader = new MediaReader();
   /** The job whose headers are being read. */
   private reading: JobRecord | undefined;
@@ -41,6 +43,7 @@ export class Uploads {
     readonly folder: string,
     private readonly jobs: Jobs,
     private readonly maxBytes: number,
+    private readonly stallMs: number,
   ) {
     const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
     const kept = new Set(unfinished.map((record) => specOf(record).file));
@@ -71,13 +74,19 @@ export class Uploads {
     return `${jobId}.upload`;
   }
 
-  /** Error: {@link TooManyUploads}, when one more upload, of so many bytes, would be too much. */
+  /**
+   * Makes room for one more upload, of so many bytes: one that has stalled for the longest time is refused instead.
+   * Error: {@link TooManyUploads}, when none has stalled, or the bytes would be too many.
+   */
   admit(bytes: number): void {
     this.reserve(bytes);
-    if (this.arriving >= MAX_ARRIVING)
-      throw new TooManyUploads(
-        `${MAX_ARRIVING} uploads are arriving, and no more are taken. Come back when some have.`,
-      );
+    if (this.arriving < MAX_ARRIVING) return;
+    const many = `${MAX_ARRIVING} uploads are arriving`;
+    const [[refuse, since] = [() => {}, Number.POSITIVE_INFINITY]] = this.waiting;
+    if (performance.now() - since < this.stallMs)
+      throw new TooManyUploads(`${many}, and no more are taken. Come back when some have.`);
+    this.waiting.delete(refuse);
+    refuse(new TooManyUploads(`${many}, and nothing came of this one for the longest time. Send it again.`));
   }
 
   private reserve(bytes: number): void {
@@ -92,15 +101,17 @@ export class Uploads {
    * bytes came. Errors: {@link NotWritable}, {@link TooManyUploads}, and those of the source.
    */
   async store(file: string, source: AsyncIterable<Buffer>): Promise<number> {
-    this.admit(0);
     const path = join(this.folder, file);
+    const chunks = source[Symbol.asyncIterator]();
     let bytes = 0;
     this.arriving += 1;
     let handle: FileHandle | undefined;
     try {
       // Exclusive: whatever has that name already is not ours to overwrite.
       handle = await open(path, 'wx').catch(notWritable);
-      for await (const chunk of source) {
+      for (;;) {
+        const { done, value: chunk } = await this.next(chunks);
+        if (done) break;
         this.reserve(chunk.length);
         bytes += chunk.length;
         this.bytes += chunk.length;
@@ -113,8 +124,18 @@ export class Uploads {
       throw error;
     } finally {
       this.arriving -= 1;
+      void chunks.return?.()?.catch(() => {});
     }
     return bytes;
+  }
+
+  /** What arrives next. Error: {@link TooManyUploads}, when another upload takes the place of this one. */
+  private next(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(reject, performance.now());
+      const arrived = chunks.next().finally(() => this.waiting.delete(reject));
+      arrived.then(resolve, reject);
+    });
   }
 
   /** Removes a file of so many bytes. */
