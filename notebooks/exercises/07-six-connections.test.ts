@@ -66,9 +66,7 @@ describe('2, opens', () => {
 
 describe('3, shared', () => {
   it('takes the solution that it shows', async () => {
-    expect((await shared.verdict(myShare)).text).toBe(
-      '✓ Solved. Eight jobs, one stream; and none when nobody listens.',
-    );
+    expect((await shared.verdict(myShare)).text).toBe('✓ Solved. Eight jobs, one stream; and none without followers.');
   });
   it('shows a solution that loses nothing while its stream is closed, and leaves no timer behind', () => {
     vi.useFakeTimers();
@@ -154,7 +152,7 @@ describe('3, shared', () => {
   };
   it.each([
     ['opens a stream for each', each, /Eight jobs, and \d+ streams/],
-    ['opens one for nobody', eager, /before there was a follower/],
+    ['opens one without a follower', eager, /before there was a follower/],
     ['tells everybody everything', broadcast, /Whose was it/],
     ['closes with the first that leaves', closing, /seven stay/],
     ['keeps one follower a job', single, /One of the seven heard|A job had two followers/],

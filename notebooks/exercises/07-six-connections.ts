@@ -201,7 +201,7 @@ export const shared = exercise<Share>({
       assert.equal(sources.length, 2, 'A follower came after all had left: it needs a new stream.');
       const { requests } = (await readLedger(client.name, url)).totals['event-stream'];
       assert.ok(requests <= 2, `The ledger saw ${requests} streams.`);
-      return 'Eight jobs, one stream; and none when nobody listens.';
+      return 'Eight jobs, one stream; and none without followers.';
     } finally {
       for (const source of sources) source.close();
       await Promise.all(jobs.map(({ links }) => sendOnce(fetch, url + links.self, { method: 'DELETE' })));
