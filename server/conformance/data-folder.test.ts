@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -71,6 +71,23 @@ ownServers('what the data folder holds of others is left alone', () => {
     await writeFile(file, 'Alice owns this\n');
     expect((await refused(data)).stderr).toContain(file);
     expect(await readFile(file, 'utf8')).toBe('Alice owns this\n');
+  });
+
+  test('what a job of a strange data folder names as its upload', async () => {
+    const data = await folder();
+    const strange = await folder();
+    await writeFile(join(strange, 'precious.mp4'), 'precious');
+    const server = await startServer([], { data });
+    await new Client(server.url).upload('x', { query: '?durationMs=600000' });
+    await server.stop();
+    const db = new Database(join(data, 'log.db'));
+    const [{ record }] = db.prepare('SELECT record FROM jobs').all() as [{ record: string }];
+    const changed = record.replace(/[^"]+\.upload/, '../precious.mp4');
+    db.prepare('UPDATE jobs SET record = ?, crc = ?').run(changed, crc32(changed));
+    db.close();
+    await cp(data, strange, { recursive: true }); // this process may keep its lock on the first one
+    expect((await refused(strange)).stderr).toContain('A job names "../precious.mp4", which is no upload');
+    expect(await readFile(join(strange, 'precious.mp4'), 'utf8')).toBe('precious');
   });
 
   test('but empty files of our names are ours: a kill or a full disk leaves them', async () => {

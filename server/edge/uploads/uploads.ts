@@ -47,6 +47,9 @@ export class Uploads {
   ) {
     const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
     const kept = new Set(unfinished.map((record) => specOf(record).file));
+    // A file is removed when its job has ended. Whoever made this data folder must not choose which one.
+    for (const file of kept)
+      if (!NAME.test(file)) throw new StoreError(`A job names "${file}", which is no upload. Choose another --data.`);
     for (const record of unfinished) this.bytes += specOf(record).bytes;
     try {
       mkdirSync(folder, { recursive: true });
