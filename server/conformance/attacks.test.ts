@@ -149,6 +149,14 @@ describe('what is large when it is unpacked', () => {
     expectProblem(await lab.request('POST', '/jobs', { headers, body: bomb }), 415);
   });
 
+  test('is refused, too, where the coding is one of the transfer', async () => {
+    const raw = await RawConnection.connect(lab.base);
+    await raw.send('POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: video/mp4\r\n');
+    await raw.send('Transfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n');
+    expect((await raw.response()).status).toBe(501);
+    raw.close();
+  });
+
   test('is taken as the bytes that it is, where no coding is named', async () => {
     const answer = await lab.upload(bomb, { query: '?wait=30' });
     expect(answer.status).toBe(409); // no video

@@ -15,13 +15,13 @@ export function mediaType(x: HttpExchange): string {
   return (x.req.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-/** The body as it arrives. A client that expects a `100 Continue` gets it first. Errors: 413, 415. */
+/** The body as it arrives. A client that expects a `100 Continue` gets it first. Errors: 413, 415, 501. */
 export function body(x: HttpExchange, limit: number): AsyncIterable<Buffer> {
   invite(x, limit);
   return bounded(x.req, limit);
 }
 
-/** Lets the client send its body, if it can be taken. Errors: 413, 415. */
+/** Lets the client send its body, if it can be taken. Errors: 413, 415, 501. */
 function invite(x: HttpExchange, limit: number): void {
   const { context, req, res } = x;
   const coding = req.headers['content-encoding'];
@@ -32,6 +32,13 @@ function invite(x: HttpExchange, limit: number): void {
       'Accept-Encoding': 'identity',
     });
   }
+  // RFC 9112, section 6.1: 501 for a transfer coding that is not understood. Node undoes "chunked" and leaves the others.
+  const transfer = req.headers['transfer-encoding'];
+  if (transfer !== undefined && transfer.toLowerCase() !== 'chunked')
+    throw new Problem(
+      501,
+      `Expected Transfer-Encoding: chunked or none, got "${transfer}". Send the body uncompressed.`,
+    );
   if (Number(req.headers['content-length']) > limit) throw tooLarge(limit);
   if (x.expects === 'continue') res.writeContinue();
   limitBody(req, context.settings.bodyTimeoutMs);
@@ -47,7 +54,7 @@ async function* bounded(req: IncomingMessage, limit: number): AsyncGenerator<Buf
   }
 }
 
-/** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415, 503. */
+/** The whole body as JSON: its text, and the value that a schema takes. Errors: 400, 413, 415, 501, 503. */
 export async function readJson<T>(x: HttpExchange, schema: z.ZodType<T>): Promise<{ text: string; value: T }> {
   if (mediaType(x) !== 'application/json') {
     const detail = `Expected Content-Type: application/json, got "${mediaType(x)}".`;
