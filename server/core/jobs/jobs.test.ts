@@ -46,7 +46,7 @@ test('an upload whose file cannot be removed does not stop those after it', asyn
     ['stuck', 'next'].map((file) => jobs.create({ kind: 'video', file, bytes: 1, paceMs: null }, null, file)),
   );
   for (const topic of topics) uploads.enqueue(topic);
-  await vi.waitFor(() => expect(topics.map(({ job }) => job.state)).toEqual(['failed', 'failed']));
+  await vi.waitFor(() => expect(topics.map(({ job }) => job.state)).toEqual(['failed', 'failed']), 30_000);
 });
 
 test('a simulated job goes on after a cancel that cannot be committed', async () => {
