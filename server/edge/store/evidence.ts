@@ -18,11 +18,8 @@ export class Evidence {
   private readonly fd: number;
   private readonly boot = bootId();
 
-  /**
-   * @param path - where the file is; it is made where there is none.
-   * @param fresh - the database is new: the file of an earlier one says nothing of it.
-   */
-  constructor(path: string, fresh: boolean) {
+  /** @param path - where the file is; it is made where there is none. */
+  constructor(path: string) {
     this.fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o644);
     const text = readFileSync(this.fd, 'utf8');
     const [, told, seq, boot, crc] = /^(log head (\d+) (\S+)) ([0-9a-f]{8}) *\n$/.exec(text) ?? [];
@@ -30,7 +27,7 @@ export class Evidence {
       closeSync(this.fd);
       throw new StoreError(`${path} is a file of another program. Choose another folder with --data.`);
     }
-    if (fresh || told === undefined || checksum(told) !== crc) return;
+    if (told === undefined || checksum(told) !== crc) return;
     this.seq = Number(seq);
     this.restarted = this.boot === UNKNOWN || boot !== this.boot;
   }

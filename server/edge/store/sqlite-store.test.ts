@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
@@ -58,11 +58,12 @@ const job: Job = {
 };
 
 test.each([
+  ['the database is gone', ''],
   ['a text that is not UTF-8', `UPDATE events SET data = CAST(X'ff' AS TEXT)`],
   ['a checksum that is a text', `UPDATE jobs SET crc = CAST(X'ff' AS TEXT)`],
   ['a job under the id of another', `UPDATE jobs SET jobId = 'b'`],
   ['a name that event ids cannot have', `UPDATE meta SET value = CAST(X'ff' AS TEXT) WHERE key = 'store'`],
-])('SQLite: damage that leaves the database sound is told: %s', (_, damage) => {
+])('SQLite: damage that leaves a sound database is told: %s', (_, damage) => {
   const folder = temporary();
   const copy = temporary();
   try {
@@ -73,10 +74,11 @@ test.each([
     store.commit([{ event, job, first: 0, last: 0 }], { jobs: [], events: 0 });
     store.close();
     cpSync(folder, copy, { recursive: true });
+    if (damage === '') truncateSync(join(copy, 'log.db'));
     const db = new Database(join(copy, 'log.db'));
     db.exec(damage);
     db.close();
-    expect(() => SqliteStore.at(copy).open(bounds, () => {})).toThrow(/damaged \(.* has changed\)/);
+    expect(() => SqliteStore.at(copy).open(bounds, () => {})).toThrow(/damaged \(.* (has changed|are missing)\)/);
   } finally {
     for (const made of [folder, copy]) rmSync(made, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
@@ -83,13 +83,12 @@ export class SqliteStore implements Store {
     const file = join(folder, 'log.db');
     const owner = join(folder, 'owner');
     try {
-      const fresh = !existsSync(file) || statSync(file).size === 0;
-      if (!fresh) refuseForeign(file);
+      if (existsSync(file)) refuseForeign(file);
       // Empty: it was being written when the process was killed or the disk was full.
       if (existsSync(owner) && !/^(\d+\n?)?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
       mkdirSync(folder, { recursive: true });
       const db = lock(file, owner);
-      const evidence = new Evidence(join(folder, 'log.head'), fresh);
+      const evidence = new Evidence(join(folder, 'log.head'));
       prepare(db, evidence, file);
       writeFileSync(owner, `${process.pid}\n`);
       return new SqliteStore(db, file, evidence);
