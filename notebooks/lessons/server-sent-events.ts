@@ -71,7 +71,7 @@ export async function* readEvents(body: Bytes, place: Place = { id: '', retryMs:
 // #region read-stream
 export interface Listening {
   place?: Place;
-  silenceMs?: number; // without a byte for so long, the connection counts as dead
+  silenceMs?: number; // after this long without a byte, the connection is dead
   signal?: AbortSignal | undefined; // the caller's
 }
 
@@ -84,7 +84,7 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
   signal?.addEventListener('abort', stop);
   const timed = async function* (body: Bytes) {
     for await (const bytes of body) {
-      clearTimeout(timer); // the time that an event takes to handle is no silence
+      clearTimeout(timer); // handling an event is not silence
       yield bytes;
       timer = setTimeout(stop, silenceMs);
     }

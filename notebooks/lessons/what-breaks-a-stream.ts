@@ -11,7 +11,7 @@ import type { Client } from './short-polling.js';
 // The notebook: 06-what-breaks-a-stream.ipynb
 
 // #region read-resumed
-export type Resuming = Listening & { tries?: number };
+export type Resuming = Listening & { tries?: number }; // failures in a row, then it throws
 
 export async function* readResumed(client: Client, streamUrl: string, how: Resuming = {}): AsyncGenerator<StreamEvent> {
   const { tries = 6, place = { id: '', retryMs: 3_000 }, signal } = how;
@@ -35,8 +35,8 @@ export async function* readResumed(client: Client, streamUrl: string, how: Resum
     }
     // From 100 ms to a day: a timer of more than 24 days would fire immediately.
     const retryMs = Math.min(Math.max(place.retryMs, 100), 86_400_000);
-    const backOffMs = Math.min(retryMs * 2 ** Math.max(eventless - 1, 0), 30_000);
-    const restMs = Math.max(retryMs, backOffMs - (performance.now() - beganAt)); // never less than `retry`
+    const backOffMs = Math.min(retryMs * 2 ** Math.max(eventless - 1, 0), 30_000); // from one start to the next
+    const restMs = Math.max(retryMs, backOffMs - (performance.now() - beganAt)); // what is left of it
     const pauseMs = answer ? retryAfterMs(answer.headers, restMs) : restMs;
     await sleep(pauseMs * (1 + Math.random() / 2), undefined, { signal });
   }
@@ -72,7 +72,7 @@ export interface Staying {
   ask(cursor: string): Promise<Answer>; // the same request by fetch, which shows the status
   names: string[];
   onEvent(event: MessageEvent): void;
-  tries?: number;
+  tries?: number; // failures in a row, then it throws
   signal?: AbortSignal;
 }
 
@@ -105,7 +105,7 @@ export async function stayOpen(how: Staying, cursor = ''): Promise<void> {
           if (source.readyState === EventSource.CLOSED) resolve(false); // else it comes back by itself
         });
       });
-      if (ended) return;
+      if (ended) return; // false: the source has closed for good
     } finally {
       signal?.removeEventListener('abort', stop);
       source.close();

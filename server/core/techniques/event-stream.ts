@@ -37,7 +37,7 @@ export class EventStream {
     this.write(`retry: ${context.settings.retryMs}\n\n`);
   }
 
-  /** Returns true while the client takes what is written. Else nothing is written, and nothing is kept for the client. */
+  /** Returns false once the client has stopped reading: until it reads again, nothing more is written or kept for it. */
   write(text: string | Buffer): boolean {
     const { res, lifetime } = this.x;
     this.heart.refresh();

@@ -25,7 +25,7 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       return `event: gap\ndata: ${gapData(x, topic)}\n\n`;
     },
     serve(): boolean {
-      if (out.full) return false; // its position is kept, and nothing else
+      if (out.full) return false; // its cursor is kept, and nothing else
       const said = cursor.gap();
       const piece = pieceOf(topic, cursor.after, ids);
       cursor.after = piece.last;
