@@ -212,7 +212,7 @@ export const shared = exercise<Share>({
 });
 
 // #region shared
-/** A product needs more: after a `gap` it asks for the state of each job, and it opens a source that has closed again. */
+/** In production, also fetch each job's state after a `gap`, and ask by `fetch` before opening a closed source again. */
 export const myShare: Share = (open) => {
   const followers = new Map<string, Set<Listener>>();
   let source: EventSource | null = null;

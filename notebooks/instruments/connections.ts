@@ -191,7 +191,7 @@ export async function inYourTab(trial: Trial): Promise<Tried | null> {
     display.show({ 'text/html': frame, 'text/plain': 'A page, for whoever looks at this notebook in a browser.' });
     const here = await listener.next(HERE_MS);
     if (!here) {
-      says(display, 'Nobody looks: no browser has shown this page. (In JupyterLab, run this cell again.)');
+      says(display, 'No browser has shown this page. (In JupyterLab, run this cell again.)');
       return null;
     }
     const { tried, done } = await watch(listener, here, own, name);
