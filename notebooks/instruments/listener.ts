@@ -43,7 +43,7 @@ export class Listener<T> {
     return `#report=${this.port}&secret=${this.secret}`;
   }
 
-  /** The next thing that is told; null when nothing is for so long. */
+  /** The next thing that is told; null when nothing is within that time. */
   async next(withinMs: number): Promise<Told<T> | null> {
     if (this.told.length === 0) {
       let timer: NodeJS.Timeout | undefined;

@@ -28,7 +28,7 @@ export function launchCourseServer(paths: Paths, flags: string[]): LaunchedServe
   return launchServer(command, { cwd: paths.root, log: paths.serverLog });
 }
 
-/** A server that has run for so long is started again after the shortest pause, in milliseconds. */
+/** A server that has run for this long is started again after the shortest pause, in milliseconds. */
 const SOUND_MS = 60_000;
 const SHORTEST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;

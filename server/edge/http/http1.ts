@@ -9,7 +9,7 @@ export type Expectation = 'continue' | 'unknown' | null;
 /** Answers a request. */
 export type Handle = (req: IncomingMessage, res: ServerResponse, expects?: Expectation) => void;
 
-/** A connection on which nothing passes for so long is closed, in milliseconds. */
+/** How long nothing may pass on a connection before it is closed, in milliseconds. */
 export const KEEP_ALIVE_MS = 60_000;
 /** The largest head of a request. */
 export const MAX_HEAD_BYTES = 16 * 1024;

@@ -12,7 +12,7 @@ export const MAX_UNSENT_BYTES = 64 * 1024;
 const MAX_ALL_UNSENT_BYTES = 64 * 1024 * 1024;
 /** Requests pipelined behind others, on all connections: past it, the connection that sends one more is closed. */
 const MAX_PIPELINED = 10_000;
-/** Under the pressure of too many unsent bytes, a client that has taken nothing for so long is dropped. */
+/** Under the pressure of too many unsent bytes, a client that has taken nothing for this long is dropped. */
 const PRESSED_STALL_MS = 1_000;
 
 /**
