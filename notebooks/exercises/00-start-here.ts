@@ -79,7 +79,7 @@ const WAYS = ['request and response', 'short polling', 'long polling', 'server-s
 const WHY: Record<keyof typeof choice, string> = {
   payment: 'it takes 0.4 s, and the answer goes to the one who asked.',
   editor: 'somebody is looking, and wants to see each change when it happens.',
-  'bus times': 'a phone that looks once an hour should not keep a connection open.',
+  forecast: 'a phone that asks once an hour should not keep a connection open.',
   transcript: 'the script wants nothing but the end, soon after it happens, and nobody looks at progress.',
   invoices: 'it must get every event, also those that happened while it was restarting.',
 };
@@ -106,7 +106,7 @@ export const chose = exercise<Record<string, string>>({
 export const choice = {
   payment: 'request and response', // done in a moment, for the one who asked
   editor: 'server-sent events', // every change, immediately, while somebody is looking
-  'bus times': 'short polling', // now and then, and no connection in between
+  forecast: 'short polling', // now and then, and no connection in between
   transcript: 'long polling', // only the end, soon after it happens
   invoices: 'consume', // every event, at its own pace, also after being away
 };

@@ -58,7 +58,7 @@ describe('1, within patience', () => {
       myAsk(...all).catch(() => {
         throw new Error('refused');
       });
-    expect((await withinPatience.verdict(terse)).text).toMatch(/not the server's own words/);
+    expect((await withinPatience.verdict(terse)).text).toMatch(/not the server's error message/);
   });
 });
 

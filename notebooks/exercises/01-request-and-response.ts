@@ -53,7 +53,7 @@ export const withinPatience = exercise<Ask>({
     const words = 'expected kind';
     assert.ok(
       refused.message.includes(words),
-      `For a task that was refused, it threw "${refused.message}", not the server's own words.`,
+      `For a task that was refused, it threw "${refused.message}", not the server's error message.`,
     );
     return 'No answer was lost, however long the job took.';
   },
@@ -105,7 +105,7 @@ export const sorted = exercise<string[]>({
     }
     return 'The answer comes soon, and goes to the client that asked.';
   },
-  hint: 'Ask two questions of each: is it done before the shortest time-out along the route? And does the answer go to the client that asked?',
+  hint: 'Ask two questions of each: is it done within about ten seconds? And does the answer go to the client that asked?',
   solution: { file: FILE, region: 'sorted' },
 });
 

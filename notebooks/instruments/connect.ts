@@ -21,7 +21,7 @@ interface Health {
 }
 
 const WHOSE: Record<Server['origin'], string> = {
-  environment: 'named by POLLING_LAB_URL',
+  environment: 'from the environment variable POLLING_LAB_URL, which `npm start` sets',
   checkout: 'the one that runs in this checkout',
   own: "this notebook's own; it ends with the kernel",
 };

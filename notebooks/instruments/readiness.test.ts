@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { kernel, node } from './readiness.js';
 
 it('tells the kernel of the course from a stock tslab', () => {
-  expect(kernel(true)).toMatchObject({ ready: true, found: "the course's own" });
+  expect(kernel(true)).toMatchObject({ ready: true, found: 'the one that comes with the course' });
   expect(kernel(false)).toMatchObject({ ready: null, found: 'a stock tslab', mend: expect.stringMatching(/venv/) });
 });
 

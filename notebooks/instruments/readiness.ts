@@ -51,7 +51,12 @@ async function aServer(): Promise<Finding> {
 export function kernel(ours = isBundling()): Finding {
   const mend =
     'It runs the cells, but goes on after one that failed, and charts are still pictures. Choose the kernel TypeScript of .polling-lab/venv.';
-  return { what: 'the kernel', ready: ours || null, found: ours ? "the course's own" : 'a stock tslab', mend };
+  return {
+    what: 'the kernel',
+    ready: ours || null,
+    found: ours ? 'the one that comes with the course' : 'a stock tslab',
+    mend,
+  };
 }
 
 export async function node(version = process.versions.node): Promise<Finding> {

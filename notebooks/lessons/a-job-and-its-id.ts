@@ -19,7 +19,7 @@ export interface Answer {
 
 export class Refusal extends Error {
   constructor(readonly answer: Answer) {
-    super(`${answer.status}: ${answer.text.slice(0, 1_000)}`); // in the server's own words
+    super(`${answer.status}: ${answer.text.slice(0, 1_000)}`); // the server's message
   }
 }
 
@@ -63,7 +63,7 @@ export async function sendOnce(client: Client, to: string, sending: Sending = {}
 // Returns milliseconds, between 100 and one day: past 24 days, a timer would fire immediately.
 export function retryAfterMs(headers: Pick<Headers, 'get'>, defaultMs = 1_000): number {
   const value = headers.get('Retry-After') ?? '';
-  const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and is in GMT
+  const isDate = /^[A-Z][a-z]+,? /.test(value); // it begins with a weekday, and one form leaves out GMT
   const untilMs = isDate ? Date.parse(value.replace(/( GMT)?$/, ' GMT')) - Date.now() : Number.NaN;
   const ms = /^\d+$/.test(value) ? 1_000 * Number(value) : untilMs;
   return Number.isNaN(ms) ? defaultMs : Math.min(Math.max(ms, 100), 86_400_000);

@@ -169,7 +169,7 @@ describe('sendWithRetries', () => {
     await sendWithRetries(fetch, `${bad.url}/healthz`);
     expect(Date.now()).toBeGreaterThanOrEqual(date.getTime() - 1);
   });
-  it("ends immediately with the server's words after any other error", async () => {
+  it("ends immediately with the server's message after any other error", async () => {
     const bad = await line(says(400));
     const failed = sendWithRetries(fetch, bad.url);
     await expect(failed).rejects.toThrow('400: the words of the server');
@@ -214,7 +214,7 @@ describe.each<[name: string, wait: (base: string, job: Job, signal?: AbortSignal
     await wait(bad.url, await quick());
     expect(bad.asked.length).toBeGreaterThanOrEqual(3);
   });
-  it("ends at a 404, with the server's words", async () => {
+  it("ends at a 404, with the server's message", async () => {
     const { links } = await quick();
     const elsewhere = Object.fromEntries(
       Object.entries(links).map(([name, path]) => [name, path.replace(/jobs\/[^/]+/, 'jobs/none')]),

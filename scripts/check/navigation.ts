@@ -87,8 +87,8 @@ function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
   const main = mainCourse(course).slice(1);
   const total = sumOf(main);
-  const rowOf = ({ number, time, ...notebook }: CourseNotebook) =>
-    row([number, link(notebook), time.minutes, time.exerciseMinutes]);
+  const rowOf = ({ number, time, ...notebook }: CourseNotebook, what = '') =>
+    row([number, link(notebook) + what, time.minutes, time.exerciseMinutes]);
   const appendices = lessons.filter((notebook) => !main.includes(notebook));
   return [
     '## The map',
@@ -97,9 +97,9 @@ function map(course: CourseNotebook[]): string {
     '',
     row(['', 'notebook', 'minutes', 'exercises']),
     '| --: | :-- | --: | --: |',
-    ...main.map(rowOf),
+    ...main.map((notebook) => rowOf(notebook)),
     row(['', `${main[0]?.number} to ${main.at(-1)?.number}, the main course`, total.minutes, total.exerciseMinutes]),
-    ...appendices.map(rowOf),
+    ...appendices.map((notebook) => rowOf(notebook, ', an appendix')),
   ].join('\n');
 }
 
