@@ -56,8 +56,8 @@ export class Waiting {
   }
 
   /**
-   * Holds an answer until a topic has `min` events past a cursor, has ended, or the time is up. When the client leaves,
-   * the promise is never settled. Error: {@link TooManyWaiters}.
+   * Holds an answer until a topic (the events of one job, in order) has `min` events past a cursor (how far a client has
+   * read them), has ended, or the time is up. When the client leaves, the promise is never settled. Error: {@link TooManyWaiters}.
    */
   hold(client: Presence, topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
