@@ -32,11 +32,11 @@ export async function* changes(
   signal?: AbortSignal,
 ): AsyncGenerator<Job, void> {
   for (let named = etag; ; ) {
-    const known: Record<string, string> = named ? { 'If-None-Match': named } : {};
+    const known: Record<string, string> = named ? { 'If-None-Match': named } : {}; // '' asks for the whole job
     const request = { headers: { Prefer: `wait=${waitS}`, ...known }, timeoutMs: 1_000 * (waitS + 10), signal };
     const began = performance.now();
     const answer = await sendWithRetries(client, jobUrl, request);
-    const newest = answer.headers.get('ETag') ?? '';
+    const newest = answer.headers.get('ETag') ?? ''; // the version of this answer
     const hasMoved = newest !== '' && newest !== etag;
     if (answer.status === 200) {
       const job = jsonOf<Job>(answer);
@@ -44,7 +44,7 @@ export async function* changes(
       if (job.finishedAt) return;
     } else if (answer.status !== 304) throw new Refusal(answer);
     etag = newest;
-    const mayHaveEnded = answer.status === 304 && !answer.headers.has('Retry-After');
+    const mayHaveEnded = answer.status === 304 && !answer.headers.has('Retry-After'); // unfinished jobs have it
     named = mayHaveEnded ? '' : etag; // without a version, the whole job comes immediately
     const waited = answer.headers.has('Preference-Applied') && performance.now() - began > 900;
     if (!hasMoved && !waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
@@ -102,7 +102,7 @@ export async function* consume(
     yield events;
     cursor = next;
     if (events.some(({ event }) => ['succeeded', 'failed', 'cancelled'].includes(event))) return;
-    mayBePast = events.length === 0 && (mayBePast || gap !== undefined);
+    mayBePast = events.length === 0 && (mayBePast || gap !== undefined); // no event yet since `after` or a gap
     if (mayBePast && (await isPastEnd(client, eventsUrl, cursor, signal))) return;
     const waited = answer.headers.has('Preference-Applied') && (events.length > 0 || performance.now() - began > 900);
     if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
