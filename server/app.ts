@@ -86,7 +86,8 @@ export class App implements ServerContext {
 
   /** Answers a request. */
   readonly handle = (req: IncomingMessage, res: ServerResponse, expects: Expectation = null): void => {
-    const looksAtLedger = /^([a-zA-Z]+:\/\/[^/?#]*)?\/traffic(\?|$)/.test(req.url as string);
+    const url = req.url as string;
+    const looksAtLedger = url.includes('/traffic') && /^([a-zA-Z]+:\/\/[^/?#]*)?\/traffic(\?|$)/.test(url);
     const lifetime = this.connections.begin(req, res);
     const row = this.ledger.begin({
       method: req.method as string,

@@ -187,7 +187,7 @@ export class Ledger {
   settle(row: Row): void {
     this.measure(row);
     row.settled = true;
-    if (!this.open.delete(row)) return;
+    if (!this.open.delete(row)) return; // it is not counted, or was settled before
     add(this.all[row.technique], row);
     if (row.experiment === null) return;
     add(row.experiment.closed[row.technique], row);

@@ -48,7 +48,8 @@ function hostOf(req: IncomingMessage): string | undefined {
   // RFC 9113, section 8.3.1: in HTTP/2 a pseudo-header names it, and a Host field may only repeat that.
   if (authority !== undefined && (host ?? authority) === authority) return authority;
   // RFC 9112, section 3.2: 400 for a request that "lacks a Host header field" or has more than one.
-  const fields = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
+  let fields = 0;
+  for (let i = 0; i < req.rawHeaders.length; i += 2) if (/^host$/i.test(req.rawHeaders[i] as string)) fields += 1;
   if (fields > 1 || authority !== undefined || (fields === 0 && req.httpVersion !== '1.0'))
     throw badRequest(`Expected one Host field, got ${fields}. Send the name and port you connected to.`);
   // RFC 9112, section 3.2.2: a target in absolute form replaces the field.

@@ -13,6 +13,8 @@ import { streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
 import { readWait } from './wait.js';
 
+type Headers = Record<string, string | number>;
+
 /** One request and its response, over HTTP/1.1 or HTTP/2, as routes use them. */
 export class HttpExchange implements Exchange {
   readonly path: string;
@@ -30,7 +32,8 @@ export class HttpExchange implements Exchange {
     readonly row: Row,
     readonly expects: Expectation,
   ) {
-    const url = (req.url as string).replace(/^[a-z]+:\/\/[^/?#]*/i, '');
+    const target = req.url as string;
+    const url = target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?#]*/i, '');
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark));
@@ -91,14 +94,18 @@ export class HttpExchange implements Exchange {
     throw new Problem(406, `Served as ${offered.join(' or ')}, asked for as "${accept}". Change Accept.`);
   }
 
-  private head(status: number, headers: Record<string, string | number>): void {
+  /** `fields` are names and values in turn, which Node writes faster than an object. */
+  private head(status: number, fields: (string | number)[], headers: Headers = {}): void {
     this.recordAnswer(status);
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.context.stopping) this.res.shouldKeepAlive = false;
-    if (!this.varies) return void this.res.writeHead(status, headers);
+    // no-store: a browser holds back a second request for a URL until it knows that it may not store the answer to the
+    // first. The header comes with the answer, so that this helps streams; a held request needs `cache: 'no-store'`.
+    if (headers['Cache-Control'] === undefined) fields.push('Cache-Control', 'no-store');
+    for (const name in headers) fields.push(name, headers[name] as string | number);
     // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what CORS names there.
-    const Vary = this.req.headers.origin === undefined ? 'Prefer' : 'Origin, Prefer';
-    this.res.writeHead(status, { ...headers, Vary });
+    if (this.varies) fields.push('Vary', this.req.headers.origin === undefined ? 'Prefer' : 'Origin, Prefer');
+    this.res.writeHead(status, fields);
   }
 
   /** Tells the ledger that the head of the answer is out. A route whose head other code writes calls it, too. */
@@ -109,16 +116,8 @@ export class HttpExchange implements Exchange {
   }
 
   /** Sends a whole answer. */
-  send(status: number, type: string, body: string, headers: Record<string, string | number> = {}): void {
-    // no-store: a browser holds back a second request for a URL until it knows that it may not store the answer to the
-    // first. The header comes with the answer, so that this helps streams; a held request needs `cache: 'no-store'`.
-    this.head(status, {
-      'Content-Type': type,
-      'Content-Length': Buffer.byteLength(body),
-      'Cache-Control': 'no-store',
-      ...AS_IT_IS,
-      ...headers,
-    });
+  send(status: number, type: string, body: string, headers?: Headers): void {
+    this.head(status, ['Content-Type', type, 'Content-Length', Buffer.byteLength(body), ...AS_IT_IS_FIELDS], headers);
     this.end(this.req.method === 'HEAD' ? '' : body);
   }
 
@@ -126,7 +125,7 @@ export class HttpExchange implements Exchange {
   private get sends(): boolean {
     const { headers, complete } = this.req;
     if (complete) return false;
-    const stream = streamOf(this.req);
+    const stream = this.lifetime.connection.session && streamOf(this.req);
     return stream ? !stream.endAfterHeaders : 'content-length' in headers || 'transfer-encoding' in headers;
   }
 
@@ -190,21 +189,21 @@ export class HttpExchange implements Exchange {
     next();
   }
 
-  json(status: number, body: string, headers?: Record<string, string | number>): void {
+  json(status: number, body: string, headers?: Headers): void {
     this.send(status, 'application/json', body, headers);
   }
 
-  empty(status: number, headers: Record<string, string | number> = {}): void {
-    this.head(status, { 'Cache-Control': 'no-store', ...headers });
+  empty(status: number, headers?: Headers): void {
+    this.head(status, [], headers);
     this.end('');
   }
 
-  openStream(headers: Record<string, string | number>): void {
+  openStream(headers: Headers): void {
     // RFC 9112, section 6.3: a body may end with its connection. Such a body is sent as it is, without the framing of
     // chunks, so that one buffer serves all readers of a stream. A proxy gets chunks: some (Tornado's client did) keep
     // the other kind of body back until it has ended.
     if (!isForwarded(this.req)) this.res.useChunkedEncodingByDefault = false;
-    this.head(200, headers);
+    this.head(200, [], headers);
   }
 
   problem(problem: Problem): void {
@@ -231,6 +230,7 @@ const STREAM_BYTES = 4096;
 /** How much of an answer is handed to Node at a time, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 const NO_QUERY = new URLSearchParams();
+const AS_IT_IS_FIELDS = Object.entries(AS_IT_IS).flat();
 
 /** Whether a proxy forwards this request: a proxy says so as in RFC 9110, section 7.6.3, as in RFC 7239, or by custom. */
 const isForwarded = ({ headers }: IncomingMessage): boolean =>

@@ -91,7 +91,7 @@ export class Lifetime {
     this.ended = true;
     this.account(-this.unsent);
     for (const callback of this.endings) callback();
-    this.endings = [];
+    this.endings.length = 0;
     const { req } = this;
     if (req.complete || req.destroyed || this.connection.closed) this.settle();
     else req.once('close', () => this.settle());
@@ -106,7 +106,7 @@ export class Lifetime {
     this.settled = true;
     this.connection.remove(this);
     for (const callback of this.settlements) callback();
-    this.settlements = [];
+    this.settlements.length = 0;
   }
 
   private account(bytes: number): void {
@@ -171,7 +171,7 @@ export class Connection {
     if (!this.session && this.exchanges.size > 1) this.all.pipelined -= 1;
     this.exchanges.delete(lifetime);
     this.deferred.delete(lifetime);
-    if (this.exchanges.size === 0) this.idleSince = performance.now();
+    if (this.session && this.exchanges.size === 0) this.idleSince = performance.now();
   }
 
   destroy(): void {
