@@ -66,6 +66,25 @@ withSettings(
   { memoryProbe: true },
 );
 
+withSettings('many bodies that take long to read', [], (lab) => {
+  test('and become whole in the same moment: others are served in between', async () => {
+    const body = JSON.stringify({ result: Array(13_000).fill(1e20) }).replaceAll(String(1e20), '1e20');
+    const jobs = await Promise.all(Array.from({ length: 60 }, () => lab.manual()));
+    const connections = await Promise.all(jobs.map(() => RawConnection.connect(lab.base)));
+    for (const [n, { jobId }] of jobs.entries()) {
+      const head = `POST /jobs/${jobId}/finish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`;
+      await connections[n]!.send(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`);
+    }
+    for (const raw of connections) raw.socket.write('}');
+    let served = 0;
+    for (; connections.some(({ received }) => received === ''); served++) await lab.get('/healthz');
+    for (const raw of connections) expect((await raw.response()).status).toBe(204);
+    // In one turn of the event loop for all, it was twice.
+    expect(served).toBeGreaterThan(8);
+    for (const raw of connections) raw.close();
+  });
+});
+
 withSettings('a body that no route asked for', ['--grace-ms', '500'], (lab) => {
   test.each([
     { end: 'is reset', off: (raw: RawConnection) => raw.socket.resetAndDestroy() },

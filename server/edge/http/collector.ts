@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Problem } from '../../core/problem.js';
 
 /** Bytes that may be held for all bodies that are not whole yet. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** How many bodies may be on their way. */
 const MAX_BODIES = 4_000;
+/** Once bodies of so many bytes are handed on in a turn of the event loop, the others wait for the next one. */
+const TURN_BYTES = 64 * 1024;
 
 const STALEST = new Problem(
   503,
@@ -15,15 +18,31 @@ const STALEST = new Problem(
 /**
  * Collects bodies that are small enough for memory. A body costs about as much as its bytes, however many pieces it arrives
  * in. All of them together are bounded: past a bound, the body that has stood still for the longest time is refused.
+ * Whole bodies take turns: what they hold may take long to read and to store, and other requests are answered in between.
  */
 export class BodyCollector {
   /** Bytes that are held for bodies that are not whole yet. */
   private held = 0;
   /** How to refuse each body that is on its way; the one that has stood still for the longest time is first. */
   private readonly arriving = new Map<IncomingMessage, (problem: Problem) => void>();
+  /** Bytes that were handed on in this turn of the event loop. */
+  private handedOn = 0;
 
   /** The whole body. Errors: `tooLarge` past `limit` bytes, 503, and whatever ended the request. */
-  collect(req: IncomingMessage, limit: number, tooLarge: Problem): Promise<Buffer> {
+  async collect(req: IncomingMessage, limit: number, tooLarge: Problem): Promise<Buffer> {
+    const body = await this.arrive(req, limit, tooLarge);
+    while (this.handedOn >= TURN_BYTES) await nextTurn();
+    if (this.handedOn === 0)
+      setImmediate(() => {
+        this.handedOn = 0;
+      });
+    this.handedOn += body.length;
+    this.held -= body.buffer.byteLength;
+    return body;
+  }
+
+  /** Resolves with the whole body, whose memory is counted as held until it is handed on. */
+  private arrive(req: IncomingMessage, limit: number, tooLarge: Problem): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       let bytes = Buffer.alloc(0);
       let length = 0;
@@ -46,7 +65,6 @@ export class BodyCollector {
       const stop = () => {
         req.off('data', take).off('end', whole).off('error', refuse).off('close', gone);
         this.arriving.delete(req);
-        this.held -= bytes.length;
       };
       const whole = () => {
         stop();
@@ -54,6 +72,7 @@ export class BodyCollector {
       };
       const refuse = (reason: Error | Problem) => {
         stop();
+        this.held -= bytes.length;
         reject(reason);
       };
       const gone = () => refuse(new Error('The client has left.'));
