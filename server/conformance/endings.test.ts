@@ -1,8 +1,10 @@
 import type net from 'node:net';
+import { basename, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type Client, newExperiment, sum } from './client.js';
 import { expectProblem } from './expectations.js';
+import { filesOf } from './files.js';
 import { Http2Client } from './http2.js';
 import { RawConnection } from './raw.js';
 import { FRAME, fields, frame, plainConnection, RawHttp2, secureConnection, setting } from './raw-http2.js';
@@ -342,9 +344,10 @@ withSettings(
       const client = await Http2Client.connect(await httpsUrlOf(lab), { initialWindowSize: 0 });
       const asked = (async () => {
         void pipelined.send(get('/traffic').repeat(1600));
-        for (const raw of many) {
+        for (const [n, raw] of many.entries()) {
           raw.socket.pause();
-          void raw.send(get('/traffic'));
+          // Every other one has a body that never comes: its answer does not end, and counts all the same.
+          void raw.send(get('/traffic', n % 2 ? 'Content-Length: 1\r\n' : ''));
         }
         for (let n = 0; n < 60; n++) client.send('GET', '/traffic').pause();
         // The client that reads is served although the others do not.
@@ -501,6 +504,64 @@ withSettings('names of experiments', ['--max-experiments', '3'], (few) => {
       return counts.filter((count) => count > 0).length;
     };
     await eventually(async () => (await known()) <= 3 || undefined, 'at most three names');
+  });
+});
+
+withSettings('a large answer to a request whose body never comes', [], (lab) => {
+  test('is no longer counted as unsent when its client has left', async () => {
+    for (let n = 0; n < 5; n++) await lab.finish((await lab.manual()).jobId, { result: 'x'.repeat(60_000) });
+    // More than may be unsent in all: after that, answers that wait for a turn would wait forever.
+    for (let n = 0; n < 260; n += 20) {
+      const some = Array.from({ length: 20 }, async () => {
+        const raw = await RawConnection.connect(lab.base);
+        await raw.send(get('/jobs', 'Content-Length: 1\r\n'));
+        await raw.until('\r\n\r\n');
+        raw.close();
+      });
+      await Promise.all(some);
+    }
+    await waiting(lab, 0);
+  });
+});
+
+withSettings('a repeated upload that waits for the result', [], (lab, server) => {
+  test('leaves no second file, also when its client leaves', async () => {
+    const video = Buffer.alloc(1000);
+    const key = { 'Idempotency-Key': 'repeated', 'Content-Type': 'video/mp4' };
+    const experiment = newExperiment();
+    const path = '/jobs?durationMs=600000';
+    const { jobId } = (await lab.request('POST', path, { headers: key, body: video })).job;
+    const again = await RawConnection.connect(lab.base);
+    const fields = Object.entries({ ...key, Host: 'localhost', Experiment: experiment, 'Content-Length': '1000' });
+    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    await again.send(`POST ${path}&wait=60 HTTP/1.1\r\n${head}\r\n`);
+    await again.send(video);
+    await waiting(lab, 1);
+    again.close();
+    await waiting(lab, 0);
+    const uploads = await filesOf(join(server().data, 'uploads'));
+    expect(uploads.map((file) => basename(file))).toEqual([`${jobId}.upload`]);
+    await lab.delete(`/jobs/${jobId}`);
+  });
+});
+
+withSettings('what cannot be read as a request', [], (lab) => {
+  const unreadable = { garbage: '\0\r\n\r\n', CONNECT: get('localhost:1').replace('GET', 'CONNECT') };
+  const cases = Object.entries(unreadable).flatMap(([what, bytes]) => [
+    { what, bytes, earlier: 'a long poll', path: 'result?wait=60', received: /^$/ },
+    { what, bytes, earlier: 'a stream', path: 'events', received: /^HTTP\/1\.1 200 (?!.*HTTP)/s },
+  ]);
+
+  test.each(cases)('$what behind $earlier: its answer is not taken for more of that one', async (asked) => {
+    const { links, jobId } = await lab.manual();
+    const raw = await RawConnection.connect(lab.base);
+    await raw.send(get(`/jobs/${jobId}/${asked.path}`));
+    await waiting(lab, 1);
+    await raw.send(asked.bytes);
+    await within(raw.closed, 'the server to close the connection');
+    expect(raw.received).toMatch(asked.received);
+    await waiting(lab, 0);
+    await lab.delete(links.self);
   });
 });
 

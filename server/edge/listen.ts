@@ -16,7 +16,7 @@ const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', 
 /** Opens the server's two ports: one for HTTP, one for HTTPS. */
 export async function listen(settings: Settings, handle: Handle, connections: Connections) {
   const { headTimeoutMs, maxConnections, maxSecureConnections } = settings;
-  const http1 = http1Server(settings, handle);
+  const http1 = http1Server(settings, handle, connections.owes);
   const http2 = http2Server(settings, handle, (socket, session) => connections.connectionOf(socket, session));
   const secure = tls.createServer(
     { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },

@@ -39,15 +39,15 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
       const detail = `The Idempotency-Key ${name} was already used for a different request. Use a new key for this one.`;
       throw new Problem(422, detail);
     }
-    if (record) return await answer(x, record, wait);
-    jobs.admit();
-    record = await jobs.create(spec, key, jobId);
+    if (!record) jobs.admit();
+    record ??= await jobs.create(spec, key, jobId);
   } finally {
+    // Before the answer: a wait whose client leaves never ends.
     if (record?.job.jobId !== jobId) await submission.discard(spec);
   }
   // The answer shows the job as it was committed: the job moves on after that.
   const answered = answer(x, record, wait);
-  x.context.run(record);
+  if (record.job.jobId === jobId) x.context.run(record);
   await answered;
 }
 

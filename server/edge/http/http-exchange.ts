@@ -145,40 +145,48 @@ export class HttpExchange implements Exchange {
   private end(body: string): void {
     const { req, res, lifetime } = this;
     if (!this.sends) return void this.finish(body);
+    const stream = streamOf(req);
+    const late = (action: () => void) => {
+      const timer = setTimeout(action, this.context.settings.graceMs);
+      lifetime.onEnd(() => clearTimeout(timer));
+    };
     // RFC 9112, section 9.6: a connection is closed in stages, or a reset takes the answer from a client still sending.
     // A stream of HTTP/2 may end as it likes, and ask for the rest not to be sent (RFC 9113, section 8.1).
-    const stream = streamOf(req);
-    if (stream) res.end(body);
-    else if (body) res.write(body);
-    else res.flushHeaders();
-    const end = () => {
-      lifetime.addUnsent(this.overhead + body.length);
-      res.end();
-    };
-    const late = setTimeout(() => {
-      end();
-      if (stream) stream.close();
-      else res.once('finish', () => closeSoon(req.socket));
-    }, this.context.settings.graceMs);
-    lifetime.onEnd(() => clearTimeout(late));
-    req.once('end', end).once('close', end).resume();
+    if (stream) {
+      late(() => stream.close());
+      this.finish(body);
+    } else {
+      const over = new Promise<void>((resolve) => {
+        late(() => {
+          res.once('finish', () => closeSoon(req.socket));
+          resolve();
+        });
+        req.once('end', resolve).once('close', resolve);
+      });
+      this.finish(body, (rest) => {
+        if (rest.length > 0) res.write(rest);
+        else res.flushHeaders();
+        void over.then(() => res.end());
+      });
+    }
+    req.resume();
   }
 
   /**
    * Hands the answer to Node a piece at a time. Each piece is memory of its own, which is let go as soon as the client has
-   * taken it: what is counted as unsent is what is held.
+   * taken it: what is counted as unsent is what is held. `last` takes the last piece, and ends the answer.
    */
-  private finish(body: string): void {
+  private finish(body: string, last: (rest: string | Buffer) => unknown = (rest) => this.res.end(rest)): void {
     const { res, lifetime } = this;
     if (body.length <= PIECE_BYTES) {
       lifetime.addUnsent(this.overhead + body.length);
-      return void res.end(body);
+      return void last(body);
     }
     const pieces = piecesOf(Buffer.from(body));
     lifetime.addUnsent(this.overhead + pieces.reduce((sum, piece) => sum + piece.length, 0));
     const next = () => {
       const piece = pieces.shift() as Buffer;
-      if (pieces.length === 0) return void res.end(piece);
+      if (pieces.length === 0) return void last(piece);
       const took = () => {
         lifetime.took(piece.length);
         next();

@@ -20,8 +20,16 @@ export const NO_PROXY = new Problem(405, 'This server is no proxy: it takes no C
 export const LARGE_HEAD = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
 export const TOO_SLOW = new Problem(408, 'The request did not arrive whole in time. Send it faster.');
 
-/** HTTP/1.1, on whatever connections it is given. */
-export function http1Server({ headTimeoutMs, bodyTimeoutMs }: Settings, handle: Handle): Server {
+/**
+ * HTTP/1.1, on whatever connections it is given.
+ *
+ * @param owes - whether an answer to an earlier request is still to be sent on a connection.
+ */
+export function http1Server(
+  { headTimeoutMs, bodyTimeoutMs }: Settings,
+  handle: Handle,
+  owes: (socket: Socket) => boolean,
+): Server {
   const server = createServer({
     headersTimeout: headTimeoutMs,
     requestTimeout: Math.max(bodyTimeoutMs, headTimeoutMs),
@@ -31,9 +39,15 @@ export function http1Server({ headTimeoutMs, bodyTimeoutMs }: Settings, handle: 
     requireHostHeader: false, // it is required, by the guard, whose answer says so
   });
   handOn(server, handle);
+  // A client takes what comes next for the answer to its earlier request, or for more of it: it is told nothing then.
+  const refuse = (socket: Socket, problem: Problem) =>
+    closeSoon(socket, owes(socket) ? undefined : rawProblem(problem));
   // Node has let go of the connection.
-  server.on('connect', (_, socket: Socket) => closeSoon(socket, rawProblem(NO_PROXY)));
-  server.on('clientError', refuse);
+  server.on('connect', (_, socket: Socket) => refuse(socket, NO_PROXY));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET') socket.destroy();
+    else refuse(socket, faultOf(error));
+  });
   return server;
 }
 
@@ -44,13 +58,11 @@ export function handOn(server: Server, handle: Handle): void {
   server.on('checkExpectation', (req, res) => handle(req, res, 'unknown'));
 }
 
-/** Answers what the HTTP parser refused. */
-function refuse({ code, message }: NodeJS.ErrnoException, socket: Socket): void {
-  if (code === 'ECONNRESET') return void socket.destroy();
-  let problem = new Problem(400, `Expected an HTTP/1.1 request, got what cannot be read as one (${message}).`);
-  if (code === 'HPE_HEADER_OVERFLOW') problem = LARGE_HEAD;
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') problem = TOO_SLOW;
-  closeSoon(socket, rawProblem(problem));
+/** What the HTTP parser has refused. */
+function faultOf({ code, message }: NodeJS.ErrnoException): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return LARGE_HEAD;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return TOO_SLOW;
+  return new Problem(400, `Expected an HTTP/1.1 request, got what cannot be read as one (${message}).`);
 }
 
 /** A problem as the whole answer of a connection, where Node has parsed no request that could be answered. */

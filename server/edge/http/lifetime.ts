@@ -63,6 +63,12 @@ export class Lifetime {
     return !this.connection.session && !this.res.socket && !this.ended;
   }
 
+  /** Whether an answer is still to be sent, or a part of it; not of a request that is still arriving, and may be refused. */
+  get owed(): boolean {
+    const { req, res } = this;
+    return !res.writableEnded && (req.complete || res.headersSent);
+  }
+
   /** Resolves when a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
   turn(): Promise<void> {
     return this.connection.all.turn(this);
@@ -88,8 +94,8 @@ export class Lifetime {
 
   end(): void {
     if (this.ended) return;
-    this.ended = true;
     this.account(-this.unsent);
+    this.ended = true;
     for (const callback of this.endings) callback();
     this.endings.length = 0;
     const { req } = this;
@@ -110,6 +116,7 @@ export class Lifetime {
   }
 
   private account(bytes: number): void {
+    if (this.ended) return; // What was unsent is given back, and nothing more is held.
     this.unsent += bytes;
     this.connection.unsent += bytes;
     this.connection.all.account(bytes);
@@ -214,6 +221,10 @@ export class Connections {
     this.open.add(connection);
     return connection;
   }
+
+  /** Whether an answer is still to be sent on a connection of HTTP/1.1. */
+  readonly owes = (socket: Socket): boolean =>
+    [...(this.known.get(socket)?.exchanges ?? [])].some((lifetime) => lifetime.owed);
 
   /** A request has come. */
   begin(req: IncomingMessage, res: ServerResponse): Lifetime {
