@@ -566,6 +566,16 @@ withSettings('what cannot be read as a request', [], (lab) => {
 });
 
 ownServers('SIGTERM', () => {
+  test('closes a connection on which nothing has come yet', async () => {
+    await withServer(['--grace-ms', '60000'], async (server, lab) => {
+      const idle = await plainConnection(lab.base);
+      expect((await lab.get('/healthz')).status).toBe(200); // so that the server has seen the one before it
+      server.kill('SIGTERM');
+      expect(await within(server.exited, 'the server to exit', 10_000)).toMatchObject({ code: 0 });
+      idle.destroy();
+    });
+  });
+
   test('lets the readers of a forgotten job go', async () => {
     await withServer(['--keep-jobs', '1', '--grace-ms', '60000'], async (server, lab) => {
       const forgotten = await lab.finished();

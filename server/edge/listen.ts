@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,13 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     );
   });
 
+  /** Connections of HTTP/1.1. */
+  const sockets = new Set<Socket>();
+  function forget(this: Socket) {
+    sockets.delete(this);
+  }
+  http1.on('connection', (socket: Socket) => sockets.add(socket.once('close', forget)));
+
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
   http1.maxConnections = maxConnections;
   door.maxConnections = maxSecureConnections;
@@ -49,6 +56,8 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
     http1.closeIdleConnections();
+    // Node takes a connection on which nothing has come yet for a busy one. Browsers open such ones in advance.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
     for (const session of http2.sessions) session.close();
     await Promise.race([Promise.all(closed), after(graceMs)]);
   };
