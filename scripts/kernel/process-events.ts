@@ -117,9 +117,10 @@ function runHandlers(forward: () => boolean, about?: unknown): void {
  * handlers may end the process. Returns a function that stops waiting.
  */
 export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () => void): () => void {
-  let isLast = false;
+  /** The look that found no work; null once it has found some. */
+  let look: object | null = null;
   loopIsEmpty = (runCellsHandlers) => {
-    if (isLast) {
+    if (look) {
       stop();
       callback();
       return;
@@ -131,9 +132,11 @@ export function whenLoopIsEmpty(exits: { exitAllowed: boolean }, callback: () =>
     // Keeps the loop alive for one turn, for what the handlers began may show later, or in no list. Node emits
     // `beforeExit` once more when that is done, and the cells do not hear of it, unless work of no list was done
     // meanwhile: it had a callback in this turn, or it made the loop go on for another.
-    isLast = true;
+    const thisLook = {};
+    look = thisLook;
     const goesOn = () => {
-      isLast = false;
+      // What an earlier look left for another turn, which did not come, may run in a turn of this one.
+      if (look === thisLook) look = null;
     };
     const callbacks = createHook({
       before: () => {
