@@ -28,7 +28,7 @@ export const soakParts = /** @type {const} */ ({
   bounds: 'a server filled to all its bounds at once, and 60,000 large results',
   endurance: 'half an hour of everything at once, and the memory of it',
   kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",
-  jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it',
+  jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it, and every end of npm start',
   elsewhere: 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users',
   runner: 'sixty kills of a running runner, its npm and its Python',
   handouts: 'the handouts of the whole course, every page of them looked at',

@@ -33,7 +33,7 @@ test('a figure beyond its aim is marked in the table', () => {
   expect(text).toContain('|  | lost | 1.00 |  | 1 ✗ | 0 |  |');
 });
 
-const small = workloads(100).filter(({ name }) => ['long-poll', 'long-poll-each', 'stream', 'resume'].includes(name));
+const small = workloads(100).filter(({ name }) => ['long-poll-each', 'resume'].includes(name));
 test.skipIf(!accounts).each(small)('$name can be measured, of this server and of the floor', async (workload) => {
   for (const name of ['ours', 'floor'] as const) {
     const server = await startServer(name);

@@ -40,7 +40,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
     }),
     endurance: tests('endurance', ['server/conformance/soak.test.ts'], { SOAK_SECONDS, SOAK_KILLS: '4' }),
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
-    jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts']),
+    jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts', 'scripts/start/start.test.ts']),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),
     runner: tests('runner', ['scripts/runner/kill.test.ts']),
     handouts: tests('handouts', ['scripts/handouts/handouts.test.ts']),
