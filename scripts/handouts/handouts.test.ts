@@ -434,7 +434,7 @@ it('set what notebooks can have in them: mathematics, fences, colors, errors, pi
   const data = { 'image/png': 'iVBORw0KGgo=', 'text/plain': 'a <dot>' };
   const picture = { output_type: 'display_data', metadata: {}, data };
   const words =
-    '# Small\n\nHalf: $\\frac{T}{2}$\n\n$$n = \\lceil T / i \\rceil$$\n\n```ts\nconst n = 1_000;\n```\n\n## Same\n\n## Same\n';
+    '# Small\n\nHalf: $\\frac{T}{2}$\n\n$$n = \\lceil T / i \\rceil$$\n\n```ts\nconst n = 1_000;\n```\n\n```\nid: 1\n\n```\n\n## Same\n\n## Same\n';
   const markdown = { cell_type: 'markdown', id: 'words', metadata: {}, source: words };
   const small = notebook('08-small', [markdown, cell('odd', 'x\n', [stream, error, picture])]);
   const asItIs: Execute = async () => [{ copy: small, durations: {}, ranMs: 1 }];
@@ -444,6 +444,7 @@ it('set what notebooks can have in them: mathematics, fences, colors, errors, pi
   expect(page.match(/<math /g)).toHaveLength(2);
   expect(page).toContain('<mfrac>');
   expect(page).toContain('<span class="mi">1_000</span>');
+  expect(page).toMatch(/>id: 1\n<\/span><span class="line" style="--in:0">\n<\/span><\/code>/); // a blank line at the end
   expect(page).toMatch(/half\n<\/span>.*>whole red\n<\/span>/);
   expect(page).toMatch(/--in:2">\s*a &lt; b/);
   expect(page).toContain('alt="a &lt;dot&gt;"');

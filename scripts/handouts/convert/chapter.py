@@ -30,8 +30,9 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
     further in than it began.
     """
     code = "\n".join(strip_ansi(code).expandtabs(4).splitlines())
-    marked = highlight(code, lexer_for(language), HtmlFormatter(nowrap=True)).rstrip("\n")
-    lines = zip(code.split("\n"), marked.split("\n"), strict=True)
+    marked = highlight(code, lexer_for(language), HtmlFormatter(nowrap=True))  # ends its last line, too
+    raw_lines = code.split("\n")
+    lines = zip(raw_lines, marked.split("\n")[: len(raw_lines)], strict=True)
     spans = [f'<span class="line" style="--in:{len(raw) - len(raw.lstrip())}">{line}\n</span>' for raw, line in lines]
     return f'<pre class="{kind}"><code>{"".join(spans)}</code></pre>'
 
