@@ -257,7 +257,7 @@ const changes: Record<string, Record<string, Change>> = {
       '(idempotencyKey($X) && undefined)',
       'run-one',
     ],
-    'a consumer is not held': ['consume', 'await $X.hold($$$);', '{}', 'compare-one'],
+    'a consumer is not held': ['consume', 'await $X.hold($$$);', '{}', 'compare-one', 'choose-table'],
     'a connection is closed after its answer': [
       'head',
       'this.res.writeHead($$$);',
