@@ -42,14 +42,26 @@ function workLeft(front: WorkerThread, strays: Strays, ms: number): Promise<stri
       resolve(open);
     };
     // The two things of the kernel that would keep the process alive.
-    const timer = setTimeout(() => end(whatIsOpen(front)), ms);
-    Reflect.apply(unrefTimer, timer, []);
+    let timer = unrefdTimeout(() => timeIsUp(), ms);
+    // What is begun again and again has no name in the moment between its end and its next beginning.
+    const timeIsUp = (looks = 10) => {
+      const open = whatIsOpen(front);
+      if (open.length > 0) end(open);
+      else if (looks > 0) timer = unrefdTimeout(() => timeIsUp(looks - 1), 1 + looks);
+      else end(['work that Node does not name, such as that of its thread pool, is still in progress']);
+    };
     Reflect.apply(unref, front, []);
     const stopWaiting = whenLoopIsEmpty(strays, () => end([]));
   });
 }
 
-/** What keeps the process alive, in words. */
+function unrefdTimeout(callback: () => void, ms: number): NodeJS.Timeout {
+  const timer = setTimeout(callback, ms);
+  Reflect.apply(unrefTimer, timer, []);
+  return timer;
+}
+
+/** What keeps the process alive, in words; empty if none of it has a name. */
 function whatIsOpen(front: WorkerThread): string[] {
   const kinds = new Map<string, number>();
   for (const kind of own(Reflect.apply(getActiveResourcesInfo, process, []))) {
@@ -70,8 +82,7 @@ function whatIsOpen(front: WorkerThread): string[] {
   }
   // The pipes of a process and the ports of a thread need no lines of their own.
   const told = open.filter((text) => text !== PIPE && text !== MESSAGE_PORT);
-  if (told.length > 0) return [...new Set(told)];
-  return [open[0] ?? 'work that Node does not name, such as that of its thread pool, is still in progress'];
+  return told.length > 0 ? [...new Set(told)] : open.slice(0, 1);
 }
 
 /** A copy whose methods are the kernel's, whatever the cells did to those of arrays. */

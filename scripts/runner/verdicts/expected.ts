@@ -272,7 +272,6 @@ export const passing: string[] = [
 /** Near kin of others, which say nothing new on most changes: run with SOAK=1 only. */
 export const soakOnly = new Set([
   'throws-string.ipynb',
-  'throws-error-with-cause.ipynb',
   'throws-in-timer-of-earlier-cell.ipynb',
   'throws-after-file-read.ipynb',
   'leaves-detached-process.ipynb',
