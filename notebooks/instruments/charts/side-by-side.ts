@@ -6,8 +6,11 @@ interface SideBySide {
   /** What was found, as a sentence, computed from the data. */
   title: string;
   subtitle?: string;
-  /** A bar in each panel for each row; the values are named by what they mean, with the unit: `{ 'CPU (ms)': 12 }`. */
-  rows: { label: string; technique: Technique; values: Record<string, number> }[];
+  /**
+   * A bar in each panel for each row; the values are named by what they mean, with the unit: `{ 'CPU (ms)': 12 }`. A value
+   * that is null has no bar.
+   */
+  rows: { label: string; technique: Technique; values: Record<string, number | null> }[];
 }
 
 /** How many panels stand beside each other, and how wide each is, in pixels. */
@@ -17,12 +20,14 @@ const WIDTH = 130;
 /** Several prices of the same few things: a panel for each price, each with a scale of its own that begins at 0. */
 export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
   const labels = rows.map(({ label }) => label);
-  const measures = Object.keys(rows[0]?.values ?? {});
+  const measures = Object.keys(rows[0]?.values ?? {}).filter((measure) =>
+    rows.some(({ values }) => values[measure] !== null),
+  );
   const used = [...new Set(rows.map(({ technique }) => technique))];
   const data = measures.flatMap((measure) =>
-    rows.map(({ label, technique, values }) => {
-      const value = values[measure] ?? 0;
-      return { measure, label, technique, value, text: number(value) };
+    rows.flatMap(({ label, technique, values }) => {
+      const value = values[measure];
+      return value === null || value === undefined ? [] : [{ measure, label, technique, value, text: number(value) }];
     }),
   );
   const x = { field: 'value', type: 'quantitative', axis: null, scale: { zero: true, nice: false } };
