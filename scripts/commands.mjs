@@ -265,7 +265,7 @@ by itself; nothing outside this folder is written but npm's and pip's caches.`,
   clean: {
     call: 'npm run clean',
     about: `Removes what was installed and what was made: node_modules, .polling-lab (the Python environment,
-JupyterLab's settings, the server's jobs, the exercises you solved) and build. Your notebooks stay as
+JupyterLab's settings, the server's jobs, what you solved and predicted) and build. Your notebooks stay as
 they are. The next "npm start" installs again.`,
     flags: { data: { about: "only the server's jobs and its ledger" } },
   },

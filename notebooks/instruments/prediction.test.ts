@@ -38,7 +38,7 @@ describe('for a reader', () => {
     const guess = predict('polls', null, reader());
     expect(guess.compare(7, { ours: 9 })).toBeNull();
     expect(text()).toEqual([
-      'polls: say a number first. Write it in place of null, and run this cell again.',
+      '✎ polls: say a number first. Write it in place of null, and run this cell again.',
       'polls: measured 7. You said no number, so there is nothing to compare.',
     ]);
     expect(html()).not.toContain('<svg');

@@ -54,7 +54,7 @@ export function predict(
     throw new TypeError(`Expected a number of ${what}, got ${yours}. Put in your guess, however rough.`);
   }
   if (!isBlank) say(`You predict ${what}: ${number(yours)}`);
-  else if (hasReader) say(`${what}: say a number first. Write it in place of null, and run this cell again.`);
+  else if (hasReader) say(`✎ ${what}: say a number first. Write it in place of null, and run this cell again.`);
   else
     show({ 'text/html': `<div>${escaped(visible(what))}: ${LINE_TO_WRITE_ON}</div>`, 'text/plain': `${what}: ____` });
   return {

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { exercisesOf, progress } from './progress.js';
+import { type RememberedGuess, remember } from './guesses.js';
+import { exercisesOf, predictionSkill, progress } from './progress.js';
 
 let memory: string;
 beforeAll(async () => {
@@ -37,6 +38,30 @@ it('knows as many exercises as the notebooks have, by ids that begin with the no
 });
 
 it('recalls nothing where nothing is remembered', async () => {
-  const course = await progress(null);
+  const course = await progress(null, null);
   expect(course.every(({ solved, exercises }) => solved === 0 && exercises > 1)).toBe(true);
+});
+
+it('counts the predictions that were close, notebook by notebook', async () => {
+  for (const [what, predicted] of [
+    ['polls', 100],
+    ['late', 111],
+    ['bytes', 90],
+  ] as const)
+    remember({ notebook: '03-short-polling', what, predicted, measured: 100 }, memory);
+  await writeFile(join(memory, '03-short-polling', 'torn.json'), '{"what":');
+  const course = await progress(null, memory);
+  const { guesses } = course.find(({ file }) => file === '03-short-polling.ipynb')!;
+  expect(guesses.map(({ what }) => what).sort()).toEqual(['bytes', 'late', 'polls']);
+  expect(course.filter((one) => one.guesses.length > 0)).toHaveLength(1);
+  expect(predictionSkill(guesses)).toBe('Of your predictions, 2 of 3 were within 10 % of the measurement.');
+});
+
+it('tells the earlier predictions from the later ones', () => {
+  const guess = (minute: number, predicted: number): RememberedGuess => {
+    return { notebook: '', what: '', predicted, measured: 10, at: `2026-01-01T00:0${minute}:00Z` };
+  };
+  const guesses = [guess(6, 10), guess(5, 10), guess(1, 20), guess(2, 5), guess(3, 10), guess(4, 1)];
+  expect(predictionSkill(guesses)).toMatch(/: 1 of 3 of the earlier half, and 2 of 3 of the later one\.$/);
+  expect(predictionSkill([])).toBe('You have compared no prediction yet.');
 });

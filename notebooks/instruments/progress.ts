@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { show } from './display.js';
 import { solvedAt } from './exercise.js';
+import { guessesIn, isClose, PREDICTED, type RememberedGuess } from './guesses.js';
 import { CHECKOUT } from './own-server.js';
 import { escaped } from './table.js';
 
@@ -12,32 +13,59 @@ export interface Progress {
   title: string;
   exercises: number;
   solved: number;
+  /** What the reader predicted in it. */
+  guesses: RememberedGuess[];
 }
 
 const FOLDER = join(CHECKOUT, 'notebooks');
+/** A notebook that the runner executes has no reader, so nothing is recalled in it. */
+const GUESSES = process.env.POLLING_LAB_RUN ? null : PREDICTED;
 
-/** Shows what was solved so far, notebook by notebook. It is remembered in this checkout, in .polling-lab/solved. */
+/**
+ * Shows what was solved and predicted so far, notebook by notebook, and whether the predictions got closer. It is remembered
+ * in this checkout, in `.polling-lab/solved` and `.polling-lab/predicted`.
+ */
 export async function showProgress(): Promise<void> {
   const course = await progress();
   const told = ({ solved, exercises }: Progress) => `${solved} of ${exercises} solved`;
   const marks = ({ solved, exercises }: Progress) => '●'.repeat(solved) + '○'.repeat(exercises - solved);
+  const foreseen = ({ guesses }: Progress) =>
+    guesses.length === 0
+      ? 'nothing predicted'
+      : `${guesses.filter(isClose).length} of ${guesses.length} predicted closely`;
   const sum = (of: 'solved' | 'exercises') => course.reduce((total, one) => total + one[of], 0);
   const total = `${sum('solved')} of ${sum('exercises')} exercises solved.`;
-  const rows = course.map(
-    (one) =>
-      `<tr><td style="text-align:left"><a href="${one.file}">${escaped(one.title)}</a></td>` +
-      `<td style="text-align:left">${marks(one)}</td><td style="text-align:left">${told(one)}</td></tr>`,
-  );
-  const items = course.map((one) => `- [${one.title}](${one.file}): ${marks(one)} ${told(one)}`);
+  const skill = predictionSkill(course.flatMap(({ guesses }) => guesses));
+  const cells = (one: Progress) => [marks(one), told(one), foreseen(one)];
+  const left = (html: string) => `<td style="text-align:left">${html}</td>`;
+  const rows = course.map((one) => {
+    const link = `<a href="${one.file}">${escaped(one.title)}</a>`;
+    return `<tr>${[link, ...cells(one)].map(left).join('')}</tr>`;
+  });
+  const items = course.map((one) => `- [${one.title}](${one.file}): ${cells(one).join(', ')}`);
   show({
-    'text/html': `<table><tbody>${rows.join('')}</tbody></table><p>${total}</p>`,
-    'text/markdown': [...items, '', total].join('\n'),
-    'text/plain': [...course.map((one) => `${marks(one)} ${one.title}: ${told(one)}`), total].join('\n'),
+    'text/html': `<table><tbody>${rows.join('')}</tbody></table><p>${total}</p><p>${skill}</p>`,
+    'text/markdown': [...items, '', total, '', skill].join('\n'),
+    'text/plain': [...course.map((one) => `${one.title}: ${cells(one).join(', ')}`), total, skill].join('\n'),
   });
 }
 
+/** How many guesses it takes to compare the earlier half of them with the later one. */
+const ENOUGH = 6;
+
+/** Says in words how many guesses were close, and whether the later ones were closer than the earlier ones. */
+export function predictionSkill(guesses: RememberedGuess[]): string {
+  if (guesses.length === 0) return 'You have compared no prediction yet.';
+  const close = (some: RememberedGuess[]) => `${some.filter(isClose).length} of ${some.length}`;
+  const all = `Of your predictions, ${close(guesses)} were within 10 % of the measurement`;
+  if (guesses.length < ENOUGH) return `${all}.`;
+  const inOrder = [...guesses].sort((a, b) => a.at.localeCompare(b.at));
+  const half = Math.floor(guesses.length / 2);
+  return `${all}: ${close(inOrder.slice(0, half))} of the earlier half, and ${close(inOrder.slice(half))} of the later one.`;
+}
+
 /** The notebooks that have exercises, in the order to read them in. */
-export async function progress(memory?: string | null): Promise<Progress[]> {
+export async function progress(memory?: string | null, predicted = GUESSES): Promise<Progress[]> {
   const names = (await readdir(join(FOLDER, 'exercises'))).filter((name) => /^\d\d-.*(?<!\.test)\.ts$/.test(name));
   return Promise.all(
     names.sort().map(async (name) => {
@@ -45,7 +73,8 @@ export async function progress(memory?: string | null): Promise<Progress[]> {
       const { metadata } = JSON.parse(await readFile(join(FOLDER, file), 'utf8'));
       const ids = await exercisesOf(name);
       const solved = (await Promise.all(ids.map((id) => solvedAt(id, memory)))).filter(Boolean).length;
-      return { file, title: metadata['polling-lab'].title as string, exercises: ids.length, solved };
+      const guesses = predicted === null ? [] : guessesIn(name.replace(/\.ts$/, ''), predicted);
+      return { file, title: metadata['polling-lab'].title as string, exercises: ids.length, solved, guesses };
     }),
   );
 }

@@ -34,7 +34,7 @@ const exercise = (kind: string) => code(`exercise-1-${kind}`, `echo.${kind}();`,
 
 const CELLS = [
   words('title', '# WebSockets\n\n**What you will find out**\n\n- one\n- two\n\n**Time**: 1 minute.'),
-  code('guess', "const guess = predict('frames', 3);"),
+  code('guess', "const guess = predict('frames', null);"),
   code('handler', "await showSource('server/app.ts', 'App');"),
   code('run-one', 'await witnesses(run);\nassert.equal(3, 3);', { 'polling-lab': { covers: ['09-echo'] } }),
   code('plot', "await draw(waterfall(run.rows, { title: 'Three frames' }));"),
@@ -88,6 +88,15 @@ test.each<[string, () => void, RegExp]>([
   ['its goals', () => writeLesson(CELLS, { ...about, goals: [] }), /goals/],
   ['the links to and from it', () => writeLesson(), /not what the metadata say/],
   ['a prediction', without('guess'), /no cell lets the reader predict/],
+  ...[
+    "predict('frames', 3);",
+    'const ways = [{ yours: -1 }];',
+    '[null, 2].map((yours) => predict("frames", yours));',
+  ].map((text): [string, () => void, RegExp] => [
+    `a blank in ${text}`,
+    () => writeLesson([...CELLS, code('filled', text)]),
+    /cell "filled": a prediction begins blank, expected null, got -?\d$/m,
+  ]),
   ['a plot', without('plot'), /no cell draws what was measured/],
   ["the server's side", without('handler'), /no cell shows the server's side/],
   ['the witnesses', without('run-one'), /no cell holds the client's count/],

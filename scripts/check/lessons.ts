@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { type CourseNotebook, readCourse } from '../shared/course.js';
 import { isCode, tagsOf, textOf } from '../shared/notebook-file.js';
 import { calls } from './syllabus.js';
@@ -15,12 +16,44 @@ const PARTS = {
 /**
  * Holds every lesson (each numbered notebook but the first) to being whole: predictions, a plot, the server's code, both
  * witnesses, assertions, exercises with their tests, notes for teachers, and its row in the README. `notebooks/README.md`
- * has the steps that lead there. One line a problem.
+ * has the steps that lead there. In every notebook the predictions begin blank. One line a problem.
  */
 export async function checkLessons(root: string): Promise<string[]> {
-  const [, ...lessons] = await readCourse(root);
+  const course = await readCourse(root);
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  return lessons.flatMap((lesson) => faults(lesson, root, readme).map((what) => `notebooks/${lesson.name}: ${what}`));
+  return course.flatMap((notebook, at) => {
+    const whole = at === 0 ? [] : faults(notebook, root, readme);
+    return [...whole, ...filledPredictions(notebook)].map((what) => `notebooks/${notebook.name}: ${what}`);
+  });
+}
+
+/** Predictions with a number in them, as a reader's copy has: the next reader would not have to think. */
+function filledPredictions({ content }: CourseNotebook): string[] {
+  return content.cells.filter(isCode).flatMap((cell) => {
+    const numbers: string[] = [];
+    const file = ts.createSourceFile('cell.ts', textOf(cell.source), ts.ScriptTarget.Latest);
+    const visit = (node: ts.Node) => {
+      for (const guess of guessesOf(node)) {
+        if (guess.kind !== ts.SyntaxKind.NullKeyword && !ts.isIdentifier(guess)) numbers.push(guess.getText(file));
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(file);
+    return numbers.map((number) => `cell "${cell.id}": a prediction begins blank, expected null, got ${number}`);
+  });
+}
+
+/** Where readers write their numbers: `predict('polls', HERE)`, `yours: HERE`, and `[HERE, HERE].map((yours) => …)`. */
+function guessesOf(node: ts.Node): readonly ts.Expression[] {
+  if (ts.isPropertyAssignment(node) && ts.isIdentifier(node.name) && node.name.text === 'yours')
+    return [node.initializer];
+  if (!ts.isCallExpression(node)) return [];
+  const [first, second] = node.arguments;
+  if (ts.isIdentifier(node.expression) && node.expression.text === 'predict') return second ? [second] : [];
+  const list = ts.isPropertyAccessExpression(node.expression) ? node.expression.expression : undefined;
+  const parameter = first && ts.isArrowFunction(first) ? first.parameters[0]?.name : undefined;
+  const takesGuesses = parameter !== undefined && ts.isIdentifier(parameter) && parameter.text === 'yours';
+  return takesGuesses && list && ts.isArrayLiteralExpression(list) ? list.elements : [];
 }
 
 function faults(
