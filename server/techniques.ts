@@ -6,7 +6,7 @@ import techniques from './techniques.json' with { type: 'json' };
  * pages and metrics take them from it, and a test holds the notebooks' type to it. It is JSON so that all of them can read it.
  *
  * The colors are told apart by color-blind readers, too: Okabe and Ito, "Color Universal Design",
- * https://jfly.uni-koeln.de/color/.
+ * https://jfly.uni-koeln.de/color/. One that is too light for a white page has a darker `outline`.
  */
 export const TECHNIQUES = techniques;
 

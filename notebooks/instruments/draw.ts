@@ -78,6 +78,13 @@ interface Vega {
   View: new (runtime: unknown, options: { renderer: 'none' }) => { toSVG(): Promise<string>; finalize(): unknown };
 }
 
+/**
+ * The colors of a picture that stands alone, where no page gives it any: those that the reader's system asks for. Inside a page
+ * (`svg:root` is none there) it has the page's, and nothing behind it.
+ */
+const ALONE =
+  'svg:root{color:#222;background:#fff}@media screen and (prefers-color-scheme:dark){svg:root{color:#e4e4e4;background:#111}}';
+
 /** The chart as an SVG, drawn by the very versions that JupyterLab bundles. */
 export async function toSvg(chart: Chart): Promise<string> {
   const { compile }: VegaLite = require('vega-lite');
@@ -85,5 +92,5 @@ export async function toSvg(chart: Chart): Promise<string> {
   const view = new View(parse(compile(chart.spec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
-  return visible(svg);
+  return visible(svg.replace(/(?<=^<svg[^>]*>)/, `<style>${ALONE}</style>`));
 }

@@ -173,6 +173,7 @@ describe('what executed notebooks show', () => {
     data: {
       'application/vnd.vegalite.v5+json': {
         data: { values: [{}, {}] },
+        mark: 'bar',
         encoding: { color: { scale: { domain: ['short-poll'], range: [color] } } },
       },
       'image/svg+xml': svgText,

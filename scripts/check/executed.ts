@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TECHNIQUES } from '../../server/techniques.js';
 import { isCode, type MultilineString, readNotebookFile, textOf } from '../shared/notebook-file.js';
 import { courseNotebooks } from '../shared/paths.mjs';
+import { contrastFaults } from './contrast.js';
 
 const CHART = 'application/vnd.vegalite.v5+json';
 const SVG = 'image/svg+xml';
@@ -22,6 +23,9 @@ const LINE_PX = 17;
 const ROW_PX = 26;
 
 const COLORS = new Map(Object.entries(TECHNIQUES).map(([name, { color }]) => [name, color.toLowerCase()]));
+const OUTLINES = new Set(
+  Object.values(TECHNIQUES).flatMap((one) => ('outline' in one ? one.outline.toLowerCase() : [])),
+);
 
 /** What is counted needs no unit. */
 const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\b/;
@@ -29,7 +33,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|events?|jobs?|bytes)\
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
  * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
- * text and a mark a row; a technique in the same color everywhere. One line a problem.
+ * text, a mark a row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
   const problems: string[] = [];
@@ -42,7 +46,8 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
     const { content } = await readNotebookFile(copy);
     for (const cell of content.cells.filter(isCode)) {
       const outputs = cell.outputs as unknown as Output[];
-      const found = [...outputs.flatMap((output) => faults(output)), ...tooLong(outputs)];
+      const each = await Promise.all(outputs.map((output) => faults(output)));
+      const found = [...each.flat(), ...tooLong(outputs)];
       problems.push(...found.map((what) => `${name}: cell "${cell.id}": ${what}`));
     }
   }
@@ -51,7 +56,7 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
 
 const joined = (text: unknown) => textOf((text ?? '') as MultilineString);
 
-function faults(output: Output): string[] {
+async function faults(output: Output): Promise<string[]> {
   if (output.output_type === 'error') return []; // the runner knows which are wanted
   if (output.output_type === 'stream') {
     const text = joined(output.text);
@@ -62,7 +67,12 @@ function faults(output: Output): string[] {
   const silent = joined(data['text/plain']).trim() === '' ? ['an output without words'] : [];
   if (!(CHART in data) && !(SVG in data)) return silent;
   if (!(CHART in data && SVG in data)) return [...silent, `a chart as ${Object.keys(data).join(', ')} only`];
-  return [...silent, ...chartFaults(data[CHART] as Spec, joined(data[SVG]), metadata?.[SVG]?.alt ?? '')];
+  const spec = data[CHART] as Spec;
+  return [
+    ...silent,
+    ...chartFaults(spec, joined(data[SVG]), metadata?.[SVG]?.alt ?? ''),
+    ...(await contrastFaults(spec)),
+  ];
 }
 
 interface Spec {
@@ -83,7 +93,9 @@ function chartFaults(spec: Spec, svg: string, alt: string) {
     marks.set(role as string, (marks.get(role as string) ?? 0) + 1);
   }
   const rows = spec.data.values.length;
-  const odd = scales(spec).filter(({ name, color }) => COLORS.has(name) && COLORS.get(name) !== color);
+  const odd = scales(spec).filter(
+    ({ name, color }) => COLORS.has(name) && COLORS.get(name) !== color && !OUTLINES.has(color),
+  );
   return [
     ...(titled ? [] : ['a chart without a title']),
     ...(alt ? [] : ['a chart without alt text']),

@@ -27,7 +27,8 @@ export function kernelInfo(isJS: boolean): Content {
           mimetype: 'text/typescript',
           file_extension: '.ts',
           pygments_lexer: 'typescript',
-          codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
+          // As a string, which JupyterLab looks up as a media type, too: of an object it takes the name alone, as a language's.
+          codemirror_mode: 'application/typescript',
           nbconvert_exporter: 'script',
         },
     banner: `${isJS ? 'JavaScript, checked by TypeScript' : 'TypeScript'} ${typescript} (tslab ${tslab}, Node.js ${process.version})`,

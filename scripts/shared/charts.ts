@@ -28,7 +28,6 @@ interface Charts {
   }): Chart;
   toSvg(chart: Chart): Promise<string>;
   COLORS: Record<string, string>;
-  INK: Record<string, string>;
 }
 
 export function loadCharts(): Charts {

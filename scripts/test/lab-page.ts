@@ -147,26 +147,34 @@ export class LabPage {
   }
 }
 
-/**
- * A chart's marks by their role, as the chart's own menu exports them, and how many colors its canvas shows.
- * What is blank has one.
- */
-export async function seen(chart: Locator): Promise<{ marks: Record<string, number>; colors: number }> {
-  await chart.scrollIntoViewIfNeeded();
-  const colors = await chart.locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
-    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-    return new Set(new Uint32Array(data.buffer)).size;
-  });
-  const link = chart.locator('.vega-actions a', { hasText: 'SVG' });
-  const svg = await link.evaluate(async (element: HTMLAnchorElement) => {
-    element.dispatchEvent(new MouseEvent('mousedown')); // vega-embed draws what it is to save when the button goes down
-    while (!element.href.startsWith('blob:') && !element.href.startsWith('data:'))
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    return (await fetch(element.href)).text();
+/** A chart's marks that take up room on the page, by their role: of what is blank there is none. */
+export async function seen(chart: Locator): Promise<Record<string, number>> {
+  const roles = await chart.locator('svg [role=graphics-symbol]').evaluateAll((marks) => {
+    const isDrawn = ({ width, height }: DOMRect) => width > 0 || height > 0;
+    const drawn = marks.filter((mark) => isDrawn(mark.getBoundingClientRect()));
+    return drawn.map((mark) => mark.getAttribute('aria-roledescription') ?? '');
   });
   const marks: Record<string, number> = {};
-  for (const [, role = ''] of svg.matchAll(/role="graphics-symbol" aria-roledescription="([^"]+)"/g)) {
-    marks[role] = (marks[role] ?? 0) + 1;
-  }
-  return { marks, colors };
+  for (const role of roles) marks[role] = (marks[role] ?? 0) + 1;
+  return marks;
 }
+
+/** The contrast of each text of a chart with the page, from 1 to 21, as the browser has computed their colors. */
+export const contrasts = (chart: Locator): Promise<number[]> =>
+  chart.locator('svg text').evaluateAll((texts) => {
+    const luminance = (color: string) => {
+      const [red, green, blue] = (/[\d., ]+/.exec(color)?.[0] ?? '').split(',').map((value) => {
+        const share = Number(value) / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      }) as [number, number, number];
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const paper = (element: Element | null): string => {
+      const color = element ? getComputedStyle(element).backgroundColor : 'rgb(255, 255, 255)';
+      return /, 0\)$/.test(color) ? paper(element!.parentElement) : color;
+    };
+    return texts.map((text) => {
+      const both = [luminance(getComputedStyle(text).fill), luminance(paper(text.parentElement))];
+      return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+    });
+  });

@@ -43,7 +43,7 @@ const median = (values: number[]) => values.sort((a, b) => a - b)[values.length 
 
 /** Memory over time, drawn as the course draws: `build/soak/memory.svg`. */
 async function plot({ samples, jobs, events, kills }: Survey): Promise<void> {
-  const { chart, toSvg, COLORS, INK } = loadCharts();
+  const { chart, toSvg, COLORS } = loadCharts();
   const minutes = (at: number) => at / 60;
   const data = samples.map(({ at, life, rssMiB }) => ({ minutes: minutes(at), life, MiB: rssMiB }));
   const firsts = samples.filter(({ life }, n) => n > 0 && life !== samples[n - 1]?.life);
@@ -61,7 +61,7 @@ async function plot({ samples, jobs, events, kills }: Survey): Promise<void> {
       layer: [
         {
           data: { values: firsts.map(({ at }: Sample) => ({ minutes: minutes(at) })) },
-          mark: { type: 'rule', color: INK.prediction, strokeDash: [5, 3] },
+          mark: { type: 'rule', opacity: 0.65, strokeDash: [5, 3] },
           encoding: { x },
         },
         {

@@ -1,4 +1,5 @@
-import { COLORS, INK, type Technique } from '../technique.js';
+import { FAINT, INK, type Technique } from '../technique.js';
+import { ofTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** A request of one client among many. */
@@ -36,12 +37,12 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     scale: { nice: false, padding: 8 },
   };
   const marks = (y: unknown, size: number) => ({
-    mark: { type: 'circle', size, opacity: 0.85, color: COLORS[technique], tooltip: true },
+    mark: { type: 'circle', size, opacity: 1, ...ofTechnique(technique), tooltip: true },
     encoding: { x, y },
   });
   const end = endsMs !== undefined && {
     data: { values: [{ seconds: endsMs / 1_000 }] },
-    mark: { type: 'rule', color: INK.prediction, strokeDash: [5, 3] },
+    mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
     encoding: { x },
   };
   const client = {

@@ -1,5 +1,5 @@
 import { number } from '../table.js';
-import { INK } from '../technique.js';
+import { INK, outlineOf } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface Bars {
@@ -46,6 +46,8 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
           encoding: {
             x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
             color: { field: 'part', scale: { domain: names, range: Object.values(colors) } },
+            stroke: { field: 'part', scale: { domain: names, range: Object.values(colors).map(outlineOf) } },
+            strokeWidth: { condition: { test: 'datum.value > 0', value: 1 }, value: 0 },
             order: { field: 'order' },
           },
         },

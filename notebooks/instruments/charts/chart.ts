@@ -1,4 +1,4 @@
-import { INK } from '../technique.js';
+import { FAINT, INK } from '../technique.js';
 
 /** A row of a chart's data. */
 export type Datum = Record<string, string | number | null>;
@@ -42,7 +42,11 @@ export function chart({ title, subtitle, data, numbers, body }: Parts): Chart {
     ...body,
     config,
     usermeta: {
-      embedOptions: { actions: { export: true, source: false, compiled: false, editor: false } },
+      embedOptions: {
+        // Elements of the page, so that they take their text color from it; a canvas would keep that of its first moment.
+        renderer: 'svg',
+        actions: { export: true, source: false, compiled: false, editor: false },
+      },
     },
   };
   return { title, text, spec };
@@ -54,9 +58,12 @@ function wrap(text: string, width = 78): string[] {
 }
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
+/**
+ * Every color that a dark theme of vega-embed would set is set here: JupyterLab takes that theme where its own is dark, and
+ * keeps it in charts that are on the page when the reader changes to a light one.
+ */
 const config = {
-  // White on dark pages too: the colors were chosen against it.
-  background: 'white',
+  background: 'transparent',
   padding: 8,
   font,
   title: {
@@ -65,20 +72,26 @@ const config = {
     subtitleFontSize: 12,
     offset: 10,
     color: INK.text,
-    subtitleColor: INK.prediction,
+    subtitleColor: INK.text,
   },
   axis: {
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
-    gridColor: '#EEEEEE',
-    domainColor: '#BBBBBB',
+    labelColor: INK.text,
+    titleColor: INK.text,
+    gridColor: INK.text,
+    gridOpacity: FAINT.grid,
+    domainColor: INK.text,
+    domainOpacity: FAINT.rule,
+    tickColor: INK.text,
+    tickOpacity: FAINT.rule,
     labelPadding: 5,
-    tickColor: '#BBBBBB',
   },
-  legend: { labelFontSize: 12, title: null, orient: 'top', offset: 4 },
+  legend: { labelFontSize: 12, labelColor: INK.text, title: null, orient: 'top', offset: 4 },
   header: {
     labelFontSize: 13,
+    labelColor: INK.text,
     labelAnchor: 'start',
     labelOrient: 'top',
     labelPadding: 4,
@@ -86,4 +99,7 @@ const config = {
   },
   axisX: { tickCount: 8, labelFlush: false, labelOverlap: true },
   view: { stroke: null },
+  text: { color: INK.text },
+  rule: { color: INK.text },
+  style: { 'guide-label': { fill: INK.text }, 'guide-title': { fill: INK.text } },
 };

@@ -1,5 +1,5 @@
 import { number } from '../table.js';
-import { COLORS, INK, type Technique } from '../technique.js';
+import { COLORS, FAINT, INK, OUTLINES, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface Compared {
@@ -50,6 +50,7 @@ export function compared(parts: Compared): Chart {
           encoding: {
             ...encoding,
             color: { field: 'series', scale: { domain: ['measured'], range: [COLORS[technique]] } },
+            stroke: { field: 'series', scale: { domain: ['measured'], range: [OUTLINES[technique]] } },
           },
         },
       ],
@@ -61,13 +62,13 @@ export function compared(parts: Compared): Chart {
 export function predictionLayer(curve: { x: number; y: number }[], encoding: object) {
   return {
     data: { values: curve.map((point) => ({ ...point, series: 'predicted' })) },
-    mark: { type: 'line', strokeWidth: 1.5, color: INK.prediction },
+    mark: { type: 'line', strokeWidth: 1.5, color: INK.text, opacity: FAINT.rule },
     encoding: {
       ...encoding,
       strokeDash: {
         field: 'series',
         scale: { domain: ['predicted'], range: [[5, 3]] },
-        legend: { symbolType: 'stroke', symbolStrokeColor: INK.prediction, symbolSize: 120 },
+        legend: { symbolType: 'stroke', symbolStrokeColor: INK.text, symbolSize: 120 },
       },
     },
   };

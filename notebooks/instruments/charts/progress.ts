@@ -1,4 +1,4 @@
-import { INK } from '../technique.js';
+import { FAINT, INK } from '../technique.js';
 import { type Chart, chart } from './chart.js';
 
 interface Progress {
@@ -27,7 +27,10 @@ export function progress({ title, subtitle, done, color = INK.quiet }: Progress)
     body: {
       height: 18,
       layer: [
-        { mark: { type: 'rect', color: INK.job }, encoding: { x: { ...x, datum: 0 }, x2: { datum: 1 } } },
+        {
+          mark: { type: 'rect', color: INK.text, opacity: FAINT.span },
+          encoding: { x: { ...x, datum: 0 }, x2: { datum: 1 } },
+        },
         { mark: { type: 'bar', color, tooltip: true }, encoding: { x: { ...x, field: 'done' } } },
         {
           mark: { type: 'text', align: 'left', dx: 6, color: INK.text, fontSize: 12 },

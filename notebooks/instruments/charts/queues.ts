@@ -1,7 +1,8 @@
 import { now, type SentRequest } from '../experiment.js';
 import type { LedgerRow } from '../ledger.js';
 import { number } from '../table.js';
-import { COLORS, INK, type Technique } from '../technique.js';
+import { COLORS, FAINT, INK, type Technique } from '../technique.js';
+import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** Requests of one client, or what the ledger saw of them. */
@@ -51,14 +52,13 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     title: 'request',
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
-  const color = { field: 'technique', scale: { domain: used, range: used.map((name) => COLORS[name]) } };
-  const bar = (from: string, to: string, opacity: number, told: boolean) => ({
-    mark: { type: 'bar', opacity, cornerRadius: 1, tooltip: true, aria: told },
+  const bar = (from: string, to: string, fillOpacity: number, told: boolean) => ({
+    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1, tooltip: true, aria: told },
     encoding: {
       x: { field: from, type: 'quantitative', title: 'time (s)', scale: { nice: false, padding: 4 } },
       x2: { field: to },
       y,
-      color,
+      ...byTechnique(used),
     },
   });
   const answered = { transform: [{ filter: 'datum.answered !== null' }], ...bar('answered', 'end', 1, false) };
@@ -66,7 +66,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     mark: { type: 'text', align: 'right', dx: -4, fontSize: Math.min(10, PANEL / most), color: INK.text },
     encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'never' } },
   };
-  const layer = [bar('sent', 'until', 0.3, true), answered, ...(LANE * most <= PANEL ? [never] : [])];
+  const layer = [bar('sent', 'until', FAINT.wait, true), answered, ...(LANE * most <= PANEL ? [never] : [])];
   return chart({
     title,
     subtitle: [subtitle, 'pale: waits; full: is answered'].filter(Boolean).join('; '),

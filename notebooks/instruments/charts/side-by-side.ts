@@ -1,5 +1,6 @@
 import { number } from '../table.js';
-import { COLORS, INK, type Technique } from '../technique.js';
+import { INK, type Technique } from '../technique.js';
+import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 interface SideBySide {
@@ -61,11 +62,7 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
             encoding: {
               x,
               y,
-              color: {
-                field: 'technique',
-                scale: { domain: used, range: used.map((name) => COLORS[name]) },
-                legend: null, // the bars have their names
-              },
+              ...byTechnique(used, { legend: null }), // the bars have their names
             },
           },
           {

@@ -1,6 +1,7 @@
 import type { SentRequest } from '../experiment.js';
 import { number } from '../table.js';
-import { COLORS, INK } from '../technique.js';
+import { COLORS, FAINT, INK } from '../technique.js';
+import { ofTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
 /** What came on a stream: an event, a comment that kept it alive, or the news that some events are gone. */
@@ -45,7 +46,7 @@ const TICK = 'M-0.15,-1L0.15,-1L0.15,1L-0.15,1Z';
 
 const LOOKS: Record<Arrived, { shape: string; color: string }> = {
   event: { shape: 'circle', color: COLORS['event-stream'] },
-  comment: { shape: TICK, color: INK.prediction },
+  comment: { shape: TICK, color: INK.text },
   gap: { shape: 'diamond', color: INK.text },
 };
 
@@ -77,10 +78,23 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
   const scale = { nice: false, padding: 8 };
   const x = { field: 'seconds', type: 'quantitative', title: 'time (s)', scale };
   const momentLayers = [
-    { data: { values: lines }, mark: { type: 'rule', color: INK.prediction, strokeDash: [5, 3] }, encoding: { x } },
     {
       data: { values: lines },
-      mark: { type: 'text', align: 'left', baseline: 'top', dx: 4, y: 1, fontSize: 11, color: INK.prediction },
+      mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
+      encoding: { x },
+    },
+    {
+      data: { values: lines },
+      mark: {
+        type: 'text',
+        align: 'left',
+        baseline: 'top',
+        dx: 4,
+        y: 1,
+        fontSize: 11,
+        color: INK.text,
+        opacity: FAINT.text,
+      },
       encoding: { x, text: { field: 'what' } },
     },
   ];
@@ -105,8 +119,8 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
             type: 'bar',
             height: 16,
             cornerRadius: 2,
-            color: COLORS['event-stream'],
-            opacity: 0.3,
+            ...ofTechnique('event-stream'),
+            fillOpacity: FAINT.wait,
             tooltip: true,
           },
           encoding: { x: { field: 'from', type: 'quantitative', title: 'time (s)', scale }, x2: { field: 'to' }, y },

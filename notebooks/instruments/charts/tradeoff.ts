@@ -1,5 +1,6 @@
 import { number } from '../table.js';
 import { COLORS, INK, type Technique } from '../technique.js';
+import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
 import { placeNames } from './names.js';
@@ -50,11 +51,7 @@ export function tradeoff(parts: Tradeoff): Chart {
           ? null
           : { symbolFillColor: colors.length === 1 ? colors[0] : INK.quiet, symbolStrokeWidth: 0 },
     },
-    color: {
-      field: 'technique',
-      scale: { domain: techniques, range: colors },
-      ...(techniques.length === 1 ? { legend: null } : {}),
-    },
+    ...byTechnique(techniques, techniques.length === 1 ? { legend: null } : {}),
   };
   // Where Vega will put them, so that no name hides another. What a prediction does not know (NaN) is not drawn.
   const line = curve.filter(({ y }) => y > 0 && y < Number.POSITIVE_INFINITY);

@@ -57,7 +57,8 @@ async function enliven(chart) {
   live.setAttribute('role', 'img');
   live.setAttribute('aria-label', picture.alt);
   const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'svg', container: live });
-  view.tooltip(new vegaTooltip.Handler().call);
+  const theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  view.tooltip(new vegaTooltip.Handler({ theme }).call);
   await view.runAsync();
   picture.replaceWith(live);
 }

@@ -1,5 +1,5 @@
-// The traffic monitor in JupyterLab, beside the notebook, and a first sight of the table of contents. A prebuilt
-// extension (https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html), so small that it needs no building.
+// The traffic monitor in JupyterLab, beside the notebook, a first sight of the table of contents, and the look of the
+// pages. A prebuilt extension (https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html), so small that it needs no building.
 (() => {
   const ID = 'polling-lab-traffic';
   const COMMAND = 'polling-lab:traffic';
@@ -7,10 +7,20 @@
   /** What `npm start` has put into the page: where the server is. */
   const serverUrl = () => JSON.parse(document.getElementById('jupyter-config-data').textContent).pollingLabUrl;
 
+  const STYLE = `
+    /* About 75 characters a line: longer ones are hard to read. */
+    .jp-RenderedMarkdown > :is(p, ul, ol, blockquote) { max-width: 68ch; }
+    /* A picture takes this for the system's, and draws its text in a color that suits it. */
+    body[data-jp-theme-light='false'] .jp-RenderedSVG img { color-scheme: dark; }
+  `;
+
   const plugin = ({ Widget }) => ({
     id: 'polling-lab:traffic',
     autoStart: true,
     activate({ shell, commands, restored }) {
+      const style = document.createElement('style');
+      style.textContent = STYLE;
+      document.head.append(style);
       const url = serverUrl();
       if (url) {
         shell.add(monitor(Widget, url), 'right', { rank: 10, type: 'Traffic' });
