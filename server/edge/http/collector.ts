@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Problem } from '../../core/problem.js';
 
 /** Bytes that may be held for all bodies that are not whole yet. */
@@ -8,6 +7,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_BODIES = 4_000;
 /** Once bodies of so many bytes are handed on in a turn of the event loop, the others wait for the next one. */
 const TURN_BYTES = 64 * 1024;
+/** What a body counts for besides its bytes: to read and to store even an empty one takes time. 256 of them are a turn. */
+const BODY_BYTES = 256;
 
 const STALEST = new Problem(
   503,
@@ -27,18 +28,33 @@ export class BodyCollector {
   private readonly arriving = new Map<IncomingMessage, (problem: Problem) => void>();
   /** Bytes that were handed on in this turn of the event loop. */
   private handedOn = 0;
+  /** Whole bodies that wait for a turn, and what each counts for. */
+  private readonly whole: { bytes: number; handOn: () => void }[] = [];
 
   /** The whole body. Errors: `tooLarge` past `limit` bytes, 503, and whatever ended the request. */
   async collect(req: IncomingMessage, limit: number, tooLarge: Problem): Promise<Buffer> {
     const body = await this.arrive(req, limit, tooLarge);
-    while (this.handedOn >= TURN_BYTES) await nextTurn();
-    if (this.handedOn === 0)
-      setImmediate(() => {
-        this.handedOn = 0;
-      });
-    this.handedOn += body.length;
+    const bytes = body.length + BODY_BYTES;
+    if (this.handedOn >= TURN_BYTES) await new Promise<void>((handOn) => this.whole.push({ bytes, handOn }));
+    else this.count(bytes);
     this.held -= body.buffer.byteLength;
     return body;
+  }
+
+  private count(bytes: number): void {
+    if (this.handedOn === 0) setImmediate(() => this.nextTurn());
+    this.handedOn += bytes;
+  }
+
+  private nextTurn(): void {
+    this.handedOn = 0;
+    let next = 0;
+    while (next < this.whole.length && this.handedOn < TURN_BYTES) {
+      const { bytes, handOn } = this.whole[next++]!;
+      this.count(bytes);
+      handOn();
+    }
+    this.whole.splice(0, next);
   }
 
   /** Resolves with the whole body, whose memory is counted as held until it is handed on. */
