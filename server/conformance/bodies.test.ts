@@ -141,8 +141,8 @@ withSettings('a head over HTTP/2', [], (lab) => {
   });
 });
 
-withSettings('a burst of pipelined requests for the metrics', [], (lab) => {
-  test('lets others be served in between', async () => {
+withSettings('a burst of pipelined requests', [], (lab, server) => {
+  test('for the metrics: others are served in between', async () => {
     const raw = await RawConnection.connect(lab.base);
     const burst = 400;
     const sent = raw.send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(burst));
@@ -153,5 +153,36 @@ withSettings('a burst of pipelined requests for the metrics', [], (lab) => {
     await sent;
     expect(await raw.responses(burst)).toHaveLength(burst);
     raw.close();
+  });
+
+  test.each([
+    ['for nothing that is there', 'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n', 404],
+    ['to submit a job', `${post('Content-Length: 17')}{"kind":"manual"}`, 202],
+  ])('%s, on 80 connections at once: others are served in between', async (_, request, status) => {
+    const each = 100;
+    const accepted = async () => {
+      const raw = await RawConnection.connect(lab.base);
+      await raw.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await raw.response();
+      raw.received = '';
+      return raw;
+    };
+    const all = await Promise.all(Array.from({ length: 80 }, accepted));
+    const other = await accepted();
+    const jobs = (text: string) => Number(/^polling_lab_jobs_unfinished (\d+)$/m.exec(text)?.[1]);
+    const answered = () => all.reduce((sum, { received }) => sum + received.split(`HTTP/1.1 ${status}`).length - 1, 0);
+    // So that all of it lies there at once when the server looks, and the one request last.
+    process.kill(server().pid, 'SIGSTOP');
+    try {
+      await Promise.all(all.map((raw) => raw.send(request.repeat(each))));
+      await other.send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    } finally {
+      process.kill(server().pid, 'SIGCONT');
+    }
+    const { body } = await other.response();
+    expect(status === 202 ? jobs(body) : answered()).toBeLessThan((all.length * each) / 4);
+    for (const raw of all) await raw.responses(each);
+    expect(answered()).toBe(all.length * each);
+    for (const raw of [...all, other]) raw.close();
   });
 });

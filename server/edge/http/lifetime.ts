@@ -12,6 +12,10 @@ export const MAX_UNSENT_BYTES = 64 * 1024;
 const MAX_ALL_UNSENT_BYTES = 64 * 1024 * 1024;
 /** Requests pipelined behind others, on all connections: past it, the connection that sends one more is closed. */
 const MAX_PIPELINED = 10_000;
+/** How long, in one turn of the event loop, requests are started that came behind others on their connections. */
+const TURN_MS = 10;
+/** Requests of one connection that are put off to other turns; past it they are started at once, or more would pile up. */
+const MAX_PUT_OFF = 1_000;
 /** Under the pressure of too many unsent bytes, a client that has taken nothing for this long is dropped. */
 const PRESSED_STALL_MS = 1_000;
 
@@ -101,7 +105,7 @@ export class Lifetime {
     const { req } = this;
     if (req.complete || req.destroyed || this.connection.closed) this.settle();
     else req.once('close', () => this.settle());
-    this.connection.startDeferred();
+    this.connection.startDeferred(); // it may have waited for the client to take this answer
     this.connection.all.leaveTurn(this); // and the next one's turn on this connection may have come
   }
 
@@ -136,7 +140,7 @@ export class Connection {
   heardAt = performance.now();
   heardBytes = 0;
   readonly exchanges = new Set<Lifetime>();
-  /** Requests that are not started before the client takes the answers that it has. */
+  /** Requests that are not started yet, in their order. */
   private readonly deferred = new Map<Lifetime, () => void>();
 
   constructor(
@@ -152,18 +156,37 @@ export class Connection {
     socket.once('finish', () => closeSoon(socket));
   }
 
-  /** Starts a request; later, if its client has yet to take more than a little of what it asked for before. */
+  /**
+   * Starts a request. One that came behind others waits while its client has yet to take more than a little of what it
+   * asked for before (HTTP/2 has windows for that), and until another turn of the event loop when many came at once.
+   */
   admit(lifetime: Lifetime, begin: () => void): void {
-    if (this.session || (this.unsent <= MAX_UNSENT_BYTES && this.deferred.size === 0)) begin();
-    else this.deferred.set(lifetime, begin);
+    const inTime = this.exchanges.size === 1 || !this.all.turnIsOver;
+    if (this.deferred.size === 0 && inTime && !this.blocked) begin();
+    else {
+      this.deferred.set(lifetime, begin);
+      this.startDeferred();
+    }
   }
 
+  /** Starts what was deferred: in its turn, or what is too much at once. */
   startDeferred(): void {
-    for (const [lifetime, begin] of this.deferred) {
-      if (this.closed || this.unsent > MAX_UNSENT_BYTES) return;
-      this.deferred.delete(lifetime);
-      begin();
-    }
+    while (this.deferred.size > MAX_PUT_OFF && this.startNext());
+    if (this.deferred.size > 0 && !this.blocked) this.all.startLater(this);
+  }
+
+  /** Starts the request that was deferred first, if there is one and it may be started. */
+  startNext(): boolean {
+    const [next] = this.deferred;
+    if (!next || this.closed || this.blocked) return false;
+    const [lifetime, begin] = next;
+    this.deferred.delete(lifetime);
+    if (!lifetime.left) begin();
+    return true;
+  }
+
+  private get blocked(): boolean {
+    return !this.session && this.unsent > MAX_UNSENT_BYTES;
   }
 
   add(lifetime: Lifetime): void {
@@ -206,6 +229,10 @@ export class Connections {
   /** Answers that take long to make, and the connections that they are for, in the order in which they were asked for. */
   private readonly turns = new Map<Lifetime, () => void>();
   private scheduled = false;
+  /** Connections that have a deferred request which may be started, in the order of their turns. */
+  private readonly startable = new Set<Connection>();
+  /** Until when requests behind others are started in this turn of the event loop; null before the first of them. */
+  private turnEndsAt: number | null = null;
 
   constructor(private readonly limits: { stallMs: number; headTimeoutMs: number }) {
     const { stallMs, headTimeoutMs } = limits;
@@ -257,6 +284,32 @@ export class Connections {
     this.schedule();
   }
 
+  /** Whether requests behind others have taken their share of this turn of the event loop. */
+  get turnIsOver(): boolean {
+    const now = performance.now();
+    if (this.turnEndsAt === null) {
+      this.turnEndsAt = now + TURN_MS;
+      setImmediate(() => this.startSome());
+    }
+    return now >= this.turnEndsAt;
+  }
+
+  /** Has a connection start a request in its turn. */
+  startLater(connection: Connection): void {
+    this.startable.add(connection);
+    void this.turnIsOver; // a turn has begun: its end starts what waits
+  }
+
+  /** Starts what was deferred: a request of each connection, and again, until the turn is over. */
+  private startSome(): void {
+    this.turnEndsAt = null;
+    for (const connection of this.startable) {
+      if (this.turnIsOver) return;
+      this.startable.delete(connection);
+      if (connection.startNext()) connection.startDeferred();
+    }
+  }
+
   account(bytes: number): void {
     this.unsent += bytes;
     if (bytes < 0) this.schedule();
@@ -265,6 +318,7 @@ export class Connections {
 
   forget(connection: Connection): void {
     this.open.delete(connection);
+    this.startable.delete(connection);
   }
 
   /** Ends the sweeps. */
