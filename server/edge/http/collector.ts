@@ -7,8 +7,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_BODIES = 4_000;
 /** Once bodies of so many bytes are handed on in a turn of the event loop, the others wait for the next one. */
 const TURN_BYTES = 64 * 1024;
-/** What a body counts for besides its bytes: to read and to store even an empty one takes time. 256 of them are a turn. */
-const BODY_BYTES = 256;
+/** What a body counts for besides its bytes: to read and to store even an empty one takes time. */
+const BODY_BYTES = 64;
 
 const STALEST = new Problem(
   503,
