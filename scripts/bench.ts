@@ -3,12 +3,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
-import { hasNchan, pinClient, pinned } from './bench/measured-servers.js';
+import { gateLines, readCommitted, regressions } from './bench/gate.js';
+import { installFrameworks } from './bench/install-frameworks.js';
+import { hasNchan, type Name, pinClient, pinned } from './bench/measured-servers.js';
 import { measureStart } from './bench/npm-start.js';
 import { profile } from './bench/profile.js';
-import { type Line, linesOf, type Measured, measure, table } from './bench/rounds.js';
-import { workloads } from './bench/workloads.js';
-import { draw, writeProfile, writeReadme } from './bench/write-readme.js';
+import { linesOf, type Measured, measure } from './bench/rounds.js';
+import { billTable, ownTable, peerTable } from './bench/tables.js';
+import { type Workload, workloads } from './bench/workloads.js';
+import { draw, writeProfile, writeTables } from './bench/write-readme.js';
 import { commands, otherBenches } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { runCommand } from './shared/command.mjs';
@@ -22,58 +25,111 @@ const folder = join(checkout, 'build', 'bench');
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 await runCommand(async (signal) => {
-  const { only, rounds, clients, ...flags } = readFlags(commands.bench);
+  const { only, rounds, clients, beside, ...flags } = readFlags(commands.bench);
   const wanted = (name: string) => only.length === 0 || only.includes(name);
   const load = workloads(clients).filter(({ name }) => wanted('server') || wanted(name));
   if (flags.write && !wanted('server')) throw new Problem('--write is for all workloads: use --only server, or none.');
+  if ([flags.write, flags.gate, flags.profile].filter(Boolean).length > 1 && !(flags.write && flags.profile))
+    throw new Problem('--gate stands alone: it measures, and compares with what --write has written.');
+  if (flags.write && beside.length > 0) throw new Problem('--write is for all servers: leave --beside out.');
   if (!existsSync('/proc/self/smaps_rollup'))
     throw new Problem('npm run bench reads processor time and memory from /proc: it needs Linux, 4.14 or newer.');
 
   const machine = `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Linux ${release()}, Node ${process.versions.node}`;
   say(machine);
+  if (!pinned) say('One core, or no taskset: server and client share what there is, and times say little.');
+  if (flags.gate) return gate(load, clients, signal);
 
   // These first: once this process is pinned to a core, so is what it starts.
-  if (Object.keys(otherBenches).some(wanted)) await setUp({ signal });
-  if (wanted('start')) {
-    say(`\nstart: ${otherBenches.start}`);
-    await measureStart(rounds, signal, say);
+  if (!flags.profile && Object.keys(otherBenches).some(wanted)) {
+    await setUp({ signal });
+    if (wanted('start')) {
+      say(`\nstart: ${otherBenches.start}`);
+      await measureStart(rounds, signal, say);
+    }
+    if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', ['--rounds', String(rounds)], signal);
+    if (wanted('course')) await script('course', 'scripts/runner/bench.ts', [], signal);
   }
-  if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', ['--rounds', String(rounds)], signal);
-  if (wanted('course')) await script('course', 'scripts/runner/bench.ts', [], signal);
-
-  const nchan = hasNchan();
-  if (!nchan) say('nginx with nchan is not installed: not measured. On Debian: apt install libnginx-mod-nchan');
-  if (!pinned) say('One core, or no taskset: server and client share what there is, and times say little.');
-  pinClient();
   if (flags.profile) {
+    pinClient();
     say('\nprofile');
     const told = await profile(load, clients, say);
     say(`\n${told}`);
     if (flags.write) await writeProfile(told, { machine, date: new Date().toISOString() });
     return 0;
   }
-  const lines: Line[] = [];
-  const all: Record<string, Measured> = {};
-  for (const workload of load) {
-    say(`\n${workload.name}: ${workload.about}`);
-    const servers = workload.servers.filter((name) => name !== 'nchan' || nchan);
-    const measured = await measure(workload, servers, { rounds, clients, signal, say });
-    all[workload.name] = measured;
-    lines.push(...linesOf(workload, measured));
-  }
-  if (lines.length === 0) return 0;
+  if (load.length === 0) return 0;
+
+  const missing = await missingServers(load, beside, signal);
+  if (flags.write && missing.length > 0)
+    throw new Problem(`--write is for all servers, and ${missing.join(', ')} cannot be measured: see above.`);
+  const left = (name: Name) => !missing.includes(name) && isWanted(name, beside);
+  const all = await measureAll(load, left, { rounds, clients, signal });
+  const lines = load.flatMap((workload) => linesOf(workload, all[workload.name]!));
   const date = new Date().toISOString();
   await mkdir(folder, { recursive: true });
   const result = { date, machine, rounds, clients, pinned, lines, measured: all };
   await writeFile(join(folder, 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
-  say(`\n${table(lines)}\n\n✗: the aim is missed. build/bench/bench.json has every round.`);
+  const tables = [peerTable(lines), ownTable(lines), all.bill ? billTable(all.bill) : ''];
+  say(`\n${tables.filter(Boolean).join('\n\n')}\n\n✗: the aim is missed. build/bench/bench.json has every round.`);
   if (all.waiting) {
     const svg = await draw(all.waiting, clients);
     await writeFile(join(folder, 'bench.svg'), svg);
-    if (flags.write) await writeReadme(lines, svg, { machine, date, rounds });
+    if (flags.write) await writeTables(lines, all, svg, { machine, date, rounds, clients });
   }
   return 0;
 });
+
+/** This server is always measured, and the floor, which the others are compared with. */
+function isWanted(name: Name, beside: string[]): boolean {
+  return beside.length === 0 || !['fastify', 'hono', 'nchan'].includes(name) || beside.includes(name);
+}
+
+/** Installs what is missing to measure a workload; says what is missing still, and how to get it. */
+async function missingServers(load: Workload[], beside: string[], signal: AbortSignal): Promise<Name[]> {
+  const asked = (name: Name) => isWanted(name, beside) && load.some(({ servers }) => servers.includes(name));
+  const missing: Name[] = [];
+  if (asked('nchan') && !hasNchan()) {
+    missing.push('nchan');
+    say('nginx with nchan is not installed: not measured. On Debian: apt install libnginx-mod-nchan');
+  }
+  if (asked('fastify') || asked('hono')) {
+    await installFrameworks(signal).catch((error) => {
+      if (!(error instanceof Problem)) throw error;
+      missing.push('fastify', 'hono');
+      say(`Fastify and Hono are not measured. ${error.message}`);
+    });
+  }
+  return missing;
+}
+
+/** Measures workloads one after the other, of each the servers that are left. */
+async function measureAll(
+  load: Workload[],
+  left: (name: Name) => boolean,
+  options: { rounds: number; clients: number; signal: AbortSignal },
+): Promise<Record<string, Measured>> {
+  pinClient();
+  const all: Record<string, Measured> = {};
+  for (const [n, workload] of load.entries()) {
+    say(`\n${workload.name}: ${workload.about} (${n + 1} of ${load.length})`);
+    all[workload.name] = await measure(workload, workload.servers.filter(left), { ...options, say });
+  }
+  return all;
+}
+
+/** Two rounds of this server and the floor, compared with the committed table. Returns the exit code. */
+async function gate(load: Workload[], clients: number, signal: AbortSignal): Promise<0 | 1> {
+  const committed = await readCommitted(clients);
+  say(`The committed table: ${committed.date.slice(0, 10)}, ${committed.machine}`);
+  const beside = load.filter(({ servers }) => servers.includes('floor'));
+  const all = await measureAll(beside, (name) => name === 'ours' || name === 'floor', { rounds: 2, clients, signal });
+  const lines = beside.flatMap((workload) => gateLines(workload, all[workload.name]!));
+  const worse = regressions(lines, committed);
+  if (worse.length === 0) say(`\nNo ratio of ${lines.length} is worse than the committed table by more than 15 %.`);
+  else say(`\nWorse than the committed table by more than 15 %:\n${worse.map((line) => `  ${line}`).join('\n')}`);
+  return worse.length === 0 ? 0 : 1;
+}
 
 /** Runs one of the repository's other benches, and shows its output. */
 async function script(

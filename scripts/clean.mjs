@@ -24,7 +24,9 @@ await runCommand(async () => {
         `${what} of this folder is running (process ${pid}). Stop it first: Ctrl-C where it was started.`,
       );
   }
-  const targets = data ? [join(paths.own, 'data')] : [paths.own, paths.nodeModules, join(checkout, 'build')];
+  const frameworks = join(checkout, 'scripts', 'bench', 'frameworks', 'node_modules');
+  const installed = [paths.own, paths.nodeModules, frameworks, join(checkout, 'build')];
+  const targets = data ? [join(paths.own, 'data')] : installed;
   for (const target of targets) {
     if (!existsSync(target)) continue;
     rmSync(target, { recursive: true, force: true });

@@ -45,7 +45,7 @@ export const workloadNames = /** @type {const} */ ({
   burst: 'the same, 20 events in a burst',
   waiting: '{tenth} clients wait 10 s for a job',
   resume: '{tenth} streams that drop and resume while events flow',
-  durable: 'the store on disk, against the same in memory',
+  bill: 'this server without its ledger, without its durable store, and without either',
 });
 /** What it measures besides, each beside what it replaces. */
 export const otherBenches = /** @type {const} */ ({
@@ -134,8 +134,9 @@ one 15, the main course 180; the time is computed from words, visible lines of c
   bench: {
     call: 'npm run bench',
     about: `Measures what waiting costs this server: processor time for each operation and memory for each waiting client,
-as Linux accounts for them. In the same run, in turns, the floor (bare node:http, scripts/bench/floor.ts) and, where
-nginx with nchan is installed, nchan.`,
+as Linux accounts for them. In the same run, in turns, the floor (bare node:http, scripts/bench/floor.ts), Fastify and
+Hono (installed for the bench alone, the first time) and, where nginx with nchan is installed, nchan.
+scripts/bench/README.md has what was measured last.`,
     parts: benchParts,
     flags: {
       only: only(benchParts),
@@ -151,11 +152,23 @@ nginx with nchan is installed, nchan.`,
         default: '10000',
         about: 'how many clients the 10,000 above are (10000), and the 1,000 a tenth of them',
       },
+      beside: {
+        value: 'NAME',
+        multiple: true,
+        oneOf: ['floor', 'fastify', 'hono', 'nchan'],
+        about: 'of the others, the floor and this one alone (may be repeated)',
+      },
       profile: { about: "instead, where the processor time goes, beside the floor's (Node's --cpu-prof)" },
-      write: { about: 'put the table and a picture (or the profile) into the README' },
+      gate: {
+        about:
+          'instead, two rounds of this server and the floor: fails if a ratio is 15 % worse than the committed one',
+      },
+      write: {
+        about: 'put the tables and a picture (or the profile) into the READMEs, and the ratios where --gate reads',
+      },
     },
     notes: `Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.
-Exit code: 0 if all was measured, whether or not the aims were met.`,
+Exit code: 0 if all was measured, whether or not the aims were met. --gate: 1 if a ratio is worse.`,
     onlyNpm: true,
   },
   server: {

@@ -1,39 +1,8 @@
-// The floor: node:http with the routes that are measured and nothing else. No ledger, no limits, no store, no checks,
-// no heartbeats: written as anyone would write it first. It prints the port that it took.
-import { randomUUID } from 'node:crypto';
+// The floor: node:http with the routes that are measured and nothing else. No ledger, no limits, no durable store, no
+// checks, no heartbeats: written as anyone would write it first. It prints the port that it took.
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-class Job {
-  readonly jobId = randomUUID();
-  state = 'running';
-  progress = 0;
-  version = 2;
-  readonly createdAt = new Date().toISOString();
-  readonly startedAt = this.createdAt;
-  finishedAt: string | null = null;
-  result: unknown = null;
-  readonly events: string[] = [];
-  readonly streams = new Set<ServerResponse>();
-  readonly waiters = new Set<ServerResponse>();
-
-  tell(event: string, more = {}): void {
-    const data = JSON.stringify({ jobId: this.jobId, progress: this.progress, version: ++this.version, ...more });
-    const text = `id: ${this.events.length + 1}\nevent: ${event}\ndata: ${data}\n\n`;
-    this.events.push(text);
-    for (const res of this.streams) res.write(text);
-  }
-
-  toJSON() {
-    const { jobId, state, progress, version, createdAt, startedAt, finishedAt, result } = this;
-    const self = `/jobs/${jobId}`;
-    const links = { self, result: `${self}/result`, events: `${self}/events` };
-    const times = { createdAt, startedAt, finishedAt };
-    return { jobId, kind: 'manual', state, progress, version, ...times, result, error: null, links };
-  }
-}
-
-const jobs = new Map<string, Job>();
+import { findJob, type StoredEvent, submitJob, waitMs } from './job-store.js';
 
 function json(res: ServerResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value);
@@ -46,52 +15,33 @@ const server = createServer(async (req, res) => {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk);
     const body = JSON.parse(Buffer.concat(chunks).toString());
-    if (path === '/jobs') {
-      const job = new Job();
-      jobs.set(job.jobId, job);
-      job.tell('queued');
-      job.tell('started');
-      return json(res, 202, job);
-    }
-    const job = jobs.get(path.split('/')[2] ?? '');
+    if (path === '/jobs') return json(res, 202, submitJob());
+    const job = findJob(path.split('/')[2] ?? '');
     if (!job) return json(res, 404, {});
-    if (path.endsWith('/progress')) {
-      job.progress = body.progress;
-      job.tell('progress');
-    } else {
-      Object.assign(job, {
-        state: 'succeeded',
-        progress: 1,
-        finishedAt: new Date().toISOString(),
-        result: body.result,
-      });
-      job.tell('succeeded', { result: job.result });
-      for (const waiter of job.waiters) json(waiter, 200, job.result);
-      job.waiters.clear();
-    }
+    if (path.endsWith('/progress')) job.advance(body.progress);
+    else job.finish(body.result);
     return res.writeHead(204).end();
   }
   const [, , jobId = '', resource] = path.split('/');
-  const job = jobs.get(jobId);
+  const job = findJob(jobId);
   if (!job) return json(res, 404, {});
   if (resource === undefined) return json(res, 200, job);
   if (resource === 'result') {
     if (job.finishedAt) return json(res, 200, job.result);
-    job.waiters.add(res);
-    const late = setTimeout(
-      () => json(res, 202, job),
-      Number(/wait=(\d+)/.exec(String(req.headers.prefer))?.[1] ?? 0) * 1000,
-    );
+    const answer = () => json(res, 200, job.result);
+    job.waiters.add(answer);
+    const late = setTimeout(() => json(res, 202, job), waitMs(req.headers.prefer));
     res.on('close', () => {
       clearTimeout(late);
-      job.waiters.delete(res);
+      job.waiters.delete(answer);
     });
     return;
   }
   res.writeHead(200, { 'Content-Type': 'text/event-stream' });
-  for (const event of job.events.slice(Number(req.headers['last-event-id'] ?? 0))) res.write(event);
-  job.streams.add(res);
-  res.on('close', () => job.streams.delete(res));
+  for (const { frame } of job.events.slice(Number(req.headers['last-event-id'] ?? 0))) res.write(frame);
+  const send = ({ frame }: StoredEvent) => res.write(frame);
+  job.streams.add(send);
+  res.on('close', () => job.streams.delete(send));
 });
 server.keepAliveTimeout = 60_000;
 process.on('SIGTERM', () => process.exit()); // a profile is written at an exit, not where a signal ends it

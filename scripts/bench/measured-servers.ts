@@ -11,8 +11,11 @@ import { tryPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { Connection, post, type Response } from './load-client.js';
 
-/** What is measured: this server; the same with its data in memory; bare node:http; nginx with nchan. */
-export type Name = 'ours' | 'in memory' | 'floor' | 'nchan';
+/** What this server is measured without, to tell what that costs: see `bill/without.mjs`. */
+const WITHOUT = { 'no ledger': ['ledger'], 'no store': ['store'], neither: ['ledger', 'store'] };
+
+/** What is measured: this server; bare node:http; Fastify; Hono; nginx with nchan; this server without some of itself. */
+export type Name = 'ours' | 'floor' | 'fastify' | 'hono' | 'nchan' | keyof typeof WITHOUT;
 
 /** A server that runs, and what a workload needs of it. */
 export interface Server {
@@ -38,7 +41,14 @@ const NCHAN = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local
 );
 
 const probe = pathToFileURL(join(checkout, 'server', 'conformance', 'memory-probe.mjs')).href;
-const floor = join(import.meta.dirname, 'floor.ts');
+const own = (file: string) => join(import.meta.dirname, file);
+
+/** The programs that have this server's routes and print `ready URL`, as it does. */
+const PROGRAMS: Partial<Record<Name, string>> = {
+  floor: own('floor.ts'),
+  fastify: own('frameworks/fastify.mjs'),
+  hono: own('frameworks/hono.mjs'),
+};
 
 /** Two cores and taskset: the server has the first, the client the second, and neither is in the other's way. */
 export const pinned = availableParallelism() > 1 && existsSync('/usr/bin/taskset');
@@ -56,8 +66,7 @@ export const hasNchan = (): boolean => NGINX.some(existsSync) && NCHAN.some(exis
 
 /** `signal` stops it. */
 export async function startServer(name: Name, signal?: AbortSignal): Promise<Server> {
-  const memory = name === 'in memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-  const folder = await mkdtemp(join(name === 'in memory' ? memory : tmpdir(), 'polling-lab-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
   try {
     return await (name === 'nchan' ? startNchan(folder, signal) : startNode(name, folder, signal));
   } catch (error) {
@@ -67,11 +76,7 @@ export async function startServer(name: Name, signal?: AbortSignal): Promise<Ser
 }
 
 async function startNode(name: Name, folder: string, signal?: AbortSignal): Promise<Server> {
-  // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
-  const nodeFlags = ['--expose-gc', '--import', probe, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
-  const command =
-    name === 'floor' ? typescript(floor, [], nodeFlags) : serverCommand(checkout, ['--data', folder], { nodeFlags });
-  const child = launchServer(onServerCore(command), { cwd: checkout, ipc: true, signal });
+  const child = launchServer(onServerCore(commandOf(name, folder)), { cwd: checkout, ipc: true, signal });
   const port = Number(new URL(await child.ready).port);
   const collect = () =>
     new Promise<void>((resolve) => {
@@ -94,7 +99,17 @@ async function startNode(name: Name, folder: string, signal?: AbortSignal): Prom
   };
 }
 
-/** How the jobs of our server and of the floor are moved. */
+function commandOf(name: Name, folder: string): string[] {
+  // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
+  const nodeFlags = ['--expose-gc', '--import', probe, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
+  const program = PROGRAMS[name];
+  if (program) return typescript(program, [], nodeFlags);
+  const without = WITHOUT[name as keyof typeof WITHOUT] ?? [];
+  for (const part of without) nodeFlags.push('--import', `${pathToFileURL(own('bill/without.mjs')).href}?${part}`);
+  return serverCommand(checkout, ['--data', folder], { nodeFlags });
+}
+
+/** How the jobs of all servers but nchan are moved. */
 async function jobs(port: number) {
   const control = controlOf(port);
   const request = post('/jobs', { kind: 'manual' });
@@ -176,7 +191,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
     finish: (job) => publish(job, { result: { answer: 42 } }),
     tell: telling(control),
     paths: {
-      status: () => '/',
+      status: (job) => `/publish?job=${job}`, // what nchan tells of a channel
       longPoll: (job) => `/result?job=${job}`,
       stream: (job) => `/events?job=${job}`,
     },

@@ -19,7 +19,7 @@ const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
   ['the durable log', (_, url) => /node_modules\/@?libsql|server\/edge\/store\//.test(url)],
   ['the ledger', (_, url) => url.includes('server/edge/ledger')],
   ['waiting and delivery', (_, url) => /server\/core\/(log\/|waiting)/.test(url)],
-  ['routes, jobs, checks of what is sent', (_, url) => /server\/|node_modules\/|scripts\/bench\/floor/.test(url)],
+  ['routes, jobs, checks of what is sent', (_, url) => /server\/|node_modules\/|scripts\/bench\//.test(url)],
   ["sockets, Node's HTTP and streams", () => true],
 ];
 

@@ -5,7 +5,7 @@ import type { Figures, Row, Workload } from './workloads.js';
 /** What was measured of a workload: for each server the figures of each round. */
 export type Measured = Partial<Record<Name, Figures[]>>;
 
-/** A line of the table. */
+/** A row, with what was measured for it. */
 export interface Line {
   workload: string;
   about: string;
@@ -16,13 +16,15 @@ export interface Line {
   /** Of ours to the other: the median of the rounds' own ratios. */
   ratio: number | null;
   aim: number;
+  more: boolean;
   met: boolean;
-  /** What nchan took, where it was measured. */
-  nchan: number | null;
+  /** The same ratio of each other server to the floor; empty where the row is not beside the floor. */
+  others: Partial<Record<Name, number>>;
 }
 
 /**
- * Measures a workload in rounds, each server once in each, so that other load on the machine falls on all of them. Every measurement has a server of its own.
+ * Measures a workload in rounds, each server once in each, so that other load on the machine falls on all of them. Every
+ * measurement starts its server anew.
  */
 export async function measure(
   workload: Workload,
@@ -64,54 +66,39 @@ async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
+/** Who is measured beside the floor and ours, in the order of the columns. */
+const OTHERS = ['fastify', 'hono', 'nchan'] as const;
+
 export const median = (values: number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
-export function linesOf({ name, about, rows }: Workload, measured: Measured): Line[] {
+/** `over` makes one number of those of the rounds. Default: their median. */
+export function linesOf(
+  { name, about, rows }: Workload,
+  measured: Measured,
+  over: (values: number[], row: Row) => number = median,
+): Line[] {
   const of = (server: Name, figure: string) => measured[server]?.map((figures) => figures[figure] as number) ?? [];
-  return rows.map(({ what, unit, figure, against, aim }: Row) => {
-    const ours = of('ours', figure);
+  return rows.map((row: Row) => {
+    const { what, unit, figure, against, aim, more = false } = row;
     const other = against ? of(against.server, against.figure ?? figure) : [];
-    const ratio = against ? median(ours.map((value, round) => value / other[round]!)) : null;
-    const nchan = of('nchan', figure);
+    // A round's own ratio: whatever slowed the machine down in that round slowed down both.
+    const ratioOf = (server: Name) => {
+      const ratios = of(server, figure).map((value, round) => value / other[round]!);
+      return over(ratios, row);
+    };
+    const ours = against ? median(of('ours', figure)) : over(of('ours', figure), row);
+    const ratio = against && ratioOf('ours');
+    const beside = against?.server === 'floor' ? OTHERS.filter((server) => measured[server]) : [];
     return {
       workload: name,
-      ...{ about, what, unit },
-      ours: median(ours),
+      ...{ about, what, unit, ours, aim, more, ratio },
       against: against && { name: against.name ?? against.server, value: median(other) },
-      ratio,
-      aim,
-      met: (ratio ?? median(ours)) <= aim,
-      nchan: nchan.length && against?.server === 'floor' ? median(nchan) : null,
+      met: more ? (ratio ?? ours) >= aim : (ratio ?? ours) <= aim,
+      others: Object.fromEntries(beside.map((server) => [server, ratioOf(server)])),
     };
   });
-}
-
-const number = (value: number) =>
-  Math.abs(value) < 0.005 ? '0' : value >= 100 ? value.toFixed(0) : value.toPrecision(3);
-const withUnit = (value: number, unit: string) => `${number(value)}${unit && ` ${unit}`}`;
-
-/** The table, in Markdown. */
-export function table(lines: Line[]): string {
-  const rows = lines.map(({ about, what, unit, ours, against, ratio, aim, met, nchan }, n) => {
-    const first = lines[n - 1]?.about !== about;
-    const cells = [
-      first ? about : '',
-      what,
-      withUnit(ours, unit),
-      against ? `${withUnit(against.value, unit)} (${against.name})` : '',
-      `${(ratio ?? ours).toFixed(ratio === null ? 0 : 2)}${met ? '' : ' ✗'}`,
-      String(aim),
-      nchan === null ? '' : withUnit(nchan, unit),
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
-  return [
-    '| workload | | ours | against | ratio | aim | nchan |',
-    '| --- | --- | --: | --: | --: | --: | --: |',
-    ...rows,
-  ].join('\n');
 }

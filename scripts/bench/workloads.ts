@@ -10,13 +10,15 @@ export type Figures = Record<string, number>;
 /** A figure of ours beside another one. */
 export interface Row {
   what: string;
-  unit: 'µs' | 'KiB' | 'ms' | 's' | '';
+  unit: 'µs' | 'KiB' | 'ms' | '/s' | '';
   /** A key of the figures. */
   figure: string;
-  /** What it is compared with: the same figure of another server, or another figure of ours. Null: with nothing. */
-  against: { server: Name; figure?: string; name?: string } | null;
+  /** What it is compared with: the same figure of the floor, or another figure of ours. Null: with nothing. */
+  against: { server: 'floor' | 'ours'; figure?: string; name?: string } | null;
   /** The most that the ratio should be; without something to compare with, the figure. */
   aim: number;
+  /** Whether more of it is better: the aim is then the least that the ratio should be. */
+  more?: boolean;
 }
 
 export interface Workload {
@@ -28,6 +30,8 @@ export interface Workload {
 }
 
 const FLOOR = { server: 'floor' } as const;
+/** The servers of a workload that all of them can do. */
+const ALL: Name[] = ['ours', 'floor', 'fastify', 'hono', 'nchan'];
 const WARM_UP = 1_000;
 const PREFER = 'Prefer: wait=60\r\n';
 
@@ -52,6 +56,7 @@ async function used(server: Server): Promise<number> {
 /** So many short polls on so many connections; returns processor time for each, in microseconds. */
 async function shortPolls(server: Server, connections: number, requests: number): Promise<number> {
   const job = await server.submit();
+  await server.tell(server.progress(job, 0.5));
   const open = await inTurns(connections, () => Connection.open(server.port));
   const request = get(server.paths.status(job));
   const poll = (count: number) =>
@@ -98,7 +103,23 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
     answering: answering / clients,
     kib: (during - before) / clients,
     ms: last - began,
+    perSecond: (1000 * clients) / (last - began),
   };
+}
+
+/** Clients that long-poll, each on a job of its own: what it costs from the submits to the answers. */
+async function longPollsEach(server: Server, clients: number): Promise<Figures> {
+  await longPolls(server, WARM_UP, await server.submitMany(WARM_UP));
+  const before = await used(server);
+  let made: string[] = [];
+  const us = await spent(server, async () => {
+    made = await server.submitMany(clients);
+  });
+  const held = (await used(server)) - before;
+  const polls = await longPolls(server, clients, made);
+  const { arriving = 0, answering = 0, kib = 0 } = polls;
+  const submitting = us / clients;
+  return { ...polls, submitting, us: submitting + arriving + answering, kib: kib + held / clients };
 }
 
 // ── Streams ──
@@ -112,9 +133,16 @@ class Audience {
   private reached = () => {};
 
   constructor(
-    private readonly server: Server,
+    readonly server: Server,
     readonly job: string,
   ) {}
+
+  /** Readers of a new job. */
+  static async of(server: Server, readers: number): Promise<Audience> {
+    const audience = new Audience(server, await server.submit());
+    await audience.join(readers);
+    return audience;
+  }
 
   async join(count: number): Promise<void> {
     const path = this.server.paths.stream(this.job);
@@ -145,10 +173,18 @@ class Audience {
 const quantile = (values: number[], share: number) =>
   values.sort((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
 
-/** So many readers, told so many events, so many of them in a burst. */
-async function deliveries(server: Server, readers: number, events: number, burst: number): Promise<Figures> {
-  const audience = new Audience(server, await server.submit());
-  await audience.join(readers);
+/** So many readers join: what it costs to open a stream, and to hold one. */
+async function opened(audience: Audience, readers: number): Promise<Figures> {
+  const { server } = audience;
+  const before = await used(server);
+  const opening = await spent(server, () => audience.join(readers));
+  return { opening: opening / readers, kib: ((await used(server)) - before) / readers };
+}
+
+/** An audience is told so many events, so many of them in a burst, and leaves. */
+async function deliveries(audience: Audience, events: number, burst: number): Promise<Figures> {
+  const { server, streams } = audience;
+  const readers = streams.length;
   await idle(server.pids); // what came before they did has been received
   const warmUp = Math.max(burst, Math.ceil(events / 10 / burst) * burst);
   const all = warmUp + events;
@@ -179,17 +215,18 @@ const named = (name: keyof typeof workloadNames, clients: number) => ({
 export const workloads = (clients: number): Workload[] => [
   {
     ...named('short-poll', clients),
-    servers: ['ours', 'floor'],
-    rows: [{ what: 'CPU per request', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.1 }],
+    servers: ALL,
+    rows: [{ what: 'CPU per request', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.12 }],
     measure: async (server) => ({ us: await shortPolls(server, 50, 40_000) }),
   },
   {
     ...named('long-poll', clients),
-    servers: ['ours', 'floor', 'nchan'],
+    servers: ALL,
     rows: [
+      { what: 'CPU to open one', unit: 'µs', figure: 'arriving', against: FLOOR, aim: 1.1 },
+      { what: 'CPU per answer', unit: 'µs', figure: 'answering', against: FLOOR, aim: 0.9 },
+      { what: 'time to the last answer', unit: 'ms', figure: 'ms', against: FLOOR, aim: 1.05 },
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
-      { what: 'CPU per answer', unit: 'µs', figure: 'answering', against: FLOOR, aim: 0.8 },
-      { what: 'time to the last answer', unit: 'ms', figure: 'ms', against: FLOOR, aim: 1 },
     ],
     measure: async (server) => {
       await longPolls(server, WARM_UP, [await server.submit()]);
@@ -198,30 +235,23 @@ export const workloads = (clients: number): Workload[] => [
   },
   {
     ...named('long-poll-each', clients),
-    servers: ['ours', 'floor', 'nchan'],
+    servers: ALL,
     rows: [
+      { what: 'CPU per job, from its end to the answer', unit: 'µs', figure: 'answering', against: FLOOR, aim: 1.5 },
+      { what: 'jobs ended and answered', unit: '/s', figure: 'perSecond', against: FLOOR, aim: 0.7, more: true },
       { what: 'CPU per job, from submit to answer', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.3 },
-      { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.5 },
+      { what: 'memory per waiter and its job', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.15 },
     ],
-    measure: async (server) => {
-      await longPolls(server, WARM_UP, await server.submitMany(WARM_UP));
-      const before = await used(server);
-      let made: string[] = [];
-      const us = await spent(server, async () => {
-        made = await server.submitMany(clients);
-      });
-      const held = (await used(server)) - before;
-      const polls = await longPolls(server, clients, made);
-      const { arriving = 0, answering = 0, kib = 0 } = polls;
-      return { ...polls, us: us / clients + arriving + answering, kib: kib + held / clients };
-    },
+    measure: (server) => longPollsEach(server, clients),
   },
   {
     ...named('stream', clients),
-    servers: ['ours', 'floor', 'nchan'],
+    servers: ALL,
     rows: [
-      { what: 'CPU per delivery', unit: 'µs', figure: 'us', against: FLOOR, aim: 0.82 },
+      { what: 'CPU per delivery', unit: 'µs', figure: 'us', against: FLOOR, aim: 0.8 },
       { what: 'the 99th of 100 deliveries', unit: 'ms', figure: 'p99', against: FLOOR, aim: 0.85 },
+      { what: 'CPU to open one', unit: 'µs', figure: 'opening', against: FLOOR, aim: 1.05 },
+      { what: 'memory per stream', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
       {
         what: `CPU per delivery, against ${many(clients / 10)} streams`,
         unit: 'µs',
@@ -231,20 +261,22 @@ export const workloads = (clients: number): Workload[] => [
       },
     ],
     measure: async (server) => {
-      const fewer = await deliveries(server, clients / 10, 200, 1);
-      return { ...(await deliveries(server, clients, 20, 1)), fewer: fewer.us as number };
+      const fewer = await deliveries(await Audience.of(server, clients / 10), 100, 1);
+      const audience = new Audience(server, await server.submit());
+      const { opening = 0, kib = 0 } = await opened(audience, clients);
+      return { ...(await deliveries(audience, 20, 1)), opening, kib, fewer: fewer.us as number };
     },
   },
   {
     ...named('burst', clients),
-    servers: ['ours', 'floor', 'nchan'],
+    servers: ALL,
     rows: [
       { what: `CPU per delivery to ${many(clients)}`, unit: 'µs', figure: 'many', against: FLOOR, aim: 0.1 },
       { what: `CPU per delivery to ${many(clients / 10)}`, unit: 'µs', figure: 'few', against: FLOOR, aim: 0.35 },
     ],
     measure: async (server) => {
-      const few = await deliveries(server, clients / 10, 200, 20);
-      const most = await deliveries(server, clients, 40, 20);
+      const few = await deliveries(await Audience.of(server, clients / 10), 100, 20);
+      const most = await deliveries(await Audience.of(server, clients), 40, 20);
       return { few: few.us as number, many: most.us as number };
     },
   },
@@ -266,7 +298,7 @@ export const workloads = (clients: number): Workload[] => [
   },
   {
     ...named('resume', clients),
-    servers: ['ours', 'floor'],
+    servers: ['ours', 'floor', 'fastify', 'hono'],
     rows: [
       { what: 'events lost', unit: '', figure: 'lost', against: null, aim: 0 },
       { what: 'events repeated', unit: '', figure: 'repeated', against: null, aim: 0 },
@@ -278,16 +310,17 @@ export const workloads = (clients: number): Workload[] => [
     },
   },
   {
-    ...named('durable', clients),
-    servers: ['ours', 'in memory'],
-    rows: [
-      { what: 'short poll', unit: 'µs', figure: 'poll', against: { server: 'in memory' }, aim: 1.05 },
-      { what: 'delivery', unit: 'µs', figure: 'us', against: { server: 'in memory' }, aim: 1.1 },
-    ],
-    measure: async (server) => ({
-      poll: await shortPolls(server, 50, 40_000),
-      ...(await deliveries(server, clients / 10, 200, 1)),
-    }),
+    ...named('bill', clients),
+    servers: ['ours', 'no ledger', 'no store', 'neither'],
+    rows: [],
+    measure: async (server) => {
+      const poll = await shortPolls(server, 50, 40_000);
+      const { submitting, arriving, answering, kib } = await longPollsEach(server, clients / 2);
+      const audience = new Audience(server, await server.submit());
+      const { opening, kib: streamKib } = await opened(audience, clients / 2);
+      const { us } = await deliveries(audience, 20, 1);
+      return { poll, submitting, arriving, answering, kib, us, opening, streamKib } as Figures;
+    },
   },
 ];
 
@@ -327,10 +360,8 @@ async function waitsFor(server: Server, clients: number): Promise<Figures> {
   });
   for (const connection of open) connection.close();
 
-  const other = await server.submit();
   const sse = await spent(server, async () => {
-    const audience = new Audience(server, other);
-    await audience.join(clients);
+    const audience = await Audience.of(server, clients);
     await sleep(WAIT_S * 1000);
     await audience.told(0, 1, 1);
     audience.close();

@@ -1,12 +1,23 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadCharts } from '../shared/charts.js';
+import { writeWhole } from '../shared/files.mjs';
 import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { type Line, type Measured, median, table } from './rounds.js';
+import { committedFile, committedOf } from './gate.js';
+import { type Line, type Measured, median } from './rounds.js';
+import { billTable, ownTable, peerTable } from './tables.js';
 
 const picture = join(checkout, '.github', 'images', 'bench.svg');
-const readme = join(checkout, 'README.md');
+const top = join(checkout, 'README.md');
+const readme = join(import.meta.dirname, 'README.md');
+
+/** The rows that the first page of the repository shows: a workload, and a row's words. */
+const SHOWN = [
+  ['short-poll', 'CPU per request'],
+  ['long-poll', 'memory per waiter'],
+  ['stream', 'CPU per delivery'],
+];
 
 /** Draws what a wait of ten seconds costs by each technique, with the course's own chart. */
 export async function draw(measured: Measured, clients: number): Promise<string> {
@@ -31,30 +42,37 @@ export async function draw(measured: Measured, clients: number): Promise<string>
 const pick = (all: Record<string, string>, names: string[]) =>
   Object.fromEntries(names.map((name) => [name, all[name] as string]));
 
-/** Puts the table and the picture into the README. */
-export async function writeReadme(
+/** Writes the tables and the picture into the READMEs, and the ratios where `--gate` finds them. */
+export async function writeTables(
   lines: Line[],
+  all: Record<string, Measured>,
   svg: string,
-  { machine, date, rounds }: { machine: string; date: string; rounds: number },
+  { machine, date, rounds, clients }: { machine: string; date: string; rounds: number; clients: number },
 ): Promise<void> {
   const measured = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
   const note = `${measured} on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
   await mkdir(join(checkout, '.github', 'images'), { recursive: true });
   await writeFile(picture, svg);
-  await put('bench', `${table(lines)}\n\n${note}`);
+  await put(readme, 'beside', `${peerTable(lines)}\n\n${note}`);
+  await put(readme, 'own', ownTable(lines));
+  await put(readme, 'bill', billTable(all.bill!));
+  const shown = lines.filter(({ workload, what }) => SHOWN.some(([w, t]) => w === workload && t === what));
+  await put(top, 'bench', `${peerTable(shown)}\n\n${note}`);
+  writeWhole(committedFile, `${JSON.stringify(committedOf(lines, { machine, date, clients }), null, 2)}\n`);
 }
 
 /** Puts the profile there. */
 export async function writeProfile(told: string, { machine, date }: { machine: string; date: string }): Promise<void> {
-  await put('profile', `${told}\n\nOne run each on ${date.slice(0, 10)}: ${machine}.`);
+  await put(readme, 'profile', `${told}\n\nOne run each on ${date.slice(0, 10)}: ${machine}.`);
 }
 
-async function put(mark: string, content: string): Promise<void> {
-  const text = await readFile(readme, 'utf8');
+/** Writes what stands between two marks of a page. */
+async function put(page: string, mark: string, content: string): Promise<void> {
+  const text = await readFile(page, 'utf8');
   const between = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
-  if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- ${mark} -->.`);
+  if (!between.test(text)) throw new Problem(`${page} has no place marked <!-- ${mark} -->.`);
   await writeFile(
-    readme,
+    page,
     text.replace(between, (_, from, to) => `${from}${content}\n${to}`),
   );
 }

@@ -23,7 +23,7 @@ import { registrationFiles } from './registration.mjs';
 /**
  * The packages of the lock file, by npm. Done when npm's own record of what it installed says the same
  * as the lock file, so that an `npm install` by hand counts as well.
- * @param {import('../shared/paths.mjs').Paths} paths
+ * @param {Pick<import('../shared/paths.mjs').Paths, 'root' | 'nodeModules' | 'lockFile' | 'stamps'>} paths
  * @returns {Step}
  */
 export function npmPackages(paths) {
