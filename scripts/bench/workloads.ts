@@ -32,7 +32,6 @@ export interface Workload {
 const FLOOR = { server: 'floor' } as const;
 /** The servers of a workload that all of them can do. */
 const ALL: Name[] = ['ours', 'floor', 'fastify', 'hono', 'nchan'];
-const WARM_UP = 1_000;
 const PREFER = 'Prefer: wait=60\r\n';
 
 /** Processor time, in microseconds, that a server spends on some work. */
@@ -109,7 +108,8 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
 
 /** Clients that long-poll, each on a job of its own: what it costs from the submits to the answers. */
 async function longPollsEach(server: Server, clients: number): Promise<Figures> {
-  await longPolls(server, WARM_UP, await server.submitMany(WARM_UP));
+  const few = Math.ceil(clients / 10);
+  await longPolls(server, few, await server.submitMany(few)); // warms up
   const before = await used(server);
   let made: string[] = [];
   const us = await spent(server, async () => {
@@ -229,7 +229,7 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
     ],
     measure: async (server) => {
-      await longPolls(server, WARM_UP, [await server.submit()]);
+      await longPolls(server, clients / 10, [await server.submit()]); // warms up
       return longPolls(server, clients, [await server.submit()]);
     },
   },
@@ -292,7 +292,7 @@ export const workloads = (clients: number): Workload[] => [
     })),
     measure: async (server) => {
       await shortPolls(server, 50, 5_000);
-      await longPolls(server, WARM_UP, [await server.submit()]);
+      await longPolls(server, clients / 10, [await server.submit()]);
       return { short: await pollsFor(server, clients / 10), ...(await waitsFor(server, clients / 10)) };
     },
   },
@@ -315,7 +315,7 @@ export const workloads = (clients: number): Workload[] => [
     rows: [],
     measure: async (server) => {
       const poll = await shortPolls(server, 50, 40_000);
-      const { submitting, arriving, answering, kib } = await longPollsEach(server, clients / 2);
+      const { submitting, arriving, answering, kib } = await longPollsEach(server, Math.ceil(clients / 2));
       const audience = new Audience(server, await server.submit());
       const { opening, kib: streamKib } = await opened(audience, clients / 2);
       const { us } = await deliveries(audience, 20, 1);
