@@ -271,6 +271,21 @@ export const passing: string[] = [
 
 /** Near kin of others, which say nothing new on most changes: run with SOAK=1 only. */
 export const soakOnly = new Set([
+  'sets-exit-code-at-exit.ipynb',
+  'expects-error-but-earlier-cell-throws-without-context.ipynb',
+  'raises-two-errors-at-once.ipynb',
+  'throws-in-for-await.ipynb',
+  'leaves-worker-running.ipynb',
+  'leaves-udp-socket-open.ipynb',
+  'leaves-unix-socket-listening.ipynb',
+  'silences-console.ipynb',
+  'fails-node-test-unawaited.ipynb',
+  'throws-on-socket-close.ipynb',
+  'rejects-after-file-operations.ipynb',
+  'throws-some-time-after-last-cell.ipynb',
+  'throws-undefined-after-last-cell.ipynb',
+  'rejects-while-cell-runs.ipynb',
+  'throws-in-function-of-earlier-cell.ipynb',
   'throws-string.ipynb',
   'throws-in-timer-of-earlier-cell.ipynb',
   'throws-after-file-read.ipynb',
