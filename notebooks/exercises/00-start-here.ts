@@ -13,7 +13,7 @@ const WATCH_REQUESTS = 10;
 
 /**
  * Runs a client that long-polls for a job's result through a proxy, and shows what it sent and got. The proxy
- * (here: a function) strips the header `Prefer`, and the client never looks whether its wait was honored.
+ * (here: a function) strips the header `Prefer`, and the client never checks whether its wait was honored.
  */
 export async function strangeTrace(): Promise<void> {
   const { url } = server();
@@ -40,7 +40,7 @@ export async function strangeTrace(): Promise<void> {
 
 const CAUSES = {
   'slow job': 'A job may take as long as it likes: a long poll is for jobs that take long.',
-  'wait too short': 'The client is willing to wait 20 s. Look how long each answer took.',
+  'wait too short': 'The client is willing to wait 20 s. Look at how long each answer took.',
   'wait not honored': '',
   'no free connection': 'A request that waits for a connection gets no answer at all. These were answered.',
 };
@@ -48,7 +48,8 @@ const REMEDIES = {
   'ask for a longer wait': 'The server never heard of the wait: a longer one gets lost in the same place.',
   'open more connections': 'The requests were answered immediately. More connections would only bring more of them.',
   'pause before asking again': '',
-  'give up': 'The job is still at work, and its result is worth having. Giving up is for errors: 202 is none.',
+  'give up':
+    'The job is still at work, and its result is worth having. Giving up is for errors, and a 202 is not an error.',
 };
 type Diagnosis = { cause: string; remedy: string };
 
@@ -61,7 +62,7 @@ export const diagnosed = exercise<Diagnosis>({
     chosen('remedy', remedy, REMEDIES);
     return 'Without Preference-Applied, a long poller must pause, as a short poller does.';
   },
-  hint: 'Compare the times of two neighbors: how long was each request held? Then look at the last column. In `Preference-Applied` a server says that it honored the wait.',
+  hint: 'Compare the times of two rows in a row: how long was each request held? Then look at the last column. In `Preference-Applied`, a server says that it honored the wait.',
   solution: { file: FILE, region: 'diagnosed' },
 });
 
@@ -99,7 +100,7 @@ export const chose = exercise<Record<string, string>>({
       );
       assert.ok(way === choice[need as keyof typeof choice], `Think again about "${need}": ${why}`);
     }
-    return 'Each need has its way.';
+    return 'Each way fits its need.';
   },
   hint: 'Ask three questions of each need. Is the answer there in a moment? Is somebody looking at every change? May the client be away while things happen?',
   solution: { file: FILE, region: 'chose' },

@@ -49,7 +49,7 @@ export const withinPatience = exercise<Ask>({
     assert.equal(((await found.json()) as Job).kind, 'manual');
 
     const refused = await asking({ kind: 'magic' }, 5_000).done.then(told, (error: Error) => error);
-    assert.ok(refused instanceof Error, `A task that is refused came out as ${refused}: expected it to throw.`);
+    assert.ok(refused instanceof Error, `For a task that was refused, it returned ${refused}: expected it to throw.`);
     const words = 'expected kind';
     assert.ok(
       refused.message.includes(words),

@@ -46,20 +46,20 @@ describe('1, the whole way', () => {
     expect((await wholeWay.verdict(myWay)).text).toBe('✓ Solved. All four steps, and every failure was reported.');
   });
   it.each([
-    ['comes back too early', going({ pauseMs: 20 }), /was told to wait a second/],
-    ['does not wait after the 202', going({ firstMs: 0 }), /was told to wait a second/],
+    ['comes back too early', going({ pauseMs: 20 }), /Retry-After said a second/],
+    ['does not wait after the 202', going({ firstMs: 0 }), /Retry-After said a second/],
     ['takes no Retry-After for 0', going({ asTold: true }), /a missing header does not mean 0/],
-    ['does not look at the status of the result', going({ looksAtResult: false }), /returned that as if it were the/],
+    ['does not look at the status of the result', going({ looksAtResult: false }), /your client returned its body/],
     [
       'takes a failed job for a good one',
       going({ looksAtState: false, looksAtResult: false }),
-      /The job failed, and it returned/,
+      /The job failed, and your client returned/,
     ],
     ['takes a refusal for a job', going({ looksAtStatus: false }), /The task was refused/],
     [
       'returns the job',
       async (client, server, task) => (await client(`${server}/jobs`, post(task))).json(),
-      /Expected the original response/,
+      /Expected the result/,
     ],
     [
       'keeps the reason to itself',
@@ -97,10 +97,10 @@ describe('2, once and only once', () => {
     expect((await submitOnce.verdict(myOnce)).text).toBe('✓ Solved. 4 answers lost, 1 job made.');
   });
   it.each([
-    ['has no key', trying(() => null), /it made 5 jobs of one intent/],
-    ['makes a key for each try', trying(() => randomUUID()), /it made 5 jobs of one intent/],
+    ['has no key', trying(() => null), /it made 5 jobs for one intent/],
+    ['makes a key for each try', trying(() => randomUUID()), /it made 5 jobs for one intent/],
     ['has one key forever', trying(() => fixed), /Two calls made one job/],
-    ['gives up too early', trying(() => randomUUID(), 2), /heard at the fifth try/],
+    ['gives up too early', trying(() => randomUUID(), 2), /the fifth try gets an answer/],
     [
       'tries again what was refused',
       async (client, jobsUrl, task) => {

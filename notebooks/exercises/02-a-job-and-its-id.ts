@@ -31,38 +31,44 @@ export const wholeWay = exercise<Way>({
     };
 
     const well = await going({ kind: 'simulated', durationMs: 500, steps: 2 });
-    if (well.outcome instanceof Error) assert.fail(`All went well, but it threw: ${well.outcome.message}`);
+    if (well.outcome instanceof Error) assert.fail(`The job succeeded, but your client threw: ${well.outcome.message}`);
     const expected = { steps: 2, durationMs: 500 };
     assert.deepEqual(
       well.outcome.result,
       expected,
-      `Expected the original response, ${told(expected)}, got ${told(well.outcome.result)}.`,
+      `Expected the result, ${told(expected)}, got ${told(well.outcome.result)}.`,
     );
     const waited = well.rows.filter(({ technique }) => technique !== 'short-poll' && technique !== 'submit');
-    assert.ok(waited.length < 3, `It asked for the result ${waited.length} times: ask for the job until it has ended.`);
+    assert.ok(
+      waited.length < 3,
+      `It asked for the result ${waited.length} times: ask for the job until it has ended, then once for the result.`,
+    );
     const asked = well.rows.filter(({ technique }) => technique === 'submit' || technique === 'short-poll');
     const gaps = asked.slice(1).map(({ sentAt }, i) => sentAt - asked[i]!.answeredAt!);
     // The server said a second; timers may be a little early.
     const early = gaps.find((ms) => ms < 950);
-    assert.equal(early, undefined, `It came back after ${early?.toFixed(0)} ms, and was told to wait a second.`);
+    assert.equal(early, undefined, `It asked again after ${early?.toFixed(0)} ms, and Retry-After said a second.`);
 
     const badly = await going({ kind: 'simulated', durationMs: 50, steps: 5, failAtStep: 2 });
     assert.ok(
       badly.outcome instanceof Error,
-      `The job failed, and it returned ${told(badly.outcome)}: expected a throw.`,
+      `The job failed, and your client returned ${told(badly.outcome)}: expected it to throw.`,
     );
     const why = 'step 2';
     assert.ok(
       badly.outcome.message.includes(why),
-      `The job failed, and it threw "${badly.outcome.message}": expected the reason.`,
+      `The job failed, and your client threw "${badly.outcome.message}": expected the reason.`,
     );
 
     const refused = await going({ kind: 'magic' });
-    assert.ok(refused.outcome instanceof Error, 'The task was refused (400), and it returned as if all were well.');
+    assert.ok(
+      refused.outcome instanceof Error,
+      'The task was refused (400), and your client returned as if all were well.',
+    );
     assert.equal(
       refused.rows.length,
       1,
-      `The task was refused, and it sent ${refused.rows.length} requests: 1 was enough.`,
+      `The task was refused, and your client sent ${refused.rows.length} requests: 1 was enough.`,
     );
     const words = 'expected kind';
     assert.ok(
@@ -75,11 +81,11 @@ export const wholeWay = exercise<Way>({
     assert.ok(sent < 10, `Without Retry-After it sent ${sent} requests in 0.3 s: a missing header does not mean 0.`);
 
     const broken = await going({ kind: 'simulated', durationMs: 50, steps: 2 }, withoutResult);
-    const none = 'The result was answered by a 404, and it returned that as if it were the result: expected a throw.';
+    const none = 'The request for the result got a 404, and your client returned its body: expected it to throw.';
     assert.ok(broken.outcome instanceof Error, none);
     return 'All four steps, and every failure was reported.';
   },
-  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (before each, sleep for the Retry-After of the last answer: the 202 has one, too), then GET links.result. Look at each status before you use the body; a problem and job.error both have a detail. `retryAfterMs` has a default for an answer without Retry-After.',
+  hint: 'Three requests in order: POST, then GET links.self until finishedAt is set (before each, sleep for the Retry-After of the last answer: the 202 has one, too), then GET links.result. Look at each status before you use the body; the body of an error and job.error both have a `detail`. `retryAfterMs` has a default for an answer without Retry-After.',
   solution: { file: FILE, region: 'whole-way' },
 });
 
@@ -130,9 +136,7 @@ export const submitOnce = exercise<Once>({
     try {
       const bumpy = losing(4);
       const job = await submit(bumpy.client, jobsUrl, manual).catch((error: Error) => {
-        throw new Error(
-          `With 4 answers lost it should have been heard at the fifth try, but it threw: ${error.message}`,
-        );
+        throw new Error(`With 4 answers lost, the fifth try gets an answer, but your submit threw: ${error.message}`);
       });
       jobs.push(...bumpy.made);
       assert.ok(job?.jobId, `Expected the job, got ${told(job)}.`);
@@ -140,7 +144,7 @@ export const submitOnce = exercise<Once>({
       assert.equal(
         made,
         1,
-        `4 answers were lost, and it made ${made} jobs of one intent: send the same key with each try.`,
+        `4 answers were lost, and it made ${made} jobs for one intent: send the same key with each try.`,
       );
       assert.equal(bumpy.made[0], job.links.self, 'The job that it returned is not the one that was made.');
 

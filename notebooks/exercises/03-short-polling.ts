@@ -73,11 +73,11 @@ export const polite = exercise<Delay>({
       const before = least();
       const delays = Array.from({ length: 200 }, (_, poll) => delay(poll, response()));
       const odd = delays.find((ms) => !Number.isFinite(ms));
-      assert.equal(odd, undefined, `For ${told} it gave ${odd}: expected milliseconds.`);
+      assert.equal(odd, undefined, `For ${told} it returned ${odd}: expected milliseconds.`);
       const early = delays.find((ms) => ms < least());
-      assert.equal(early, undefined, `For ${told} it slept ${early} ms: that is too early.`);
+      assert.equal(early, undefined, `For ${told} it returned ${early} ms: that is too early.`);
       const longest = Math.max(...delays);
-      assert.ok(longest <= 1.25 * before + 1, `For ${told} it slept ${longest} ms: more than a quarter on top.`);
+      assert.ok(longest <= 1.25 * before + 1, `For ${told} it returned ${longest} ms: that adds more than 25 %.`);
       const spread = longest - Math.min(...delays);
       assert.ok(spread > 0.1 * before, `For ${told} its delays are all alike: clients would stay in step.`);
     }

@@ -47,7 +47,7 @@ export const persistent = exercise<Wait>({
     const bumpy = cutting([1, 2, 4, 5]);
     const result = await inTime(
       wait(bumpy.client, url + job.links.result, 1),
-      `It did not come to an end in ${PATIENCE_MS / 1_000} s.`,
+      `It did not finish within ${PATIENCE_MS / 1_000} s.`,
     ).catch((error: Error) => {
       throw new Error(`After ${bumpy.cuts()} cuts, never three in a row, it threw: ${error.message}`);
     });
@@ -77,12 +77,11 @@ export const persistent = exercise<Wait>({
     assert.ok(soonest >= 50, `After a cut it asked again within ${soonest.toFixed(0)} ms: back off, more each time.`);
 
     const busy = cutting([1, 2], { fail: () => new Response('The server is busy.', { status: 503 }) });
-    await inTime(
-      wait(busy.client, url + job.links.result, 1),
-      'After two answers 503 it did not come to an end.',
-    ).catch((error: Error) => {
-      throw new Error(`A 503 counts as a cut. After ${busy.cuts()}, it threw: ${error.message}`);
-    });
+    await inTime(wait(busy.client, url + job.links.result, 1), 'After two 503 answers it did not finish.').catch(
+      (error: Error) => {
+        throw new Error(`A 503 counts as a cut. After ${busy.cuts()}, it threw: ${error.message}`);
+      },
+    );
     await staysCalm((client, { links }) => wait(client, url + links.result, 1));
     return `${bumpy.cuts()} cuts survived, and it gave up after ${dead.cuts()} in a row.`;
   },
@@ -113,7 +112,7 @@ async function staysCalm(wait: (client: Client, job: Job) => Promise<unknown>): 
   for (const [line, cause, remedy] of lines) {
     const job = await submit({ kind: 'simulated', durationMs: 500, steps: 2 });
     const { client, asked } = cutting([], { line });
-    await inTime(wait(client, job), `${cause}, and it did not come to an end.`);
+    await inTime(wait(client, job), `${cause}, and it did not finish.`);
     assert.ok(asked() < 10, `${cause}, and it asked ${asked()} times in half a second: a storm. ${remedy}`);
   }
 }
@@ -219,22 +218,21 @@ export const resumable = exercise<Consumer>({
       return run.fetch(to, init);
     }) as Client;
     for (let life = 1; ; life++) {
-      assert.ok(life <= lives, `Started ${lives} times it had not seen the end: does it save its cursor?`);
-      const alive = inTime(consumer(client, eventsUrl, saved, handle), 'It did not come to an end.');
+      assert.ok(life <= lives, `After ${lives} starts it has not reached the end: does it save its cursor?`);
+      const alive = inTime(consumer(client, eventsUrl, saved, handle), 'It did not finish.');
       const end = await alive.then(() => true, unlessStopped);
       if (end) break;
       const kept = saved.cursor === '' || handled.some(({ id }) => id === saved.cursor);
-      assert.ok(kept, 'When it was stopped, the cursor was past an event that was not handled: move it afterwards.');
+      assert.ok(
+        kept,
+        'When it was stopped, the cursor was past an event that was not handled: move it after `handle`.',
+      );
     }
     const ids = handled.map(({ id }) => id);
     const twice = ids.find((id, i) => ids.indexOf(id) !== i);
     const expected = steps + 3; // queued, started, a progress a step, succeeded
     assert.equal(twice, undefined, `An event that had been handled came again: move the cursor with each event.`);
-    assert.equal(
-      handled.length,
-      expected,
-      `${handled.length} of ${expected} events were handled when it said that it was done.`,
-    );
+    assert.equal(handled.length, expected, `${handled.length} of ${expected} events were handled when it returned.`);
     const order = JSON.stringify(await allIds(eventsUrl)) === JSON.stringify(ids);
     assert.ok(order, 'All events were handled, but not in their order.');
 
@@ -254,7 +252,7 @@ export const resumable = exercise<Consumer>({
     const elsewhere = bounded((to) => to.replace(/\bafter=[^&]*/, `after=${UNKNOWN_CURSOR}`));
     const told = await inTime(
       consumer(elsewhere.client, eventsUrl, { cursor: ids[2]! }, async (event) => void late.push(event)).then(no, yes),
-      'After an answer with a gap, it did not come to an end.',
+      'After an answer with a gap, it did not finish.',
     );
     assert.ok(told && late.length === 0, 'An answer said that events are lost (gap), and it went on: it must throw.');
     return `Stopped ${stopped.size} times while it handled an event, and nothing was lost or came twice.`;

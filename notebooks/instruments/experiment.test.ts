@@ -108,7 +108,7 @@ it('tells a learner what to do about a path without a server, and about a server
   const run = experiment('mistakes', nodeFetch);
   await expect(run.fetch('/jobs')).rejects.toThrow('Expected a whole URL, got "/jobs". Put the server\'s in front');
   await expect(run.fetch('http://127.0.0.1:9/')).rejects.toThrow(
-    /^No server answers at http:\/\/127\.0\.0\.1:9\. Run the cell again that you have this URL from/,
+    /^No server answers at http:\/\/127\.0\.0\.1:9\. Run again the cell that gave you this URL/,
   );
   await expect(experiment('own', fetch as never as typeof nodeFetch).fetch('http://127.0.0.1:9/')).rejects.toThrow();
 });

@@ -122,6 +122,6 @@ function noteEnd(response: { body: unknown }, row: SentRequest): void {
 export function explained(error: NodeJS.ErrnoException, { origin }: URL): Error {
   const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
   if (code !== 'ECONNREFUSED') return error;
-  const message = `No server answers at ${origin}. Run the cell again that you have this URL from (the first, for the course's server).`;
+  const message = `No server answers at ${origin}. Run again the cell that gave you this URL (for the course's server, the first).`;
   return new Error(message, { cause: error });
 }

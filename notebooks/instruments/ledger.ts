@@ -77,7 +77,7 @@ export async function witnesses(run: Pick<Experiment<unknown>, 'name' | 'rows'>,
   const { technique, client, ledger: saw } = differ;
   throw new Error(
     `The witnesses disagree about ${technique}: the client sent ${client} requests, the ledger saw ${saw}. ` +
-      'Was one sent past the recorded fetch, or one lost?',
+      'Did a request bypass the recorded fetch, or was one lost?',
   );
 }
 

@@ -54,7 +54,7 @@ it('counts the predictions that were close, notebook by notebook', async () => {
   const { guesses } = course.find(({ file }) => file === '03-short-polling.ipynb')!;
   expect(guesses.map(({ what }) => what).sort()).toEqual(['bytes', 'late', 'polls']);
   expect(course.filter((one) => one.guesses.length > 0)).toHaveLength(1);
-  expect(predictionSkill(guesses)).toBe('Of your predictions, 2 of 3 were within 10 % of the measurement.');
+  expect(predictionSkill(guesses)).toBe('2 of 3 predictions were within 10 % of the measurement.');
 });
 
 it('tells the earlier predictions from the later ones', () => {
@@ -62,6 +62,6 @@ it('tells the earlier predictions from the later ones', () => {
     return { notebook: '', what: '', predicted, measured: 10, at: `2026-01-01T00:0${minute}:00Z` };
   };
   const guesses = [guess(6, 10), guess(5, 10), guess(1, 20), guess(2, 5), guess(3, 10), guess(4, 1)];
-  expect(predictionSkill(guesses)).toMatch(/: 1 of 3 of the earlier half, and 2 of 3 of the later one\.$/);
-  expect(predictionSkill([])).toBe('You have compared no prediction yet.');
+  expect(predictionSkill(guesses)).toMatch(/: 1 of 3 in the earlier half, and 2 of 3 in the later half\.$/);
+  expect(predictionSkill([])).toBe("You haven't compared a prediction yet.");
 });

@@ -32,7 +32,7 @@ export async function showProgress(): Promise<void> {
   const foreseen = ({ guesses }: Progress) =>
     guesses.length === 0
       ? 'nothing predicted'
-      : `${guesses.filter(isClose).length} of ${guesses.length} predicted closely`;
+      : `${guesses.filter(isClose).length} of ${guesses.length} predictions close`;
   const sum = (of: 'solved' | 'exercises') => course.reduce((total, one) => total + one[of], 0);
   const total = `${sum('solved')} of ${sum('exercises')} exercises solved.`;
   const skill = predictionSkill(course.flatMap(({ guesses }) => guesses));
@@ -55,13 +55,13 @@ const ENOUGH = 6;
 
 /** Says in words how many guesses were close, and whether the later ones were closer than the earlier ones. */
 export function predictionSkill(guesses: RememberedGuess[]): string {
-  if (guesses.length === 0) return 'You have compared no prediction yet.';
+  if (guesses.length === 0) return "You haven't compared a prediction yet.";
   const close = (some: RememberedGuess[]) => `${some.filter(isClose).length} of ${some.length}`;
-  const all = `Of your predictions, ${close(guesses)} were within 10 % of the measurement`;
+  const all = `${close(guesses)} predictions were within 10 % of the measurement`;
   if (guesses.length < ENOUGH) return `${all}.`;
   const inOrder = [...guesses].sort((a, b) => a.at.localeCompare(b.at));
   const half = Math.floor(guesses.length / 2);
-  return `${all}: ${close(inOrder.slice(0, half))} of the earlier half, and ${close(inOrder.slice(half))} of the later one.`;
+  return `${all}: ${close(inOrder.slice(0, half))} in the earlier half, and ${close(inOrder.slice(half))} in the later half.`;
 }
 
 /** The notebooks that have exercises, in the order to read them in. */

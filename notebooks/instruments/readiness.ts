@@ -50,7 +50,7 @@ async function aServer(): Promise<Finding> {
 
 export function kernel(ours = isBundling()): Finding {
   const mend =
-    'It runs the cells, but goes on after one that failed, and charts are still pictures. Choose the kernel TypeScript of .polling-lab/venv.';
+    'It runs the cells, but goes on after one that failed, and its charts are not interactive. Choose the kernel TypeScript of .polling-lab/venv.';
   return {
     what: 'the kernel',
     ready: ours || null,
@@ -73,12 +73,12 @@ async function charts(): Promise<Finding> {
   return { what: 'charts', ready: svg.startsWith('<svg'), found: 'drawn by vega-lite', mend };
 }
 
-/** Notebook 6 counts the connections of a real one. */
+/** Notebook 7 counts the connections of a real browser. */
 function browser(): Finding {
   const what = 'a browser';
   try {
     const [found] = findBrowsers();
-    const mend = 'Only notebook 7 wants one: install Chromium, Chrome, Edge or Firefox, or name one with CHROME_PATH.';
+    const mend = 'Only notebook 7 needs one: install Chromium, Chrome, Edge or Firefox, or name one with CHROME_PATH.';
     return { what, ready: found ? true : null, found: found?.path ?? 'none found', mend };
   } catch (error) {
     return { what, ready: null, found: 'none found', mend: (error as Error).message };

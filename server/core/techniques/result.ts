@@ -2,7 +2,7 @@ import type { Exchange } from '../exchange.js';
 import { hasEnded, type Job, jobJson } from '../jobs/job.js';
 import { Problem } from '../problem.js';
 
-/** **Long poll**: `GET /jobs/{id}/result`. If the client would wait, held until the job ends; else answered now. */
+/** **Long poll**: `GET /jobs/{id}/result`. Holds the request until the job ends, if the client is willing to wait. */
 export async function result(x: Exchange): Promise<void> {
   const wait = x.wait();
   x.setTechnique(wait ? 'long-poll' : 'other');
