@@ -29,8 +29,8 @@ await runCommand(async (signal) => {
   const wanted = (name: string) => only.length === 0 || only.includes(name);
   const load = workloads(clients).filter(({ name }) => wanted('server') || wanted(name));
   if (flags.write && !wanted('server')) throw new Problem('--write is for all workloads: use --only server, or none.');
-  if ([flags.write, flags.gate, flags.profile].filter(Boolean).length > 1 && !(flags.write && flags.profile))
-    throw new Problem('--gate stands alone: it measures, and compares with what --write has written.');
+  if (flags.gate && (flags.write || flags.profile))
+    throw new Problem('--gate measures and compares, and does nothing else: leave --write and --profile out.');
   if (flags.write && beside.length > 0) throw new Problem('--write is for all servers: leave --beside out.');
   if (!existsSync('/proc/self/smaps_rollup'))
     throw new Problem('npm run bench reads processor time and memory from /proc: it needs Linux, 4.14 or newer.');
@@ -123,6 +123,7 @@ async function gate(load: Workload[], clients: number, signal: AbortSignal): Pro
   const committed = await readCommitted(clients);
   say(`The committed table: ${committed.date.slice(0, 10)}, ${committed.machine}`);
   const beside = load.filter(({ servers }) => servers.includes('floor'));
+  if (beside.length === 0) throw new Problem('--gate expects a workload that is measured beside the floor, got none.');
   const all = await measureAll(beside, (name) => name === 'ours' || name === 'floor', { rounds: 2, clients, signal });
   const lines = beside.flatMap((workload) => gateLines(workload, all[workload.name]!));
   const worse = regressions(lines, committed);

@@ -3,6 +3,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { findJob, type StoredEvent, submitJob, waitMs } from './job-store.js';
+import { announce } from './peer.js';
 
 function json(res: ServerResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value);
@@ -44,7 +45,6 @@ const server = createServer(async (req, res) => {
   res.on('close', () => job.streams.delete(send));
 });
 server.keepAliveTimeout = 60_000;
-process.on('SIGTERM', () => process.exit()); // a profile is written at an exit, not where a signal ends it
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-  process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+  announce(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });

@@ -23,8 +23,10 @@ export async function installFrameworks(signal: AbortSignal): Promise<void> {
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Problem)) throw error;
-    const details = error.details && `${error.details.trim()}\n`;
-    throw new Problem(`${details}${error.message} By hand: npm ci --prefix scripts/bench/frameworks`);
+    const { message, details } = error;
+    // The sentence says by itself what went wrong, or that it is "above".
+    const above = message.includes('above') ? `${details.trim()}\n` : '';
+    throw new Problem(`${above}${message} To see all that npm says: npm ci --prefix scripts/bench/frameworks`);
   } finally {
     reporter.stop();
   }

@@ -39,7 +39,11 @@ export async function measure(
       const name = servers[(n + round) % servers.length] as Name;
       const server = await startServer(name, options.signal);
       try {
-        const figures = await inTime(workload.measure(server, options.clients), `${workload.name}, ${name}`);
+        const figures = await inTime(
+          workload.measure(server, options.clients),
+          `${workload.name}, ${name}`,
+          options.signal,
+        );
         measured[name] = [...(measured[name] ?? []), figures];
         const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
         options.say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
@@ -57,13 +61,19 @@ export async function measure(
 /** Much longer than a sound measurement takes. */
 const LIMIT_MS = 180_000;
 
-async function inTime<T>(work: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+/** Rejects when the work takes too long, or is to stop: a reader of a server that has stopped would wait forever. */
+function inTime<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
     const message = `${what}: not done after ${LIMIT_MS / 1000} s. Try again with fewer --clients.`;
-    timer = setTimeout(() => reject(new Problem(message, { exitCode: 1 })), LIMIT_MS);
+    const timer = setTimeout(() => reject(new Problem(message, { exitCode: 1 })), LIMIT_MS);
+    const stop = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', stop);
+    work.then(resolve, reject).finally(stop); // settled by then: the rejection has no effect
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** Who is measured beside the floor and ours, in the order of the columns. */

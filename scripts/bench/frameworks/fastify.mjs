@@ -4,6 +4,7 @@
 import sse from '@fastify/sse';
 import Fastify from 'fastify';
 import { findJob, submitJob, waitMs } from '../job-store.js';
+import { announce } from '../peer.js';
 
 const text = { type: 'string' };
 const jobSchema = {
@@ -64,5 +65,4 @@ app.get('/jobs/:jobId/events', { sse: 'only' }, async (request, reply) => {
   reply.sse.onClose(() => job.streams.delete(send));
 });
 
-process.on('SIGTERM', () => process.exit());
-process.stdout.write(`ready ${await app.listen({ port: 0, host: '127.0.0.1', backlog: 4096 })}\n`);
+announce(await app.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }));

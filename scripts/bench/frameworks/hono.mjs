@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { streamSSE } from 'hono/streaming';
 import { findJob, submitJob, waitMs } from '../job-store.js';
+import { announce } from '../peer.js';
 
 const app = new Hono();
 
@@ -64,8 +65,7 @@ app.get('/jobs/:jobId/events', (c) => {
   });
 });
 
-process.on('SIGTERM', () => process.exit());
 const serverOptions = { keepAliveTimeout: 60_000 };
-serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', serverOptions }, ({ port }) => {
-  process.stdout.write(`ready http://127.0.0.1:${port}\n`);
-});
+serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', serverOptions }, ({ port }) =>
+  announce(`http://127.0.0.1:${port}`),
+);
