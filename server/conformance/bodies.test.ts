@@ -155,6 +155,21 @@ withSettings('a burst of pipelined requests', [], (lab, server) => {
     raw.close();
   });
 
+  test('that move one job on: it moves in the order in which they were sent', async () => {
+    const { jobId } = await lab.manual();
+    const raw = await RawConnection.connect(lab.base);
+    const burst = 300;
+    const requests = Array.from({ length: burst }, (_, n) => {
+      const body = JSON.stringify({ progress: (n + 1) / burst });
+      const head = `POST /jobs/${jobId}/progress HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`;
+      return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    });
+    await raw.send(requests.join(''));
+    // RFC 9112, section 9.3.2: only requests with safe methods may be processed in parallel. One that overtakes is a 409.
+    expect((await raw.responses(burst)).map(({ status }) => status)).toEqual(Array(burst).fill(204));
+    raw.close();
+  });
+
   test.each([
     ['for nothing that is there', 'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n', 404],
     ['to submit a job', `${post('Content-Length: 17')}{"kind":"manual"}`, 202],

@@ -32,8 +32,12 @@ export async function progress(x: HttpExchange): Promise<void> {
   if (bytes > MAX_MORE_BYTES) {
     throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
   }
-  // Whether the job may move is decided by what is committed: a change that is under way may yet be undone.
-  while (x.job().staged) await x.context.log.flush();
+  // Whether the job may move is decided by what is committed: a change that is under way may yet be undone. Where the store
+  // has committed at once, nothing is awaited: the connection's next request would overtake this one.
+  while (x.job().staged) {
+    const committing = x.context.log.flush();
+    if (committing) await committing;
+  }
   const record = movable(x);
   if (progress < record.job.progress) {
     throw new Problem(
@@ -52,7 +56,10 @@ export async function finish(x: HttpExchange): Promise<void> {
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
-  while (x.job().staged) await x.context.log.flush();
+  while (x.job().staged) {
+    const committing = x.context.log.flush(); // as above
+    if (committing) await committing;
+  }
   const record = movable(x);
   if (error === undefined) await x.context.jobs.end(record, { event: 'succeeded', result });
   else await x.context.jobs.end(record, { event: 'failed', error: problemOf(error) });
