@@ -102,7 +102,7 @@ export async function* consume(
     yield events;
     cursor = next;
     if (events.some(({ event }) => ['succeeded', 'failed', 'cancelled'].includes(event))) return;
-    mayBePast = events.length === 0 && (mayBePast || gap !== undefined); // no event yet since `after` or a gap
+    mayBePast = events.length === 0 && (mayBePast || gap !== undefined); // no event has come since `after` or a gap
     if (mayBePast && (await isPastEnd(client, eventsUrl, cursor, signal))) return;
     const waited = answer.headers.has('Preference-Applied') && (events.length > 0 || performance.now() - began > 900);
     if (!waited) await sleep(retryAfterMs(answer.headers), undefined, { signal });
