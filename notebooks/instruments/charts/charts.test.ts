@@ -32,6 +32,18 @@ const job = { createdAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:0
 const dots = (client: number) =>
   Array.from({ length: 7 }, (_, i) => ({ panel: i % 2 ? 'b' : 'a', client, atMs: 100 * i }));
 
+function dragged(formula: string): Chart {
+  return compared({
+    title: 'T',
+    x: 'x (ms)',
+    y: 'y',
+    technique: 'short-poll',
+    predict: (x, { a = 1_000 }) => Math.ceil(a / x),
+    measured: [100, 200, 400].map((x) => ({ x, y: 1_000 / x })),
+    drag: { formula, says: "y + ' at ' + x", sliders: { a: { label: 'a (ms)', from: 500, to: 5_000, value: 1_000 } } },
+  });
+}
+
 /** Each chart with the number of its data, and the role that its marks have in the SVG. */
 const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
   ['a waterfall', waterfall(rows, { title: 'T', job }), 9, 'bar'],
@@ -57,6 +69,7 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     3,
     'point',
   ],
+  ['a comparison whose numbers can be dragged', dragged('ceil(a / x)'), 3, 'point'],
   [
     'a trade-off',
     tradeoff({
@@ -180,6 +193,25 @@ describe.each(charts)('%s', (_name, chart, rows, mark) => {
     expect(svg).toContain('aria-label="');
     expect(JSON.stringify(chart.spec)).not.toMatch(/null,"y"|NaN|Infinity/);
   });
+});
+
+it('draws what can be dragged at its first values, and says how far it can be dragged', async () => {
+  const chart = dragged('ceil(a / x)');
+  const svg = await toSvg(chart);
+  expect(svg).toContain('>5 at 200<');
+  expect(chart.text).toContain('x (ms) from 100 to 400, a (ms) from 500 to 5,000');
+  const bound = (chart.spec.params as { name: string; bind: { input: string } }[]).map(({ name, bind }) => [
+    name,
+    bind.input,
+  ]);
+  expect(bound).toEqual([
+    ['x', 'range'],
+    ['a', 'range'],
+  ]);
+});
+
+it('draws no formula that differs from the function that the cell predicts with', () => {
+  expect(() => dragged('a / x')).toThrow(/"a \/ x" is not what the cell predicts: expected \d+, got [\d.]+ for x = /);
 });
 
 it('gives a technique its color', async () => {

@@ -1,6 +1,7 @@
 import { number } from '../table.js';
 import { COLORS, FAINT, INK, OUTLINES, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { assertSame, ofRow, params, ranges, type Slider } from './sliders.js';
 
 interface Compared {
   /** What was found, as a sentence, computed from the data. */
@@ -11,8 +12,16 @@ interface Compared {
   x: string;
   y: string;
   technique: Technique;
-  /** The prediction, as a function of x. It is drawn over the range of what was measured. */
-  predict: (x: number) => number;
+  /** The prediction, as a function of x and of what else can be dragged. It is drawn over the range of what was measured. */
+  predict: (x: number, dragged: Record<string, number>) => number;
+  /** Lets the reader drag a point along the prediction, and other numbers of it, wherever the chart is shown. */
+  drag?: {
+    /** The prediction as a Vega expression that knows `x` and the sliders' names. It is held equal to `predict`. */
+    formula: string;
+    /** What the point says, as a Vega expression that knows `x`, `y` and the sliders' names. */
+    says: string;
+    sliders: Record<string, Slider>;
+  };
   measured: { x: number; y: number }[];
   /** Steps of x that double stand equally far apart. Default: false. */
   logX?: boolean;
@@ -20,7 +29,9 @@ interface Compared {
 
 /** A prediction as a line, and what was measured as points on it, or beside it. */
 export function compared(parts: Compared): Chart {
-  const { title, subtitle, x, y, technique, predict, measured, logX = false } = parts;
+  const { title, x, y, technique, measured, drag, logX = false } = parts;
+  const start = Object.fromEntries(Object.entries(drag?.sliders ?? {}).map(([name, { value }]) => [name, value]));
+  const predict = (x: number) => parts.predict(x, start);
   const data = measured.map((point) => ({
     ...point,
     predicted: predict(point.x),
@@ -33,9 +44,15 @@ export function compared(parts: Compared): Chart {
     x: { field: 'x', type: 'quantitative', title: x, ...(logX ? log : linear) },
     y: { field: 'y', type: 'quantitative', title: y },
   };
+  const [least, most] = [Math.min(...xs), Math.max(...xs)];
+  const along = { label: x, from: least, to: most, step: 1, value: xs[xs.length >> 1] as number };
+  const sliders = drag && { x: along, ...drag.sliders };
+  if (drag && sliders) {
+    assertSame({ expression: drag.formula, sliders }, ({ x, ...dragged }) => parts.predict(x as number, dragged));
+  }
   return chart({
     title,
-    subtitle,
+    subtitle: [parts.subtitle, sliders && ranges(sliders)].filter(Boolean).join('; ') || undefined,
     data,
     numbers: `${y} against ${x}: ${tell(
       data,
@@ -43,8 +60,12 @@ export function compared(parts: Compared): Chart {
     )}`,
     body: {
       height: 280,
+      ...(sliders && { params: params(sliders) }),
       layer: [
-        predictionLayer(sampled(predict, Math.min(...xs), Math.max(...xs), logX), encoding),
+        drag
+          ? { ...predictionLayer([], encoding), ...curve(drag.formula, least, most, logX) }
+          : predictionLayer(sampled(predict, least, most, logX), encoding),
+        ...(drag ? pointLayers(drag, encoding) : []),
         {
           mark: { type: 'point', filled: true, size: 70, opacity: 1, tooltip: true },
           encoding: {
@@ -56,6 +77,48 @@ export function compared(parts: Compared): Chart {
       ],
     },
   });
+}
+
+/** How many points a curve has. */
+const SAMPLES = 400;
+
+/** The data of a curve that Vega computes. */
+function curve(formula: string, least: number, most: number, log: boolean) {
+  const share = `datum.i / ${SAMPLES}`;
+  const x = log ? `${least} * pow(${most / least}, ${share})` : `${least} + ${most - least} * ${share}`;
+  return {
+    data: { sequence: { start: 0, stop: SAMPLES + 1, as: 'i' } },
+    transform: [
+      { calculate: x, as: 'x' },
+      { calculate: ofRow(formula, ['x']), as: 'y' },
+      { calculate: "'predicted'", as: 'series' },
+    ],
+  };
+}
+
+/** The point that the reader drags along the curve, and what it says. */
+function pointLayers({ formula, says }: { formula: string; says: string }, encoding: object) {
+  const here = {
+    data: { values: [{}] },
+    transform: [
+      { calculate: 'x', as: 'x' },
+      { calculate: ofRow(formula, ['x']), as: 'y' },
+      { calculate: ofRow(says, ['x', 'y']), as: 'says' },
+    ],
+  };
+  return [
+    {
+      ...here,
+      mark: { type: 'circle', size: 260, color: INK.text, fillOpacity: 0, stroke: INK.text, strokeWidth: 2 },
+      encoding,
+    },
+    {
+      ...here,
+      // In a corner: beside the point it would be cut off, since a chart keeps the size it has at first.
+      mark: { type: 'text', align: 'right', baseline: 'top', fontSize: 13, fontWeight: 'bold' },
+      encoding: { x: { value: 'width' }, y: { value: 4 }, text: { field: 'says' } },
+    },
+  ];
 }
 
 /** A prediction as it is drawn everywhere in the course: a dashed line, and one in the legend. */
@@ -76,9 +139,8 @@ export function predictionLayer(curve: { x: number; y: number }[], encoding: obj
 
 /** A function as points close to each other. */
 export function sampled(predict: (x: number) => number, least: number, most: number, log = false) {
-  const samples = 400;
-  return Array.from({ length: samples + 1 }, (_, i) => {
-    const share = i / samples;
+  return Array.from({ length: SAMPLES + 1 }, (_, i) => {
+    const share = i / SAMPLES;
     const x = log ? least * (most / least) ** share : least + (most - least) * share;
     return { x, y: predict(x) };
   });

@@ -56,9 +56,13 @@ async function enliven(chart) {
   const live = document.createElement('div');
   live.setAttribute('role', 'img');
   live.setAttribute('aria-label', picture.alt);
-  const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: 'svg', container: live });
+  const sliders = document.createElement('div'); // beside the picture: what stands in an image cannot be reached
+  sliders.className = 'vega-bindings';
+  const bound = { renderer: 'svg', container: live, bind: sliders };
+  const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), bound);
   const theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
   view.tooltip(new vegaTooltip.Handler({ theme }).call);
   await view.runAsync();
   picture.replaceWith(live);
+  if (sliders.hasChildNodes()) live.after(sliders);
 }

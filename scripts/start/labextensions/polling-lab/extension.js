@@ -11,7 +11,10 @@
     /* About 75 characters a line: longer ones are hard to read. */
     .jp-RenderedMarkdown > :is(p, ul, ol, blockquote) { max-width: 68ch; }
     /* A picture takes this for the system's, and draws its text in a color that suits it. */
-    body[data-jp-theme-light='false'] .jp-RenderedSVG img { color-scheme: dark; }
+    body[data-jp-theme-light='false'] :is(.jp-RenderedSVG img, .vega-bindings) { color-scheme: dark; }
+    .vega-bind label { display: flex; align-items: center; gap: 0.7em; }
+    .vega-bind-name { min-width: 20em; }
+    .vega-bind input { width: 20em; max-width: none !important; }
   `;
 
   const plugin = ({ Widget }) => ({
@@ -21,6 +24,11 @@
       const style = document.createElement('style');
       style.textContent = STYLE;
       document.head.append(style);
+      // The keys of a chart's slider are its own: the notebook would go to another cell, or fold a section.
+      // https://lumino.readthedocs.io/en/latest/api/classes/commands.CommandRegistry.html
+      document.addEventListener('focusin', ({ target }) => {
+        if (target.closest('.vega-bindings')) target.dataset.lmSuppressShortcuts = 'true';
+      });
       const url = serverUrl();
       if (url) {
         shell.add(monitor(Widget, url), 'right', { rank: 10, type: 'Traffic' });
