@@ -7,6 +7,8 @@ import { limitBody } from './http2.js';
 /** The largest JSON body, in bytes. */
 const MAX_JSON_BYTES = 64 * 1024;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** How deep JSON may be nested. To walk through deeper JSON would overflow the stack. */
 const MAX_DEPTH = 64;
 
@@ -61,12 +63,12 @@ export async function readJson<T>(x: HttpExchange, schema: z.ZodType<T>): Promis
     throw new Problem(415, detail, { 'Accept-Post': 'application/json' });
   }
   invite(x, MAX_JSON_BYTES);
-  const bytes = await x.context.bodies.collect(x.req, MAX_JSON_BYTES, tooLarge(MAX_JSON_BYTES));
+  const bytes = await x.context.bodies.collect(x.req, MAX_JSON_BYTES, tooLarge);
   let text: string;
   let value: unknown;
   try {
     // RFC 8259, section 8.1: JSON that is exchanged is UTF-8.
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = utf8.decode(bytes);
     value = JSON.parse(text);
   } catch (error) {
     throw badRequest(`Expected valid JSON in UTF-8: ${(error as Error).message}`);
