@@ -51,7 +51,7 @@ export class EventLog {
   private staged: Staged[] = [];
   /** The commit that is under way, of a store that answers with a promise. */
   private committing: Promise<void> | undefined;
-  private forgotten: string[] = [];
+  private forgotten: { jobId: string; first: number }[] = [];
   private trimmed = 0;
   /** The request for the store's head, which all readers of this turn share. */
   private asking: Promise<void> | undefined;
@@ -126,10 +126,10 @@ export class EventLog {
   }
 
   /** Forgets a finished job. Its events stay in the log of all until they are the oldest. */
-  forget({ job: { jobId }, events }: JobRecord): void {
+  forget({ job: { jobId }, events, first }: JobRecord): void {
     if (events.held > 0) this.orphans.set(jobId, events);
     this.records.delete(jobId);
-    this.forgotten.push(jobId);
+    this.forgotten.push({ jobId, first });
   }
 
   /** Commits what is staged, and then tells clients. Returns a promise where the store does. Never throws or rejects. */

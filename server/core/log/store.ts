@@ -21,8 +21,8 @@ export interface Committed {
 
 /** What a store drops with a commit. */
 export interface Dropped {
-  /** Jobs that are no longer kept. */
-  jobs: readonly string[];
+  /** Jobs that are no longer kept, each with the position of its first event. */
+  jobs: readonly { jobId: string; first: number }[];
   /** The position of the newest event that is no longer held; 0 for none. */
   events: number;
 }

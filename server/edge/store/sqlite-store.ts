@@ -43,16 +43,15 @@ export class SqliteStore implements Store {
   ) {
     this.name = this.meta('store');
     if (!NAME.test(this.name)) throw damaged(file, 'its name has changed');
-    const addEvent = db.prepare(
-      'INSERT INTO events (seq, jobId, event, data, at, prev, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    );
-    const putJob = db.prepare('INSERT OR REPLACE INTO jobs (jobId, record, crc) VALUES (?, ?, ?)');
-    const dropJob = db.prepare('DELETE FROM jobs WHERE jobId = ?');
+    const addEvents = inserter(db, 'INSERT INTO events (seq, jobId, event, data, at, prev, crc)', 7);
+    const putJobs = inserter(db, 'INSERT OR REPLACE INTO jobs (first, jobId, record, crc)', 4);
+    const dropJob = db.prepare('DELETE FROM jobs WHERE first = ?');
     const dropEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
     const setTrimmed = db.prepare(`UPDATE meta SET value = ? WHERE key = 'trimmed'`);
     this.write = db.transaction((changes: readonly Change[], dropped: Dropped) => {
       let seq = this.newest;
       const committed: Committed[] = [];
+      const events: Value[][] = [];
       // A job may change more than once in a commit: only the last state is written.
       const jobs = new Map<string, StoredJob>();
       for (const { event, job, first, last } of changes) {
@@ -61,15 +60,18 @@ export class SqliteStore implements Store {
         const earlier = jobs.get(jobId);
         const prev = earlier?.last ?? last;
         const numbered = { seq, prev, jobId, event: name, data, at };
-        addEvent.run(seq, jobId, name, data, at, prev, eventCrc(numbered));
+        events.push([seq, jobId, name, data, at, prev, eventCrc(numbered)]);
         jobs.set(jobId, { job, first: earlier?.first ?? (first || seq), last: seq });
         committed.push({ event: numbered, job });
       }
-      for (const [jobId, { job, first, last }] of jobs) {
-        const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
-        putJob.run(jobId, record, crc32(record));
-      }
-      for (const jobId of dropped.jobs) dropJob.run(jobId);
+      addEvents(events);
+      putJobs(
+        Array.from(jobs, ([jobId, { job, first, last }]) => {
+          const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
+          return [first, jobId, record, crc32(record)];
+        }),
+      );
+      for (const { first } of dropped.jobs) dropJob.run(first);
       if (dropped.events > 0) {
         dropEvents.run(dropped.events);
         setTrimmed.run(dropped.events);
@@ -164,11 +166,11 @@ export class SqliteStore implements Store {
   }
 
   /** Reads the unfinished jobs, and the newest of the finished ones that the bounds allow: at least one. */
-  private readJobs(bounds: Bounds): { jobs: StoredJob[]; forgotten: string[] } {
+  private readJobs(bounds: Bounds): { jobs: StoredJob[]; forgotten: Dropped['jobs'] } {
     const unfinished: StoredJob[] = [];
     let finished: StoredJob[] = [];
     let bytes = 0;
-    const forgotten: string[] = [];
+    const forgotten: { jobId: string; first: number }[] = [];
     const cut = () => {
       finished.sort((a, b) => b.last - a.last);
       bytes = 0;
@@ -178,7 +180,7 @@ export class SqliteStore implements Store {
       });
       if (kept < 0) return;
       bytes -= jobBytes(finished[kept]!.job);
-      for (const { job } of finished.slice(kept)) forgotten.push(job.jobId);
+      for (const { job, first } of finished.slice(kept)) forgotten.push({ jobId: job.jobId, first });
       finished = finished.slice(0, kept);
     };
     for (const row of this.db.prepare(SELECT_JOBS).iterate() as Iterable<Row>) {
@@ -186,7 +188,8 @@ export class SqliteStore implements Store {
       if (row.crc !== null && row.crc !== crc32(record)) throw damaged(this.file, `job ${jobId} has changed`);
       const stored = jobOf(record, row.crc !== null);
       // Kept under another id, it would come back as it is now when it has long moved on.
-      if (stored.job.jobId !== jobId) throw damaged(this.file, `job ${stored.job.jobId} has changed`);
+      if (stored.job.jobId !== jobId || stored.first !== row.first)
+        throw damaged(this.file, `job ${stored.job.jobId} has changed`);
       if (!hasEnded(stored.job)) unfinished.push(stored);
       else {
         finished.push(stored);
@@ -234,7 +237,7 @@ const columns = (texts: string[], numbers: string[]) =>
     ...numbers.map((column) => `CAST(${column} AS INTEGER) AS ${column}`),
   ].join(', ');
 const SELECT_EVENTS = `SELECT seq, ${columns(['jobId', 'event', 'data', 'at'], ['prev', 'crc'])} FROM events`;
-const SELECT_JOBS = `SELECT ${columns(['jobId', 'record'], ['crc'])} FROM jobs`;
+const SELECT_JOBS = `SELECT first, ${columns(['jobId', 'record'], ['crc'])} FROM jobs`;
 
 /** The event of a row. `prev` and `crc` are null in rows that an earlier version of this server wrote. */
 function eventOf({ seq, prev, jobId, event, data, at }: Row): LogEvent {
@@ -244,11 +247,29 @@ function eventOf({ seq, prev, jobId, event, data, at }: Row): LogEvent {
   };
 }
 
-/** The tables, each with the columns that every version of this server has given it. */
-const TABLES: Record<string, string> = {
-  meta: 'key value',
-  events: 'seq jobId event data at',
-  jobs: 'jobId record',
+/** What a column takes. */
+type Value = string | number;
+
+/** How many rows a statement writes at once: one call of libsql costs as much as it takes to write some rows. */
+const ROWS_AT_ONCE = 16;
+
+/** Makes the function that writes rows into a table. */
+function inserter(db: Database.Database, into: string, columns: number): (rows: Value[][]) => void {
+  const row = `(${Array(columns).fill('?').join(', ')})`;
+  const one = db.prepare(`${into} VALUES ${row}`);
+  const many = db.prepare(`${into} VALUES ${Array(ROWS_AT_ONCE).fill(row).join(', ')}`);
+  return (rows) => {
+    let at = 0;
+    for (; at + ROWS_AT_ONCE <= rows.length; at += ROWS_AT_ONCE) many.run(rows.slice(at, at + ROWS_AT_ONCE).flat());
+    for (; at < rows.length; at++) one.run(rows[at]);
+  };
+}
+
+/** The tables, each with the columns that a version of this server has given it first; later ones have added others. */
+const TABLES: Record<string, string[]> = {
+  meta: ['key value'],
+  events: ['seq jobId event data at'],
+  jobs: ['jobId record', 'first jobId record'],
 };
 
 const eventCrc = ({ seq, prev, jobId, event, data, at }: LogEvent): number =>
@@ -300,17 +321,38 @@ function prepare(db: Database.Database, evidence: Evidence, file: string): void 
   db.exec(`
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, jobId TEXT, event TEXT, data TEXT, at TEXT);
-    CREATE TABLE IF NOT EXISTS jobs (jobId TEXT PRIMARY KEY, record TEXT) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS jobs (${JOBS});
   `);
   const has = (table: string, column: string) => columnsOf(db, table).includes(column);
   if (!has('events', 'crc')) db.exec('ALTER TABLE events ADD prev INTEGER; ALTER TABLE events ADD crc INTEGER');
   if (!has('jobs', 'crc')) db.exec('ALTER TABLE jobs ADD crc INTEGER');
+  if (!has('jobs', 'first')) orderJobs(db);
   const name = Array.from({ length: 8 }, () => Math.floor(Math.random() * 36).toString(36)).join('');
   db.prepare(`INSERT OR IGNORE INTO meta VALUES ('store', ?), ('trimmed', 0)`).run(name);
   if (evidence.seq <= head) return;
   // The lost positions will be given again: ids that name them must not be taken for the new events' ids.
   db.prepare(`UPDATE meta SET value = ? WHERE key = 'store'`).run(name);
   console.error(`The machine stopped before all was on its disk: ${lost} from ${file}. Clients are told of a gap.`);
+}
+
+/**
+ * The jobs' columns. Rows are in the order of `first`, the position of a job's first event, so that jobs that were submitted
+ * together share a page of the file. In the order of their ids, which are random, each would have a page to itself: writing
+ * that to the journal took three times as long as all else that a submit does.
+ */
+const JOBS = 'first INTEGER PRIMARY KEY, jobId TEXT, record TEXT, crc INTEGER';
+
+/** Orders the jobs of an earlier version, whose table was in the order of their ids. A damaged row is told when it is read. */
+function orderJobs(db: Database.Database): void {
+  db.exec(`
+    BEGIN;
+    CREATE TABLE ordered (${JOBS});
+    INSERT INTO ordered
+      SELECT CASE WHEN json_valid(record) THEN json_extract(record, '$.firstSeq') END, jobId, record, crc FROM jobs;
+    DROP TABLE jobs;
+    ALTER TABLE ordered RENAME TO jobs;
+    COMMIT;
+  `);
 }
 
 const tablesOf = (db: Database.Database): string[] =>
@@ -323,8 +365,9 @@ const namesIn = (db: Database.Database, query: string, ...of: string[]): string[
 /** Whether a database has tables of another program. */
 function isForeign(db: Database.Database): boolean {
   return tablesOf(db).some((name) => {
-    const columns = Object.hasOwn(TABLES, name) ? TABLES[name] : undefined;
-    return columns === undefined || !`${columnsOf(db, name).join(' ')} `.startsWith(`${columns} `);
+    const known = Object.hasOwn(TABLES, name) ? TABLES[name]! : [];
+    const columns = `${columnsOf(db, name).join(' ')} `;
+    return !known.some((some) => columns.startsWith(`${some} `));
   });
 }
 
@@ -360,7 +403,7 @@ function plain(error: Error, folder: string, file: string, owner: string): Error
     return new StoreError(
       `The data folder ${folder} is in use by another server (process ${readOwner(owner)}). Stop that one, ${remedy}`,
     );
-  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code(error))) return damaged(file, error.message);
+  if (/^SQLITE_(NOTADB|CORRUPT|CONSTRAINT)/.test(code(error))) return damaged(file, error.message);
   return new StoreError(
     `The data folder ${folder} cannot be written (${error.message}). Make it writable, free some space, ${remedy}`,
   );

@@ -139,7 +139,7 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
 
     test('lets go what a commit drops', async () => {
       await commit([finished('a'), change('b', 1), change('b', 2)]);
-      await commit([change('c', 1)], { jobs: ['a'], events: 2 });
+      await commit([change('c', 1)], { jobs: [{ jobId: 'a', first: 1 }], events: 2 });
       const { events, jobs, trimmed } = await again();
       expect(events.map(({ seq, prev }) => [seq, prev])).toEqual([
         [3, 2],
@@ -152,7 +152,7 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
     test('gives no position again when all events were let go', async () => {
       await commit([change('a', 1), change('a', 2)]);
       await commit([finished('b')], { jobs: [], events: 2 });
-      await commit([change('c', 1)], { jobs: ['b'], events: 3 });
+      await commit([change('c', 1)], { jobs: [{ jobId: 'b', first: 3 }], events: 3 });
       expect((await again()).trimmed).toBe(3);
       await commit([change('a', 3)]);
       expect(told.map(({ event }) => [event.seq, event.prev])).toEqual([[5, 2]]);
