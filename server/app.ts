@@ -96,8 +96,7 @@ export class App implements ServerContext {
       bytes: countBytes(req, res, lifetime),
       counted: !looksAtLedger,
     });
-    lifetime.onEnd(() => this.ledger.end(row));
-    lifetime.onSettle(() => this.ledger.settle(row));
+    lifetime.count = row;
     const x = new HttpExchange(this, req, res, lifetime, row, expects);
     lifetime.connection.admit(lifetime, () => this.answer(x));
   };
@@ -135,7 +134,7 @@ export class App implements ServerContext {
     // Own properties only: in HTTP/2 a method may be called "toString", which every object has.
     if (Object.hasOwn(methods, name)) {
       const answer = methods[name] as Answer;
-      const stale = /^\/(jobs|events)\b/.test(route) ? this.log.fresh() : undefined;
+      const stale = route.startsWith('/jobs') || route.startsWith('/events') ? this.log.fresh() : undefined;
       return stale ? stale.then(() => answer(x)) : answer(x);
     }
     const Allow = allowed(methods);

@@ -39,13 +39,18 @@ export class Row {
   revision = 0;
   /** Whether nothing of it can change any more. */
   settled = false;
+  /** Where it stands among the open rows. */
+  place = 0;
   private text: string | null = null;
 
   constructor(
+    private readonly ledger: Ledger,
     readonly id: number,
     readonly method: string,
     readonly protocol: string,
     readonly connection: number,
+    /** Counts its bytes until it is settled. */
+    public bytes: ByteCount | null,
   ) {}
 
   /** The time now: the arrival, and what the monotonic clock has measured since. The wall clock may have been set. */
@@ -56,15 +61,29 @@ export class Row {
   /** What a client sees of it: made once when the row can no longer change, since the ledger is read over and over. */
   json(): string {
     if (this.text !== null) return this.text;
-    const { revision, settled, text, id, method, ...row } = this;
+    const { id, method, route, technique, status, bytesIn, bytesOut, events, protocol, connection } = this;
     const json = JSON.stringify({
-      ...{ id, method, ...row, experiment: row.experiment?.name ?? null },
-      arrivedAt: timestamp(row.arrivedAt),
-      answeredAt: timestamp(row.answeredAt),
-      endedAt: timestamp(row.endedAt),
+      ...{ id, method, route, experiment: this.experiment?.name ?? null, technique, status },
+      arrivedAt: timestamp(this.arrivedAt),
+      answeredAt: timestamp(this.answeredAt),
+      endedAt: timestamp(this.endedAt),
+      ...{ bytesIn, bytesOut, events, protocol, connection },
     });
-    if (settled) this.text = json;
+    if (this.settled) this.text = json;
     return json;
+  }
+
+  /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
+  end(): void {
+    this.bytes?.end();
+    this.endedAt = this.now();
+    if (this.id > 0) this.ledger.touch(this);
+  }
+
+  /** Nothing more is received or sent. */
+  settle(): void {
+    this.bytes?.settle();
+    this.ledger.settle(this);
   }
 }
 
@@ -75,6 +94,10 @@ const timestamp = (ms: number | null) => (ms === null ? null : new Date(ms).toIS
 export interface ByteCount {
   /** Brings both counts up to date. */
   measure(): void;
+  /** The response is over: what was sent is known for good. */
+  end(): void;
+  /** The request is over as well. */
+  settle(): void;
   /** Bytes received and sent so far. */
   readonly received: number;
   readonly sent: number;
@@ -83,7 +106,8 @@ export interface ByteCount {
 /** What the server saw: a row a request, bounded, and totals that stay exact whatever happens to the rows. */
 export class Ledger {
   private rows: Row[] = [];
-  private readonly open = new Map<Row, ByteCount>();
+  /** A list, in no order: to add a row to a map, and to take it off, costs several times as much. */
+  private readonly open: Row[] = [];
   private readonly all = zeros();
   /** By name, the one longest unused first. */
   private readonly experiments = new Map<string, Experiment>();
@@ -97,14 +121,14 @@ export class Ledger {
   ) {}
 
   /**
-   * Begins to count a request; `end` and `settle` end it. `counted` is false for a look at the ledger itself, which leaves
+   * Begins to count a request; `end` and `settle` of its row end it. `counted` is false for a look at the ledger itself, which leaves
    * no trace in it. A row's id is 0 then.
    */
   begin(request: { method: string; protocol: string; connection: number; bytes: ByteCount; counted?: boolean }): Row {
     const { method, protocol, connection, bytes, counted = true } = request;
-    const row = new Row(counted ? this.nextRow++ : 0, method.slice(0, MAX_METHOD), protocol, connection);
+    const row = new Row(this, counted ? this.nextRow++ : 0, method.slice(0, MAX_METHOD), protocol, connection, bytes);
     if (counted) {
-      this.open.set(row, bytes);
+      row.place = this.open.push(row) - 1;
       this.rows.push(row);
       // Twice the bound before half of it goes: one move of the array for many rows.
       if (this.rows.length >= 2 * this.maxRows) this.rows = this.rows.slice(-this.maxRows);
@@ -168,7 +192,7 @@ export class Ledger {
     const experiment = name === null ? null : this.find(name);
     if (experiment === undefined) return zeros();
     const totals = structuredClone(experiment?.closed ?? this.all);
-    for (const row of this.open.keys()) {
+    for (const row of this.open) {
       if (experiment !== null && row.experiment !== experiment) continue;
       this.measure(row);
       add(totals[row.technique], row);
@@ -177,17 +201,15 @@ export class Ledger {
     return totals;
   }
 
-  /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
-  end(row: Row): void {
-    row.endedAt = row.now();
-    if (this.open.has(row)) this.touch(row);
-  }
-
-  /** Nothing more is received or sent. */
+  /** Adds a row to the totals for good. */
   settle(row: Row): void {
     this.measure(row);
     row.settled = true;
-    if (!this.open.delete(row)) return; // it is not counted, or was settled before
+    row.bytes = null; // it holds the request and the response
+    if (row.id === 0) return;
+    const last = this.open.pop() as Row;
+    if (last !== row) this.open[row.place] = last;
+    last.place = row.place;
     add(this.all[row.technique], row);
     if (row.experiment === null) return;
     add(row.experiment.closed[row.technique], row);
@@ -197,7 +219,7 @@ export class Ledger {
 
   /** Brings the bytes of an open row up to date. */
   private measure(row: Row): void {
-    const bytes = this.open.get(row);
+    const { bytes } = row;
     if (!bytes) return;
     bytes.measure();
     row.bytesIn = bytes.received;

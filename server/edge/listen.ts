@@ -44,7 +44,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   function forget(this: Socket) {
     sockets.delete(this);
   }
-  http1.on('connection', (socket: Socket) => sockets.add(socket.once('close', forget)));
+  http1.on('connection', (socket: Socket) => sockets.add(socket.on('close', forget)));
 
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
   http1.maxConnections = maxConnections;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ByteCount } from '../ledger.js';
 import { payloadOf } from './http2.js';
-import type { Connection, Lifetime } from './lifetime.js';
+import type { ConnectionBytes, Lifetime } from './lifetime.js';
 
 /**
  * Counts the bytes of an exchange. HTTP/2: the payload of its DATA frames. HTTP/1.1: as on the connection, head and framing
@@ -23,20 +23,10 @@ class Payload implements ByteCount {
   measure(): void {
     [this.received, this.sent] = payloadOf(this.req, this.res) ?? [0, 0];
   }
-}
 
-/**
- * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
- * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
- */
-interface ConnectionBytes {
-  received: number;
-  sent: number;
-  /** The newest request, until it is over; with pipelining, others are still being answered. */
-  latest: Share | null;
+  end(): void {}
+  settle(): void {}
 }
-
-const byConnection = new WeakMap<Connection, ConnectionBytes>();
 
 class Share implements ByteCount {
   received = 0;
@@ -51,15 +41,12 @@ class Share implements ByteCount {
     private readonly res: ServerResponse,
     private readonly lifetime: Lifetime,
   ) {
-    const known = byConnection.get(lifetime.connection);
-    this.whole = known ?? { received: 0, sent: 0, latest: null };
-    if (!known) byConnection.set(lifetime.connection, this.whole);
+    lifetime.connection.bytes ??= { received: 0, sent: 0, latest: null };
+    this.whole = lifetime.connection.bytes;
     this.whole.latest?.passBy();
     this.whole.latest = this;
     // Before Node's own listener, which hands the connection to the next pipelined response.
     res.prependListener('finish', () => this.closeSent());
-    lifetime.onEnd(() => this.end());
-    lifetime.onSettle(() => this.settle());
   }
 
   measure(): void {
@@ -73,7 +60,7 @@ class Share implements ByteCount {
    * Another request has come on the connection before this one was done with (pipelining): the bytes read so far may
    * be of both. This one's own length follows from its head, and from the announced length of its body.
    */
-  private passBy(): void {
+  passBy(): void {
     if (this.receivedAll) return;
     const { req } = this;
     let head = `${req.method} ${req.url} HTTP/1.1\r\n\r\n`.length;
@@ -90,14 +77,14 @@ class Share implements ByteCount {
     this.whole.sent += this.sent;
   }
 
-  private end(): void {
+  end(): void {
     if (this.sentAll) return;
     // It was cut off.
     this.sent = Math.max(this.sent, this.lifetime.connection.socket.bytesWritten - this.whole.sent);
     this.closeSent();
   }
 
-  private settle(): void {
+  settle(): void {
     this.measure();
     if (!this.receivedAll) this.whole.received = this.lifetime.connection.socket.bytesRead;
     this.receivedAll = true;

@@ -16,12 +16,17 @@ export function guard(
 ): (req: IncomingMessage, path: string) => void {
   const hosts = names(allowHost);
   const origins = names(allowOrigin);
+  // Most requests name the same host: the last one that was allowed is not looked at again.
+  let allowed: string | undefined;
   return (req, path) => {
     const host = hostOf(req);
-    const name = host?.toLowerCase().replace(/:\d*$/, '');
-    if (name !== undefined && !LOOPBACK.test(name) && !hosts.has(name)) {
-      const remedy = 'Use localhost, or start it with --allow-host.';
-      throw new Problem(421, `This server answers for loopback names, not for "${host}". ${remedy}`);
+    if (host !== allowed) {
+      const name = host?.toLowerCase().replace(/:\d*$/, '');
+      if (name !== undefined && !LOOPBACK.test(name) && !hosts.has(name)) {
+        const remedy = 'Use localhost, or start it with --allow-host.';
+        throw new Problem(421, `This server answers for loopback names, not for "${host}". ${remedy}`);
+      }
+      allowed = host;
     }
     const { origin, 'sec-fetch-site': from, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = req.headers;
     // For an image or a script, a page asks without an Origin. It could not read the answer, but its requests would be held
@@ -49,9 +54,14 @@ function hostOf(req: IncomingMessage): string | undefined {
   if (authority !== undefined && (host ?? authority) === authority) return authority;
   // RFC 9112, section 3.2: 400 for a request that "lacks a Host header field" or has more than one.
   let fields = 0;
-  for (let i = 0; i < req.rawHeaders.length; i += 2) if (/^host$/i.test(req.rawHeaders[i] as string)) fields += 1;
+  const { rawHeaders } = req;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') fields += 1;
+  }
   if (fields > 1 || authority !== undefined || (fields === 0 && req.httpVersion !== '1.0'))
     throw badRequest(`Expected one Host field, got ${fields}. Send the name and port you connected to.`);
   // RFC 9112, section 3.2.2: a target in absolute form replaces the field.
-  return /^[a-z]+:\/\/([^/?#]*)/i.exec(req.url as string)?.[1] ?? host;
+  const target = req.url as string;
+  return target.startsWith('/') ? host : (/^[a-z]+:\/\/([^/?#]*)/i.exec(target)?.[1] ?? host);
 }

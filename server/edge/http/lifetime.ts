@@ -32,8 +32,9 @@ export class Lifetime {
   unsent = 0;
   /** When the client last took something of them. A monotonic clock, in milliseconds. */
   progressAt = 0;
-  private endings: (() => void)[] = [];
-  private settlements: (() => void)[] = [];
+  /** What counts the exchange: it is told first. An object and no callbacks, since every request has one. */
+  count: { end(): void; settle(): void } | null = null;
+  private endings: (() => void)[] | null = null;
 
   constructor(
     readonly connection: Connection,
@@ -48,13 +49,8 @@ export class Lifetime {
   /** Calls back when the response is over; at once if it is. */
   onEnd(callback: () => void): void {
     if (this.ended) callback();
-    else this.endings.push(callback);
-  }
-
-  /** Calls back when the request is over as well: a refused body is read on after the answer. */
-  onSettle(callback: () => void): void {
-    if (this.settled) callback();
-    else this.settlements.push(callback);
+    else if (this.endings) this.endings.push(callback);
+    else this.endings = [callback]; // an empty list would take room for 17 at the first push
   }
 
   /** Whether the client has left: no answer reaches it. */
@@ -100,8 +96,9 @@ export class Lifetime {
     if (this.ended) return;
     this.account(-this.unsent);
     this.ended = true;
-    for (const callback of this.endings) callback();
-    this.endings.length = 0;
+    this.count?.end();
+    if (this.endings) for (const callback of this.endings) callback();
+    this.endings = null;
     const { req } = this;
     if (req.complete || req.destroyed || this.connection.closed) this.settle();
     else req.once('close', () => this.settle());
@@ -109,14 +106,13 @@ export class Lifetime {
     this.connection.all.leaveTurn(this); // and the next one's turn on this connection may have come
   }
 
-  /** Ends what is not over yet. */
+  /** Ends what is not over yet. The request may be over later than its answer: a refused body is read on. */
   settle(): void {
     this.end();
     if (this.settled) return;
     this.settled = true;
     this.connection.remove(this);
-    for (const callback of this.settlements) callback();
-    this.settlements.length = 0;
+    this.count?.settle();
   }
 
   private account(bytes: number): void {
@@ -125,6 +121,17 @@ export class Lifetime {
     this.connection.unsent += bytes;
     this.connection.all.account(bytes);
   }
+}
+
+/**
+ * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
+ * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
+ */
+export interface ConnectionBytes {
+  received: number;
+  sent: number;
+  /** The newest request, until it is over; with pipelining, others are still being answered. */
+  latest: { passBy(): void } | null;
 }
 
 /** What carries exchanges: the socket of HTTP/1.1, or the session of HTTP/2. When it closes, all of them are over. */
@@ -140,8 +147,10 @@ export class Connection {
   heardAt = performance.now();
   heardBytes = 0;
   readonly exchanges = new Set<Lifetime>();
-  /** Requests that are not started yet, in their order. */
-  private readonly deferred = new Map<Lifetime, () => void>();
+  /** Its bytes in HTTP/1.1, as they are shared out among its requests. */
+  bytes: ConnectionBytes | null = null;
+  /** Requests that are not started yet, in their order. Made when it is needed, which is seldom. */
+  private deferred = NONE;
 
   constructor(
     readonly id: number,
@@ -151,9 +160,9 @@ export class Connection {
     readonly session: ServerHttp2Session | null,
   ) {
     // A session that ends without its streams having been told (GOAWAY, an error of the protocol) is closed here, too.
-    (session ?? socket).once('close', () => this.close());
-    // What the server has ended, the client may leave half open.
-    socket.once('finish', () => closeSoon(socket));
+    // `on`, for what happens once: `once` would keep 200 bytes for each listener of each connection.
+    (session ?? socket).on('close', () => this.close());
+    socket.on('finish', closeEnded);
   }
 
   /**
@@ -164,6 +173,7 @@ export class Connection {
     const inTime = this.exchanges.size === 1 || !this.all.turnIsOver;
     if (this.deferred.size === 0 && inTime && !this.blocked) begin();
     else {
+      if (this.deferred === NONE) this.deferred = new Map();
       this.deferred.set(lifetime, begin);
       this.startDeferred();
     }
@@ -214,6 +224,14 @@ export class Connection {
     this.all.forget(this);
     for (const lifetime of this.exchanges) lifetime.settle();
   }
+}
+
+/** Stands for no deferred requests: a map of its own would take 200 bytes of every connection. */
+const NONE = new Map<Lifetime, () => void>();
+
+/** What the server has ended, the client may leave half open; most clients have closed their half first. */
+function closeEnded(this: Socket): void {
+  if (!this.readableEnded) closeSoon(this);
 }
 
 /** The connections that are open, and what their clients have yet to take. */

@@ -35,14 +35,23 @@ export const submitBody = z
   .meta({ id: 'Submission', description: 'What is to be done.' });
 
 /** What a request submits. */
-export const submissionOf = (x: HttpExchange): Submission => ({
-  async read(jobId) {
+export const submissionOf = (x: HttpExchange): Submission => new HttpSubmission(x);
+
+/** A class: tsx takes a microsecond to give a closure its name. */
+class HttpSubmission implements Submission {
+  constructor(private readonly x: HttpExchange) {}
+
+  async read(jobId: string): Promise<{ spec: Spec; fingerprint: string }> {
+    const { x } = this;
     const { spec, content } = await readSpec(x, jobId);
     // Only a request that the client may repeat is compared with another one.
     return { spec, fingerprint: 'idempotency-key' in x.req.headers ? fingerprint(x, content) : '' };
-  },
-  discard: (spec) => discard(x, spec),
-});
+  }
+
+  discard(spec: Spec): Promise<void> {
+    return discard(this.x, spec);
+  }
+}
 
 /** The specification of a job, and the body that it came in: its text, or a digest. Errors: 400, 413, 415. */
 async function readSpec(x: HttpExchange, jobId: string): Promise<{ spec: Spec; content: string }> {
