@@ -144,7 +144,8 @@ export class HttpExchange implements Exchange {
   /** Ends the answer, also to a client that is still sending: the rest of its body is read and dropped, for a time. */
   private end(body: string): void {
     const { req, res, lifetime } = this;
-    if (!this.sends) return void this.finish(body);
+    if (!this.sends)
+      return void (body.length > 0 && body.length <= WHOLE_BYTES ? this.sendAtOnce(body) : this.finish(body));
     const stream = streamOf(req);
     const late = (action: () => void) => {
       const timer = setTimeout(action, this.context.settings.graceMs);
@@ -170,6 +171,19 @@ export class HttpExchange implements Exchange {
       });
     }
     req.resume();
+  }
+
+  /**
+   * Sends a short answer in one piece. `end(body)` hands an empty piece to the socket behind it, and two pieces take a
+   * slower system call (writev) than one: here the answer is on its way when the end is told, and nothing is left to send.
+   */
+  private sendAtOnce(body: string): void {
+    const { res, lifetime } = this;
+    lifetime.addUnsent(this.overhead + body.length);
+    if (lifetime.connection.session) return void res.end(body);
+    res.write(body);
+    res.socket?.uncork(); // Node holds a piece back until the next tick, lest another one follows
+    res.end();
   }
 
   /**
@@ -235,6 +249,8 @@ export class HttpExchange implements Exchange {
 /** What an answer takes besides its body, in bytes, when what is not sent is counted: its head; in HTTP/2 a stream, too. */
 const HEAD_BYTES = 512;
 const STREAM_BYTES = 4096;
+/** An answer of at most so many characters is sent in one piece. */
+const WHOLE_BYTES = 8 * 1024;
 /** How much of an answer is handed to Node at a time, in bytes. */
 const PIECE_BYTES = 64 * 1024;
 const NO_QUERY = new URLSearchParams();
