@@ -9,8 +9,8 @@ const MAX_EVENTS = 1000;
 const MAX_BYTES = 256 * 1024;
 
 /**
- * **Consume**, as Kafka's consumers do: held until `min` events are there (`fetch.min.bytes`), or the time is
- * up (`fetch.max.wait.ms`). The client keeps its cursor, and sends it with each request: the server keeps none.
+ * **Consume**, as Kafka's consumers do: holds the request until `min` events are there (`fetch.min.bytes`), or the time
+ * is up (`fetch.max.wait.ms`). The client keeps its cursor, and sends it with each request: the server keeps none.
  */
 export async function consume(x: Exchange, topic: Topic, start: Start): Promise<void> {
   x.setTechnique('consume');
