@@ -75,18 +75,14 @@ describe('2, repaired', () => {
   it.each<[string, Frame, RegExp]>([
     ['is as it was', framed((text) => `data: ${text}`), /two lines.*a reader had \{.*"first"/],
     ['splits at LF only', framed((text) => lines(text, '\n')), /with CR between/],
-    ['puts JSON in', framed((text) => `data: ${JSON.stringify(text)}`), /Of a text of one line/],
+    ['puts JSON in', framed((text) => `data: ${JSON.stringify(text)}`), /For a text of one line/],
     ['trims', framed((text) => lines(text.trim(), /\r\n|\r|\n/)), /ends with a line break/],
     [
       'leaves the space after the colon out',
       framed((text) => lines(text, /\r\n?|\n/).replaceAll('data: ', 'data:')),
       /begins with a space/,
     ],
-    [
-      'sends nothing of an empty text',
-      framed((text) => text && lines(text, /\r\n?|\n/)),
-      /without a character.*1 event/,
-    ],
+    ['sends nothing of an empty text', framed((text) => text && lines(text, /\r\n?|\n/)), /that is empty.*1 event/],
     ['forgets the empty line', (message) => myFrame(message).trimEnd(), /0 events/],
   ])('sees one that %s', async (_name, frame, reason) => {
     expect((await repaired.verdict(frame)).text).toMatch(reason);

@@ -98,7 +98,7 @@ const TEXTS = {
   'with CR between its lines': 'first\rsecond',
   'that ends with a line break': 'first\n',
   'that begins with a space': ' hello',
-  'without a character': '',
+  'that is empty': '',
   'that looks like an event': 'hi\n\nevent: administrator\ndata: The chat is closed.',
 };
 
@@ -109,12 +109,16 @@ export const repaired = exercise<Frame>({
     for (const [what, text] of Object.entries(TEXTS)) {
       const read = await readBack(frame, text);
       const got = JSON.stringify(read.map(({ event, data }) => `${event}: ${data}`));
-      assert.equal(read.length, 2, `After a text ${what} and one more, a reader had ${read.length} events: ${got}.`);
+      assert.equal(
+        read.length,
+        2,
+        `After a text ${what} and a second message, a reader had ${read.length} events: ${got}.`,
+      );
       const expected = text.replace(/\r\n?/g, '\n');
       assert.deepEqual(
         read[0],
         { id: '1', event: 'chat', data: expected },
-        `Of a text ${what}, ${JSON.stringify(text)}, a reader had ${JSON.stringify(read[0])}.`,
+        `For a text ${what}, ${JSON.stringify(text)}, a reader had ${JSON.stringify(read[0])}.`,
       );
     }
     return 'Every text comes back, and no text can be mistaken for an event.';

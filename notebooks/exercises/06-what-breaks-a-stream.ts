@@ -18,7 +18,7 @@ export type Causes = Record<Incident, Cause>;
 /** What to think about after a wrong answer. */
 const QUESTIONS: Record<Incident, string> = {
   a: 'What ends a connection after a fixed time, but only while nothing is sent on it?',
-  b: 'All events were sent, and none came before the end. What kept them, at this one customer?',
+  b: 'All events were sent, and none came before the end. What held them back at this one customer?',
   c: 'After a cut, a page reconnects. What does a 503 do that a cut does not?',
   d: 'What do all clients do three seconds after they have lost their connection?',
   e: 'What may a server keep for a client that is connected and does not read?',
@@ -38,7 +38,7 @@ export const incidents = exercise<Causes>({
     }
     return 'Each report has its cause, and this notebook has the remedy for each.';
   },
-  hint: 'Ask of each report who stops first: the proxy, the page, or the server. Two of the seven causes are not among the five incidents.',
+  hint: 'For each report, decide which of the three causes it: the proxy, the page or the server. Two of the seven causes are not among the five incidents.',
   solution: { file: FILE, region: 'incidents' },
 });
 

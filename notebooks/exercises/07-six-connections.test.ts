@@ -17,7 +17,7 @@ describe('1, pool', () => {
       let taken = 0;
       return { take: () => (taken++ < most ? Promise.resolve(() => {}) : new Promise<never>(() => {})) };
     };
-    expect((await pool.verdict(withoutRelease)).text).toMatch(/released, and then 0 of the two/);
+    expect((await pool.verdict(withoutRelease)).text).toMatch(/released, and 0 of the two/);
   });
   it.each([
     ['serves the last one first', 'pop', /order 1, 2, 3, 4, 5, 6, 8/],
@@ -151,9 +151,9 @@ describe('3, shared', () => {
     };
   };
   it.each([
-    ['opens a stream for each', each, /Eight jobs, and \d+ streams/],
+    ['opens a stream for each', each, /Eight jobs need one stream, and \d+ were opened/],
     ['opens one without a follower', eager, /before there was a follower/],
-    ['tells everybody everything', broadcast, /Whose was it/],
+    ['tells everybody everything', broadcast, /of its own job/],
     ['closes with the first that leaves', closing, /seven stay/],
     ['keeps one follower a job', single, /One of the seven heard|A job had two followers/],
   ])(

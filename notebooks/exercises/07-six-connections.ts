@@ -15,7 +15,7 @@ const FILE = 'notebooks/exercises/07-six-connections.ts';
 /** A pool of slots: `take` resolves when there is a free slot, to the function that releases it. */
 export type Pool = (most: number) => { take(): Promise<() => void> };
 
-/** 1. Where the seventh waits: a queue before so many slots. */
+/** 1. Where the seventh waits: a number of slots, and a queue of the callers that wait for one. */
 export const pool = exercise<Pool>({
   id: '07-six-connections/1-pool',
   async check(make) {
@@ -33,7 +33,7 @@ export const pool = exercise<Pool>({
     assert.equal(taken.length, 6, `Six slots, and ${taken.length} were taken at the same time.`);
     releases.shift()?.();
     await turn();
-    assert.equal(taken.length, 7, `A slot was released, and then ${taken.length - 6} of the two that waited had one.`);
+    assert.equal(taken.length, 7, `A slot was released, and ${taken.length - 6} of the two waiting callers got one.`);
     assert.deepEqual(taken, [1, 2, 3, 4, 5, 6, 7], `They got their slots in the order ${taken.join(', ')}.`);
     const [first] = releases;
     first?.();
@@ -142,8 +142,8 @@ export function myOpens(openings: Opening[]): number {
 
 type Listener = (event: string) => void;
 /**
- * Follows jobs by one stream; returns what ends that again. `open` makes the source: of the events after a cursor, or
- * from now on.
+ * Follows a job on a stream that all followers share; returns a function that stops following. `open` opens the source:
+ * on the events after the cursor, or without one, on the events from now on.
  */
 export type Share = (open: (cursor?: string) => EventSource) => (jobId: string, listener: Listener) => () => void;
 
@@ -168,7 +168,7 @@ export const shared = exercise<Share>({
       jobs = await Promise.all(Array.from({ length: 8 }, () => submit(fetch, `${url}/jobs`, { kind: 'manual' })));
       const heard = jobs.map((): string[] => []);
       const leave = jobs.map(({ jobId }, i) => follow(jobId, (event) => heard[i]?.push(event)));
-      assert.equal(sources.length, 1, `Eight jobs, and ${sources.length} streams.`);
+      assert.equal(sources.length, 1, `Eight jobs need one stream, and ${sources.length} were opened.`);
       const [source] = sources as [EventSource];
       await once(source, 'position', patience()).catch(() => assert.fail('The stream did not begin.'));
       leave[0]?.();
@@ -188,7 +188,7 @@ export const shared = exercise<Share>({
       assert.equal(
         other,
         undefined,
-        `Each job tells ${EVENTS.join(' and ')}; one heard ${other?.join(', ')}. Whose was it?`,
+        `Each listener hears ${EVENTS.join(' and ')} of its own job; one heard ${other?.join(', ')}.`,
       );
       assert.deepEqual(
         again,
@@ -260,7 +260,7 @@ async function tell({ links }: Job): Promise<void> {
   await post('/finish', '{"result":1}');
 }
 
-/** Waits for it, for as long as patience allows. */
+/** Waits until `is` returns true, for as long as `patience` allows. */
 async function settle(is: () => boolean, otherwise: () => string): Promise<void> {
   const { signal } = patience();
   while (!is()) {

@@ -16,7 +16,7 @@ type Follow = (client: Client, base: string, job: Job) => Promise<unknown>;
 
 const CHANGES: Record<string, string> = {
   'poll less often': 'Polls tell of a state, not of every event: what happens between two polls is lost.',
-  'wait for longer': 'The events end the waits here, not the time: hardly a request would be saved.',
+  'wait for longer': 'Here an event ends each wait, not the time limit: hardly a request would be saved.',
   'open a stream instead': 'The gateway buffers responses: a stream would not get through (notebook 6).',
   'fetch larger batches': '',
 };
@@ -99,7 +99,7 @@ export const fallback = exercise<Follow>({
     }
     return `One request when the stream gets through, and the result even when it does not.`;
   },
-  hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and when the connection is cut: catch that. When the stream has not told the result, send the long poll.',
+  hint: 'Read the events of links.events until the final one, and return the result in the data of succeeded. `readStream` throws where the status or the type is wrong, and when the connection is cut: catch that. When the stream has not brought the result, send the long poll.',
   solution: { file: FILE, region: 'fallback' },
 });
 

@@ -23,7 +23,11 @@ describe('2, crossing', () => {
   });
   it.each([
     ['forgets the heartbeats', (pollS: number) => 3_600 / pollS, /expected 48 events per hour, got 60/],
-    ['goes below nothing', (poll: number, beat: number) => 3_600 / poll - 3_600 / beat, /never better there, say 0/],
+    [
+      'goes below nothing',
+      (poll: number, beat: number) => 3_600 / poll - 3_600 / beat,
+      /never better there, so return 0/,
+    ],
     ['counts in minutes', (poll: number, beat: number) => Math.max(0, 60 / poll - 60 / beat), /got 0\.8/],
     ['gives no number', () => Number.NaN, /expected a number/],
   ])('sees one that %s', async (_name, answer, reason) => {

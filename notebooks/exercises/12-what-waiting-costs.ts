@@ -14,14 +14,17 @@ export const budget = (pollMs: number) =>
       const right = shortestIntervalS(pollMs);
       const factor = answer / right;
       const near = (than: number) => Math.abs(factor / than - 1) < 0.02;
-      assert.ok(!near(1 / 2), `In ${answer} s the core would be busy all the time: it may be for half of it.`);
+      assert.ok(
+        !near(1 / 2),
+        `In ${answer} s the core would be busy all the time: it may be busy for only half of the time.`,
+      );
       assert.ok(
         !near(1 / 4),
         `${answer} s is off by a factor of 4: the core may be *less* busy, so they ask less often.`,
       );
       const off = [1_000, 1 / 1_000].find(near);
       assert.equal(off, undefined, `${answer} s is off by a factor of ${off}: look at the units.`);
-      assert.ok(near(1), `${answer} s is not it. How long is the core busy with one poll of each?`);
+      assert.ok(near(1), `${answer} s is not it. How long is the core busy with one poll of each client?`);
       return `One poll of each takes ${number(right / 2)} s of the core, so a round takes twice that.`;
     },
     hint: 'One poll of each client takes 20,000 times pollMs of CPU. That may be half of the time between two such rounds.',
@@ -51,7 +54,7 @@ export const crossing = exercise<Crossing>({
       const got = cross(pollS, heartbeatS);
       const where = `For a poll every ${pollS} s and a heartbeat every ${heartbeatS} s`;
       assert.ok(Number.isFinite(got), `${where} it gave ${got}: expected a number.`);
-      assert.ok(got >= 0, `${where} it gave ${number(got)}: the stream is never better there, say 0.`);
+      assert.ok(got >= 0, `${where} it gave ${number(got)}: the stream is never better there, so return 0.`);
       assert.ok(
         Math.abs(got - right) < 0.01,
         `${where}: expected ${number(right)} events per hour, got ${number(got)}.`,

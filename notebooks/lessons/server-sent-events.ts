@@ -30,7 +30,7 @@ export async function* linesOf(body: Bytes): AsyncIterable<string> {
   let [rest, afterCr] = ['', false];
   for await (const bytes of body) {
     const piece = decoder.decode(bytes, { stream: true });
-    // A CR ends its line immediately. If it was the last of a piece, an LF that begins the next one is part of its CRLF.
+    // A CR ends its line immediately. If it ended a piece, an LF that begins the next piece is part of its CRLF.
     const lines = (rest + (afterCr ? piece.replace(/^\n/, '') : piece)).split(/\r\n|\n|\r/);
     if (piece !== '') afterCr = piece.endsWith('\r');
     rest = lines.pop() ?? '';
@@ -84,7 +84,7 @@ export async function* readStream(client: Client, streamUrl: string, how: Listen
   signal?.addEventListener('abort', stop);
   const timed = async function* (body: Bytes) {
     for await (const bytes of body) {
-      clearTimeout(timer); // handling an event is not silence
+      clearTimeout(timer); // the time that the caller takes is not silence
       yield bytes;
       timer = setTimeout(stop, silenceMs);
     }

@@ -87,7 +87,7 @@ export async function stayOpen(how: Staying, cursor = ''): Promise<void> {
         stop = () => reject(signal?.reason);
         signal?.addEventListener('abort', stop);
         const handle = (event: MessageEvent) => {
-          if (source.readyState === EventSource.CLOSED) return; // an event after one that was not handled
+          if (source.readyState === EventSource.CLOSED) return; // an earlier event was not handled
           try {
             onEvent(event);
             if (event.lastEventId) cursor = event.lastEventId; // only now: it has been handled
