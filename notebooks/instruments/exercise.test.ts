@@ -9,6 +9,8 @@ import { exercise, solvedAt } from './exercise.js';
 const shown = vi.hoisted((): MimeBundle[] => []);
 vi.mock('./display.js', () => ({ show: (bundle: MimeBundle) => shown.push(bundle) }));
 
+const said = () => shown.at(-1)?.['text/plain'];
+
 let memory: string;
 beforeAll(async () => {
   memory = await mkdtemp(join(tmpdir(), 'polling-lab-test-'));
@@ -29,10 +31,15 @@ const make = (id: string, where: string | null = memory) =>
     where,
   );
 
-it('shows a hint folded, and code in it as code', () => {
-  make('a/0').hint();
-  const html = '<details><summary>Hint</summary><p>Six times <code>seven</code>, and &lt; 43.</p></details>';
-  expect(shown).toEqual([{ 'text/html': html, 'text/plain': 'Hint: Six times `seven`, and < 43.' }]);
+const HINT = '<details><summary>Hint</summary><p>Six times <code>seven</code>, and &lt; 43.</p></details>';
+
+it('shows its hint in a fold of the same output, code in it as code, until the answer is right', async () => {
+  for (const answer of [null, 41, 42]) await make('a/0').check(answer);
+  const [blank, wrong, right] = shown.splice(0).map((bundle) => String(bundle['text/html']));
+  expect(blank).toMatch(/>○ Not attempted\. .*<\/div><details>/);
+  expect(wrong).toMatch(/>✗ Not yet\. Expected 42, got 41\.<\/div><details>/);
+  for (const html of [blank, wrong]) expect(html).toContain(HINT);
+  expect(right).toMatch(/>✓ Solved\. Well done\.<\/div>$/);
 });
 
 it('tries nothing until there is an answer', async () => {
@@ -49,20 +56,25 @@ it('says in one line why an answer is wrong, and remembers nothing', async () =>
 });
 
 it('remembers what was solved, across sessions', async () => {
-  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
   await make('a/3').check(42);
-  expect(print).toHaveBeenCalledWith('✓ Solved. Well done.');
-  print.mockRestore();
+  expect(said()).toBe('✓ Solved. Well done.');
   const { came, text } = await make('a/3').verdict(null);
   expect(came).toBe('not attempted');
   expect(text).toContain(`You solved it on ${new Date().toISOString().slice(0, 4)}`);
 });
 
+it('forgets what was solved when a later answer is wrong, and only then', async () => {
+  await make('a/6').check(42);
+  await make('a/6').check(null);
+  expect(await solvedAt('a/6', memory)).not.toBeNull();
+  await make('a/6').check(41);
+  expect(await solvedAt('a/6', memory)).toBeNull();
+  await make('a/6').check(41); // and there is nothing to forget
+});
+
 it('remembers nothing, and recalls nothing, where nobody reads', async () => {
-  const print = vi.spyOn(console, 'log').mockImplementation(() => {});
   await make('a/5', null).check(42);
-  expect(print).toHaveBeenCalledWith('✓ Solved. Well done.');
-  print.mockRestore();
+  expect(said()).toBe('✓ Solved. Well done.');
   expect(await solvedAt('a/5', memory)).toBeNull();
   expect(await solvedAt('a/3', null)).toBeNull();
 });

@@ -1,9 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { show } from './display.js';
 import { CHECKOUT } from './own-server.js';
 import { find } from './source.js';
 import { escaped } from './table.js';
+import { visible } from './visible.js';
 
 /** How many lines a solution may have. It is folded, so it may be longer than a listing of the server's code. */
 const SOLUTION_LINES = 40;
@@ -33,13 +34,14 @@ export interface Verdict {
 /** A task for the reader. */
 export interface Exercise<Answer> {
   readonly id: string;
-  /** Tries your answer, says how it came out, and remembers it if it is right. `null` is "not attempted". */
+  /**
+   * Tries your answer and says how it came out, with a hint folded below until it is right. Remembers a right answer, and
+   * forgets it when a later one is wrong. `null` is "not attempted", and changes nothing.
+   */
   check(answer: Answer | null): Promise<void>;
-  /** Shows a hint, folded: open it when you are stuck. */
-  hint(): void;
   /** Shows a solution, folded. */
   solution(): Promise<void>;
-  /** What {@link check} prints; remembers nothing. */
+  /** What {@link check} says; remembers nothing. */
   verdict(answer: Answer | null): Promise<Verdict>;
 }
 
@@ -48,6 +50,9 @@ export interface Exercise<Answer> {
  * the runner executes has no reader: nothing is remembered of it, and nothing recalled in it.
  */
 const MEMORY = process.env.POLLING_LAB_RUN ? null : join(CHECKOUT, '.polling-lab', 'solved');
+
+/** The edge of a verdict: seen on a light page (3:1 at least, WCAG 2.2, 1.4.11), and on a dark one. The words say it, too. */
+const COLORS: Record<Verdict['came'], string> = { solved: '#2A9D55', 'not yet': '#D64545', 'not attempted': '#808080' };
 
 /** Makes an exercise. */
 export function exercise<Answer>(
@@ -74,15 +79,18 @@ export function exercise<Answer>(
     async check(answer) {
       const { came, text } = await verdict(answer);
       if (came === 'solved') await remember(id, memory);
-      console.log(text);
-    },
-    hint() {
-      fold('Hint', `<p>${escaped(hint).replace(/`([^`]+)`/g, '<code>$1</code>')}</p>`, hint);
+      if (came === 'not yet') await forget(id, memory);
+      const said = `<div style="border-left:4px solid ${COLORS[came]};padding-left:8px">${prose(text)}</div>`;
+      const help = came === 'solved' ? '' : folded('Hint', `<p>${prose(hint)}</p>`);
+      show({ 'text/html': said + help, 'text/plain': visible(text) });
     },
     async solution() {
       const text = await readFile(join(CHECKOUT, solution.file), 'utf8');
       const code = find(text, solution.region, solution.file, SOLUTION_LINES).lines.join('\n');
-      fold('Solution', `<pre><code>${escaped(code)}</code></pre>`, code);
+      show({
+        'text/html': folded('Solution', `<pre><code>${escaped(code)}</code></pre>`),
+        'text/plain': `Solution: ${code}`,
+      });
     },
   };
 }
@@ -100,9 +108,11 @@ async function remember(id: string, memory: string | null): Promise<void> {
   await writeFile(file, new Date().toISOString());
 }
 
-function fold(title: string, html: string, text: string): void {
-  show({
-    'text/html': `<details><summary>${title}</summary>${html}</details>`,
-    'text/plain': `${title}: ${text}`,
-  });
+async function forget(id: string, memory: string | null): Promise<void> {
+  if (memory !== null) await rm(join(memory, `${id}.txt`), { force: true });
 }
+
+/** Text with code in backquotes, as HTML. */
+const prose = (text: string) => escaped(visible(text)).replace(/`([^`]+)`/g, '<code>$1</code>');
+
+const folded = (title: string, html: string) => `<details><summary>${title}</summary>${html}</details>`;

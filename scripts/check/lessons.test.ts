@@ -38,7 +38,7 @@ const CELLS = [
   code('handler', "await showSource('server/app.ts', 'App');"),
   code('run-one', 'await witnesses(run);\nassert.equal(3, 3);', { 'polling-lab': { covers: ['09-echo'] } }),
   code('plot', "await draw(waterfall(run.rows, { title: 'Three frames' }));"),
-  ...['check', 'hint', 'solution'].map(exercise),
+  ...['check', 'solution'].map(exercise),
   words('sources', '**Sources**\n\n- [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)'),
 ];
 const about = { title: 'WebSockets', goals: ['one', 'two'], runMinutes: 0.5, picture: 'plot' };

@@ -163,7 +163,7 @@ describe('the student edition', () => {
         write.mockRestore();
         for (const [i, { copy }] of results.entries()) {
           const text = readFileSync(copy, 'utf8');
-          expect(text.match(/○ Not attempted/g) ?? []).toHaveLength(chapters[i]!.checkCells.size);
+          expect(text.match(/>○ Not attempted/g) ?? []).toHaveLength(chapters[i]!.checkCells.size);
         }
       } finally {
         rmSync(standIn, { recursive: true });

@@ -8,10 +8,10 @@ from itertools import groupby
 
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 STUDENT = "student"
-KINDS = ("check", "hint", "solution", "note")
+KINDS = ("check", "solution", "note")
 # Lines to write on: as many as an answer takes by hand, and some for crossing out.
 FEWEST, MOST, MORE = 5, 16, 1
 EXERCISES = {
@@ -34,6 +34,7 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
             cell.metadata.handout["code"] = chapter["checks"][cell.id]
         if kind(cell) == "solution":
             cell.metadata.handout["code"] = unfolded(cell)
+    page.cells = [part for cell in page.cells for part in (hint_of(cell), cell) if part]
     room(page)
     # A page has its own links to its neighbors.
     page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
@@ -82,6 +83,16 @@ def unfolded(cell: NotebookNode) -> str:
     """The code that the output of a solution has."""
     [output] = cell.outputs
     return html.unescape(re.search(r"<code>(.*)</code>", output.data["text/html"], re.DOTALL)[1])
+
+
+def hint_of(cell: NotebookNode) -> NotebookNode | None:
+    """The hint that a check keeps folded in its output, as a cell of its own: a page has it where it may have no check."""
+    if kind(cell) != "check":
+        return None
+    [output] = cell.outputs
+    hint = re.search(r"<details>.*</details>", output.data["text/html"], re.DOTALL)[0]
+    handout = {"kind": "hint", "html": hint}
+    return new_code_cell(id=f"{exercise_of(cell)}-hint", metadata={"tags": ["exercise"], "handout": handout})
 
 
 def room(page: NotebookNode) -> None:
