@@ -4,8 +4,8 @@ import { type CodeMetadata, getCodeMetadata } from 'tslab/dist/metadata.js';
 import { installAwaits } from './awaits.js';
 import type { BrowserCells } from './browser.js';
 import { Cell } from './cell.js';
-import type { Compiled, Compiler, Diagnostic } from './compiler.js';
-import { hints } from './hints.js';
+import type { Compiled, Compiler } from './compiler.js';
+import { throwIfAny } from './diagnostics.js';
 import { Shared } from './link.js';
 import { cellFile, Modules, type Require } from './modules.js';
 import { encodeBundle, type Output } from './output.js';
@@ -13,7 +13,7 @@ import type { Content, Header } from './protocol.js';
 import { makeScope } from './scope.js';
 import { makeFunction } from './script.js';
 import { Strays } from './strays.js';
-import { CompileError, excerpt, StrayError, toErrorContent } from './traceback.js';
+import { CompileError, StrayError, toErrorContent } from './traceback.js';
 
 const { then } = globalThis.Promise.prototype; // of the cells' promises
 
@@ -132,12 +132,12 @@ export class Execution {
     // Told once, where the reader looks.
     for (const problem of this.compiler.problems.splice(0)) process.stderr.write(`${problem}\n`);
     if (meta.module) {
-      throwIfAny(this.compiler.addModule(meta.module, code, meta.jsx === true), cell, code);
+      throwIfAny(this.compiler.addModule(meta.module, code, meta.jsx === true), cell.name, code);
       return undefined;
     }
     const compiled = this.compiler.compile(code);
     this.modules.update(compiled.files);
-    throwIfAny(compiled.diagnostics, cell, code);
+    throwIfAny(compiled.diagnostics, cell.name, code);
     return compiled;
   }
 
@@ -169,19 +169,4 @@ export class Execution {
     const data = typeof bundle === 'function' ? encodeBundle(bundle.call(value)) : { 'text/plain': inspect(value) };
     this.output.publish('execute_result', { execution_count, data, metadata: {} }, header);
   }
-}
-
-/** The category of a diagnostic that is an error: the others are hints. */
-const ERROR = 1;
-
-function throwIfAny(diagnostics: readonly Diagnostic[], cell: Cell, code: string): void {
-  const errors = diagnostics.filter(({ category }) => category === ERROR);
-  const [first] = errors;
-  if (!first) return;
-  const details = errors.flatMap(({ fileName, start, messageText, code: number }, i) => [
-    `${fileName ?? cell.name}, line ${start.line + 1}:${start.character + 1}` +
-      (i === 0 ? '' : ` - ${messageText} (TS${number})`), // the first stands above
-    ...(fileName ? [] : excerpt(code, start.line + 1, start.character + 1)),
-  ]);
-  throw new CompileError(`${first.messageText} (TS${first.code})`, [...hints(first), ...details]);
 }

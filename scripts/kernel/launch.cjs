@@ -69,7 +69,7 @@ function compileSources(cacheFolder) {
  */
 const APART = new Set([
   ...['kernel.ts', 'execution.ts', 'cell.ts', 'strays.ts', 'process-events.ts', 'finish.ts'],
-  ...['output.ts', 'children.ts', 'traceback.ts', 'script.ts', 'hints.ts', 'link.ts'],
+  ...['output.ts', 'children.ts', 'traceback.ts', 'script.ts', 'diagnostics.ts', 'link.ts'],
   ...['compiler.ts', 'declarations.ts', 'variables.ts', 'instrument.ts', 'options.ts', 'editor.ts'],
 ]);
 // What a realm does not bring along is Node's; and an error that reaches a cell must be an `Error` there.

@@ -61,8 +61,8 @@ const MAX_FRAMES = 10;
 const MAX_LINE = 300;
 /** How many cells and files errors are shown in. Of more, the oldest cells are forgotten. */
 const MAX_SOURCES = 1000;
-/** Frames of cells that are shown below the first `MAX_FRAMES`. */
-const MAX_CELL_FRAMES = 3;
+/** Frames of files that are shown below those of the cells. */
+const MAX_FILE_FRAMES = 4;
 const MAX_CAUSES = 5;
 const MAX_TEXT = 20_000;
 const UNSHOWN = '[a value that cannot be shown]';
@@ -202,42 +202,69 @@ function stackOf(error: Error): string {
 
 const FRAME = /^\s+at (?:(async )?(.*) \()?(?:async )?(.*?):(\d+):(\d+)\)?$/;
 
+/** A place in the stack. */
+interface Frame {
+  name: string;
+  file: string;
+  row: number;
+  column: number;
+  /** Of a recursion: how often the frame follows itself. */
+  times: number;
+  isInnermost: boolean;
+}
+
+/**
+ * The cells' own frames first, with the code around them: that is where a reader can change something. Below them the files
+ * that the cells imported, a line each, and of the file that threw the line of code.
+ */
 function renderFrames(stack: string, onlyCells: boolean): string[] {
-  const lines: string[] = [];
-  let shown = 0;
-  let cellFrames = 0;
+  const frames = framesOf(stack);
+  const cells = frames.filter(({ file }) => isCell(file));
+  const files = onlyCells ? [] : frames.filter(({ file }) => !isCell(file));
+  return [
+    ...cells
+      .slice(0, MAX_FRAMES)
+      .flatMap((frame) => [
+        placeOf(frame),
+        ...excerpt(textOf(frame.file) ?? '', frame.row, frame.column),
+        ...(frame.times > 1 ? [`      (${frame.times} times)`] : []),
+      ]),
+    ...(cells.length > MAX_FRAMES ? ['  …'] : []),
+    ...files.slice(0, MAX_FILE_FRAMES).flatMap((frame) => {
+      const place = `${frame.isInnermost ? 'Thrown in' : 'Called from'} ${placeOf(frame)}`;
+      const [line] = frame.isInnermost ? excerpt(ownTextOf(frame.file) ?? '', frame.row, frame.column, 0) : [];
+      return line === undefined ? [place] : [place, line];
+    }),
+    ...(files.length > MAX_FILE_FRAMES ? ['  …'] : []),
+  ];
+}
+
+function framesOf(stack: string): Frame[] {
+  const frames: Frame[] = [];
   let last = '';
-  let times = 1;
-  const tellTimes = () => {
-    if (times > 1) lines.push(`      (${times} times)`); // a recursion
-    times = 1;
-  };
   for (const line of stack.split('\n')) {
     const [, , name = '', file = '', row = '', column = ''] = FRAME.exec(line) ?? [];
     // Node's own machinery is not where the reader looks for the fault.
-    if (file === '' || file.startsWith('node:') || (onlyCells && !isCell(file))) continue;
-    if (line === last) {
-      times += 1;
+    if (file === '' || file.startsWith('node:')) continue;
+    const before = frames.at(-1);
+    if (before && line === last) {
+      before.times += 1;
       continue;
     }
-    tellTimes();
     last = line;
-    shown += 1;
-    if (shown > MAX_FRAMES) {
-      // However deep a package calls itself, the reader's own cell is named.
-      if (shown === MAX_FRAMES + 1) lines.push('  …');
-      if (!isCell(file) || cellFrames === MAX_CELL_FRAMES) continue;
-      cellFrames += 1;
-    }
     const path = file.replace(/^file:\/\//, '');
-    const text = path.includes('/node_modules/') ? undefined : textOf(path);
-    const place = text === undefined || isCell(path) ? path : relative(process.cwd(), path);
-    lines.push(`${place}, line ${row}${name && name !== 'eval' ? `, in ${name}` : ''}`);
-    if (text !== undefined) lines.push(...excerpt(text, Number(row), Number(column)));
+    frames.push({ name, file: path, row: Number(row), column: Number(column), times: 1, isInnermost: !before });
   }
-  tellTimes();
-  return lines;
+  return frames;
 }
+
+function placeOf({ file, row, name }: Frame): string {
+  const place = isCell(file) || ownTextOf(file) === undefined ? file : relative(process.cwd(), file);
+  return `${place}, line ${row}${name && name !== 'eval' ? `, in ${name}` : ''}`;
+}
+
+/** The text of a file that is no package's. */
+const ownTextOf = (file: string) => (file.includes('/node_modules/') ? undefined : textOf(file));
 
 const isCell = (name: string) => name.startsWith('cell [');
 
@@ -263,10 +290,10 @@ function textOf(name: string): string | undefined {
 }
 
 /** The line with its neighbors and an arrow, as IPython shows it. Lines and columns count from 1. */
-export function excerpt(text: string, line: number, column: number): string[] {
+export function excerpt(text: string, line: number, column: number, neighbors = CONTEXT_LINES): string[] {
   const all = text.split('\n');
-  const from = Math.max(1, line - CONTEXT_LINES);
-  const to = Math.min(all.length, line + CONTEXT_LINES);
+  const from = Math.max(1, line - neighbors);
+  const to = Math.min(all.length, line + neighbors);
   const width = String(to).length;
   const lines: string[] = [];
   for (let number = from; number <= to; number++) {

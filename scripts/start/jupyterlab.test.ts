@@ -1,5 +1,6 @@
 // JupyterLab as a person meets it: `npm start`, a browser, and what one does there.
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Running, start } from '../shared/child.mjs';
@@ -198,6 +199,7 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
     await expect.poll(requests, PATIENCE).toBeGreaterThan(before);
 
     await lookUp();
+    await predictFirst(notebook);
     await answer(code);
     await stopAndGoOn();
     await restart();
@@ -248,6 +250,27 @@ async function lookUp(): Promise<void> {
   await begun.locator('.cm-content', { hasText: 'experiment' }).waitFor(PATIENCE);
 }
 
+/** A blank prediction asked for a number, and the notebook ran. A number is compared, drawn, and remembered once. */
+async function predictFirst(notebook: string): Promise<void> {
+  expect(await lab.cells.locator('.jp-OutputArea-output', { hasText: 'say a number first' }).count()).toBeGreaterThan(
+    0,
+  );
+  const memory = join(copy.root, '.polling-lab', 'predicted', basename(notebook, '.ipynb'));
+  expect(existsSync(memory)).toBe(false);
+  const cell = await lab.insertBelow(lab.cells.last(), "predict('test cells', 5).compare(4, { ours: 6 });");
+  await lab.run(cell);
+  const compared = cell.locator('.jp-OutputArea-output', { hasText: 'you predicted 5, measured 4: 1 (20 %) less' });
+  const [ring, dot] = await compared.locator('svg circle').all();
+  expect((await ring!.boundingBox())!.x).toBeGreaterThan((await dot!.boundingBox())!.x);
+  expect(await compared.getByText('We predicted 6').isVisible()).toBe(false);
+  await compared.locator('summary', { hasText: 'Our guess' }).click();
+  expect(await compared.getByText('We predicted 6').isVisible()).toBe(true);
+  expect(JSON.parse(readFileSync(join(memory, 'test-cells.json'), 'utf8'))).toMatchObject({
+    predicted: 5,
+    measured: 4,
+  });
+}
+
 /** Answers an exercise wrongly, then as its solution says. */
 async function answer(code: ICodeCell[]): Promise<void> {
   const solved = (await lab.cells.locator('details code').allTextContents()).join('\n');
@@ -276,6 +299,7 @@ async function answer(code: ICodeCell[]): Promise<void> {
     await lab.run(answerCell);
     await lab.run(checkCell);
     await said(verdict);
+    expect(await checkCell.locator('summary', { hasText: 'Hint' }).count()).toBe(verdict.startsWith('✗') ? 1 : 0);
   }
 }
 

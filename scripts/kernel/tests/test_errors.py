@@ -17,6 +17,12 @@ export async function waits(): Promise<void> {
 """
 
 
+CALLS = """export function calls(back: () => void): void {
+  back();
+}
+"""
+
+
 DEEP = """export function even(n: number): void {
   if (n === 0) throw new Error('deep down');
   odd(n - 1);
@@ -28,7 +34,7 @@ function odd(n: number): void {
 
 
 class Errors(KernelCase):
-    files = {"helper.ts": HELPER, "deep.ts": DEEP, "with.dot.ts": "export const dotted = 1;"}
+    files = {"helper.ts": HELPER, "calls.ts": CALLS, "deep.ts": DEEP, "with.dot.ts": "export const dotted = 1;"}
 
     def test_file_with_a_dot_in_its_name(self):
         self.run_ok("import { dotted } from './with.dot';\ndotted + 1")
@@ -54,9 +60,19 @@ class Errors(KernelCase):
 
     def test_throw_in_an_imported_file(self):
         run = self.run_error("import { fails } from './helper.js';\nfails(3)", "RangeError", "bad 3")
-        self.assertIn("helper.ts, line 5, in fails", run.traceback)
-        self.assertIn("----> 5 |   throw new RangeError(`bad ${thing.a}`);", run.traceback)
-        self.assertIn("----> 2 | fails(3)", run.traceback)
+        # The reader's own line with its neighbors, then the file's in short.
+        self.assertRegex(
+            run.traceback,
+            r"^RangeError: bad 3\ncell \[\d+\], line 2\n"
+            r"      1 \| import .*\n----> 2 \| fails\(3\)\n.*\^.*\n"
+            r"Thrown in helper.ts, line 5, in fails\n----> 5 \|   throw new RangeError\(`bad \$\{thing.a\}`\);$",
+        )
+
+    def test_a_function_of_the_cell_that_a_file_calls(self):
+        code = "import { calls } from './calls.js';\nconst mine = () => { throw new Error('mine') };\ncalls(mine)"
+        run = self.run_error(code, "Error", "mine")
+        self.assertLess(run.traceback.index("----> 2 | const mine"), run.traceback.index("----> 3 | calls(mine)"))
+        self.assertRegex(run.traceback, r"\nCalled from calls.ts, line 2, in calls$")
 
     def test_rejected_await_shows_the_line_that_waited(self):
         run = self.run_error(
@@ -95,7 +111,22 @@ class Errors(KernelCase):
 
     def test_a_name_of_a_cell_that_was_not_run(self):
         run = self.run_error("notRunYet + 1", "CompileError", "Cannot find name 'notRunYet'")
-        self.assertIn("\nIf another cell declares it, run that one first.\n", run.traceback)
+        self.assertIn("\nIf another cell declares it, run that one first: Run → Run All Above", run.traceback)
+
+    def test_names_of_cells_that_were_not_run_are_one_error(self):
+        run = self.run_error(
+            "const a = { early };\nfirst(second);\nawait first(third);\nconst n: number = 'text';",
+            "CompileError",
+            "^4 names are not known yet: early, first, second, third$",
+        )
+        self.assertEqual(run.traceback.count("----> "), 2, run.traceback)
+        self.assertIn("----> 1 | const a = { early };", run.traceback)
+        self.assertIn("line 4:7 - Type 'string' is not assignable", run.traceback)
+        self.assertNotIn("Cannot find", run.traceback)
+        run = self.run_error("const b = [absent, absent, absent];", "CompileError", "^Cannot find name 'absent'. .TS2304.$")
+        self.assertEqual(run.traceback.count("absent"), 3 + 1, run.traceback)
+        many = self.run_error(" + ".join(f"name{i}" for i in range(40)), "CompileError", "^40 names .* and 28 more$")
+        self.assertLess(len(many.traceback), 2000)
 
     def test_a_forgotten_await(self):
         self.run_ok("const later = async () => ({ status: 200 });\nconst twice = (n: { status: number }) => 2 * n.status;")

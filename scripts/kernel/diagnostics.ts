@@ -1,0 +1,55 @@
+// What the compiler found wrong with a cell, as its reader sees it.
+import type { Diagnostic } from './compiler.js';
+import { CompileError, excerpt } from './traceback.js';
+
+/** The category of a diagnostic that is an error: the others are suggestions. */
+const ERROR = 1;
+/** "Cannot find name 'a'", and "No value exists in scope for the shorthand property 'a'": another cell may declare it. */
+const UNKNOWN_NAMES = [2304, 18004];
+/** "Cannot find name 'a'. Did you mean 'b'?" */
+const UNKNOWN_NAME_WITH_A_GUESS = 2552;
+/** How many names are told. Of more, the number is. */
+const MOST_NAMES = 12;
+
+/**
+ * Throws a {@link CompileError} if there are errors among the diagnostics. After a restart of the kernel, or when a cell is
+ * run too early, each use of each name is an error of its own: those are told in one sentence, and the code once.
+ *
+ * @param name the cell's name, as in `cell [2]`.
+ */
+export function throwIfAny(diagnostics: readonly Diagnostic[], name: string, code: string): void {
+  const errors = diagnostics.filter(({ category }) => category === ERROR);
+  const unknown = errors.filter(({ code }) => UNKNOWN_NAMES.includes(code));
+  const names = [...new Set(unknown.map(({ messageText }) => /'([^']+)'/.exec(messageText)?.[1] ?? ''))];
+  const others = errors.filter((error) => !unknown.includes(error));
+  const [first = others[0]] = unknown;
+  if (!first) return;
+  const message =
+    names.length > 1
+      ? `${names.length} names are not known yet: ${listed(names)}`
+      : `${first.messageText} (TS${first.code})`;
+  const shown = unknown.length > 0 ? [first, ...others] : others;
+  const details = shown.flatMap((error, i) => [
+    // The first message stands above.
+    place(error, name) + (i === 0 ? '' : ` - ${error.messageText} (TS${error.code})`),
+    ...(error.fileName ? [] : excerpt(code, error.start.line + 1, error.start.character + 1)),
+  ]);
+  throw new CompileError(message, [...hints(first), ...details]);
+}
+
+const place = ({ fileName, start }: Diagnostic, name: string) =>
+  `${fileName ?? name}, line ${start.line + 1}:${start.character + 1}`;
+
+function listed(names: string[]): string {
+  const rest = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return names.slice(0, MOST_NAMES).join(', ') + rest;
+}
+
+/** What a reader of notebooks can do about an error that the compiler words for those who write programs. */
+function hints({ code, messageText }: Diagnostic): string[] {
+  // Cells are run in any order, and forgotten by a restart. The menu is JupyterLab's.
+  if (UNKNOWN_NAMES.includes(code) || code === UNKNOWN_NAME_WITH_A_GUESS)
+    return ['If another cell declares it, run that one first: Run → Run All Above Selected Cell.'];
+  if (/^(Argument of type|Type) 'Promise<|on type 'Promise</.test(messageText)) return ['Is an "await" missing?'];
+  return [];
+}
