@@ -90,7 +90,7 @@ function showComparison(what: string, { guess, who, measured, why, ours }: Compa
       ? `${what}: measured ${number(measured)}. You said no number, so there is nothing to compare.`
       : `${what}: ${who} predicted ${number(guess)}, measured ${number(measured)}: ${gap(guess, measured)}.`;
   const ourGap = ours === undefined ? '' : `We predicted ${number(ours)}: ${gap(ours, measured)}.`;
-  const fold = ourGap && `<details><summary>Our guess</summary>${escaped(ourGap)}</details>`;
+  const fold = ourGap && `<details><summary>Our guess</summary><div>${escaped(ourGap)}</div></details>`;
   const line = guess === null ? '' : lineOf(guess, measured, who);
   const text = (words: string) => escaped(visible(words));
   show({
