@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { MimeBundle } from './display.js';
-import { exercise, solvedAt } from './exercise.js';
+import { exercise, solvedAt, ticked } from './exercise.js';
 
 const shown = vi.hoisted((): MimeBundle[] => []);
 vi.mock('./display.js', () => ({ show: (bundle: MimeBundle) => shown.push(bundle) }));
@@ -93,4 +93,22 @@ it('takes an answer that throws something odd as not yet', async () => {
     throw 'a string';
   });
   expect(verdict.text).toBe('✗ Not yet. a string');
+});
+
+it('reads what is ticked', () => {
+  expect(ticked`
+    [x] log in
+    [ ] transcode
+    [X] a picture, small
+    [] report
+  `).toEqual(['log in', 'a picture, small']);
+  expect(ticked`
+    [ ] log in
+  `).toBeNull();
+  expect(
+    () => ticked`
+    [x] log in
+    x transcode
+  `,
+  ).toThrow('Expected a box and a name, such as "[x] log in", got "x transcode".');
 });

@@ -95,6 +95,26 @@ export function exercise<Answer>(
   };
 }
 
+/**
+ * Reads a list with boxes, as on paper: gives the lines that are ticked, or null when none is, which is "not attempted".
+ *
+ * @throws TypeError at a line that does not begin with a box.
+ * @example
+ * const myChoice = ticked`
+ *   [x] log in
+ *   [ ] transcode
+ * `; // ['log in']
+ */
+export function ticked({ raw: [list = ''] }: TemplateStringsArray): string[] | null {
+  const chosen: string[] = [];
+  for (const line of list.split('\n').map((text) => text.trim())) {
+    const [, box, name] = /^\[([ x]?)\]\s*(\S.*)$/i.exec(line) ?? [];
+    if (line && !name) throw new TypeError(`Expected a box and a name, such as "[x] log in", got "${line}".`);
+    if (box?.trim()) chosen.push(name as string);
+  }
+  return chosen.length > 0 ? chosen : null;
+}
+
 /** When an exercise was solved in this checkout, RFC 3339 in UTC; null when it was not. */
 export async function solvedAt(id: string, memory: string | null = MEMORY): Promise<string | null> {
   if (memory === null) return null;

@@ -15,6 +15,7 @@ export { waterfall } from './charts/waterfall.js';
 export { connect } from './connect.js';
 export { inYourTab, openBrowser, type PageRow, type Trial, type Tried, type Visitor } from './connections.js';
 export { draw, live } from './draw.js';
+export { ticked } from './exercise.js';
 export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
 export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';
