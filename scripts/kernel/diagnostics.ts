@@ -4,10 +4,11 @@ import { CompileError, excerpt } from './traceback.js';
 
 /** The category of a diagnostic that is an error: the others are suggestions. */
 const ERROR = 1;
-/** "Cannot find name 'a'", and "No value exists in scope for the shorthand property 'a'": another cell may declare it. */
-const UNKNOWN_NAMES = [2304, 18004];
-/** "Cannot find name 'a'. Did you mean 'b'?" */
-const UNKNOWN_NAME_WITH_A_GUESS = 2552;
+/**
+ * "Cannot find name 'a'", the same with "Did you mean 'b'?", and "No value exists in scope for the shorthand property 'a'":
+ * another cell may declare it.
+ */
+const UNKNOWN_NAMES = [2304, 2552, 18004];
 /** How many names are told. Of more, the number is. */
 const MOST_NAMES = 12;
 
@@ -34,7 +35,7 @@ export function throwIfAny(diagnostics: readonly Diagnostic[], name: string, cod
     place(error, name) + (i === 0 ? '' : ` - ${error.messageText} (TS${error.code})`),
     ...(error.fileName ? [] : excerpt(code, error.start.line + 1, error.start.character + 1)),
   ]);
-  throw new CompileError(message, [...hints(first), ...details]);
+  throw new CompileError(message, [...(names.length > 1 ? RUN_THOSE_FIRST : hints(first)), ...details]);
 }
 
 const place = ({ fileName, start }: Diagnostic, name: string) =>
@@ -45,11 +46,13 @@ function listed(names: string[]): string {
   return names.slice(0, MOST_NAMES).join(', ') + rest;
 }
 
+// Cells are run in any order, and forgotten by a restart. The menu is JupyterLab's.
+const RUN_THAT_FIRST = ['If another cell declares it, run that one first: Run → Run All Above Selected Cell.'];
+const RUN_THOSE_FIRST = ['If other cells declare them, run those first: Run → Run All Above Selected Cell.'];
+
 /** What a reader of notebooks can do about an error that the compiler words for those who write programs. */
 function hints({ code, messageText }: Diagnostic): string[] {
-  // Cells are run in any order, and forgotten by a restart. The menu is JupyterLab's.
-  if (UNKNOWN_NAMES.includes(code) || code === UNKNOWN_NAME_WITH_A_GUESS)
-    return ['If another cell declares it, run that one first: Run → Run All Above Selected Cell.'];
+  if (UNKNOWN_NAMES.includes(code)) return RUN_THAT_FIRST;
   if (/^(Argument of type|Type) 'Promise<|on type 'Promise</.test(messageText)) return ['Is an "await" missing?'];
   return [];
 }

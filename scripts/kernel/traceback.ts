@@ -259,7 +259,8 @@ function framesOf(stack: string): Frame[] {
 }
 
 function placeOf({ file, row, name }: Frame): string {
-  const place = isCell(file) || ownTextOf(file) === undefined ? file : relative(process.cwd(), file);
+  const isOwn = !isCell(file) && ownTextOf(file) !== undefined;
+  const place = isOwn ? relative(process.cwd(), file) : file.slice(Math.max(0, file.lastIndexOf('node_modules/')));
   return `${place}, line ${row}${name && name !== 'eval' ? `, in ${name}` : ''}`;
 }
 

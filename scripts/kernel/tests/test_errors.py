@@ -81,6 +81,7 @@ class Errors(KernelCase):
             "ECONNREFUSED",
         )
         self.assertIn("----> 3 | await fetch(", run.traceback)
+        self.assertRegex(run.traceback, r"\nThrown in node_modules/node-fetch/")
         self.assertIn("code: 'ECONNREFUSED'", run.traceback)
 
     def test_compile_error(self):
@@ -115,10 +116,11 @@ class Errors(KernelCase):
 
     def test_names_of_cells_that_were_not_run_are_one_error(self):
         run = self.run_error(
-            "const a = { early };\nfirst(second);\nawait first(third);\nconst n: number = 'text';",
+            "const a = { early };\nfirst(second);\nawait first(url);\nconst n: number = 'text';",
             "CompileError",
-            "^4 names are not known yet: early, first, second, third$",
+            "^4 names are not known yet: early, first, second, url$",  # the compiler would guess `URL`
         )
+        self.assertIn("\nIf other cells declare them, run those first: Run → Run All Above", run.traceback)
         self.assertEqual(run.traceback.count("----> "), 2, run.traceback)
         self.assertIn("----> 1 | const a = { early };", run.traceback)
         self.assertIn("line 4:7 - Type 'string' is not assignable", run.traceback)
