@@ -165,6 +165,25 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
   ],
 ];
 
+it('computes each bar by its own formula, where its numbers can be dragged', async () => {
+  const bill = (formula: string) =>
+    sideBySide({
+      title: 'T',
+      rows: [
+        { label: 'a', technique: 'short-poll', values: { polls: 50, bytes: 100 } },
+        { label: 'b', technique: 'long-poll', values: { polls: 4, bytes: 5 } },
+      ],
+      drag: {
+        sliders: { n: { label: 'clients', from: 1, to: 1_000, step: 1, value: 100 } },
+        formulas: { a: { polls: 'n / 2', bytes: formula }, b: { polls: 'n / 25', bytes: '5' } },
+        predict: ({ n = 0 }) => ({ a: { polls: n / 2, bytes: n }, b: { polls: n / 25, bytes: 5 } }),
+      },
+    });
+  const svg = await toSvg(bill('n'));
+  for (const text of ['50', '100', '4', '5']) expect(svg).toContain(`>${text}<`);
+  expect(() => bill('n + 1')).toThrow(/is not what the cell predicts/);
+});
+
 const marks = (svg: string, role: string) =>
   [...svg.matchAll(new RegExp(`role="graphics-symbol" aria-roledescription="${role}"`, 'g'))].length;
 

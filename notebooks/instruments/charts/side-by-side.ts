@@ -2,6 +2,7 @@ import { number } from '../table.js';
 import { INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { assertSame, params, ranges, type Slider } from './sliders.js';
 
 interface SideBySide {
   /** What was found, as a sentence, computed from the data. */
@@ -12,6 +13,14 @@ interface SideBySide {
    * that is null has no bar.
    */
   rows: { label: string; technique: Technique; values: Record<string, number | null> }[];
+  /** Lets the reader drag the numbers that the values are computed from, wherever the chart is shown. */
+  drag?: {
+    sliders: Record<string, Slider>;
+    /** Each value as a Vega expression that knows the sliders' names, by label and meaning. */
+    formulas: Record<string, Record<string, string>>;
+    /** The same values as the cell computes them, by label and meaning. The formulas are held equal to it. */
+    predict: (dragged: Record<string, number>) => Record<string, Record<string, number>>;
+  };
 }
 
 /** How many panels stand beside each other, and how wide each is, in pixels. */
@@ -19,7 +28,7 @@ const COLUMNS = 3;
 const WIDTH = 130;
 
 /** Several prices of the same few things: a panel for each price, each with a scale of its own that begins at 0. */
-export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
+export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
   const labels = rows.map(({ label }) => label);
   const measures = Object.keys(rows[0]?.values ?? {}).filter((measure) =>
     rows.some(({ values }) => values[measure] !== null),
@@ -31,6 +40,13 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
       return value === null || value === undefined ? [] : [{ measure, label, technique, value, text: number(value) }];
     }),
   );
+  const dragged = drag && {
+    params: params(drag.sliders),
+    transform: [
+      { calculate: choose(data, drag), as: 'value' },
+      { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
+    ],
+  };
   const x = { field: 'value', type: 'quantitative', axis: null, scale: { zero: true, nice: false } };
   const y = {
     field: 'label',
@@ -41,13 +57,14 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
   };
   return chart({
     title,
-    subtitle,
+    subtitle: [subtitle, drag && ranges(drag.sliders)].filter(Boolean).join('; ') || undefined,
     data,
     numbers: tell(measures, (measure) => {
       const bars = data.filter((bar) => bar.measure === measure);
       return `${measure}: ${tell(bars, ({ label, text }) => `${label} ${text}`)}`;
     }),
     body: {
+      ...dragged,
       columns: COLUMNS,
       // Room for the number that stands at the end of the longest bar.
       spacing: { column: 64, row: 22 },
@@ -73,4 +90,18 @@ export function sideBySide({ title, subtitle, rows }: SideBySide): Chart {
       },
     },
   });
+}
+
+/** An expression that computes the value of each bar by its own formula, each of which is held equal to what the cell computes. */
+function choose(
+  bars: { measure: string; label: string }[],
+  { sliders, formulas, predict }: NonNullable<SideBySide['drag']>,
+) {
+  return bars.reduceRight((otherwise, { measure, label }) => {
+    const expression = formulas[label]?.[measure];
+    if (!expression) throw new Error(`expected a formula for "${measure}" of "${label}", got none`);
+    assertSame({ expression, sliders }, (at) => predict(at)[label]?.[measure] ?? Number.NaN, 50);
+    const isIt = `datum.measure === ${JSON.stringify(measure)} && datum.label === ${JSON.stringify(label)}`;
+    return `${isIt} ? (${expression}) : (${otherwise})`;
+  }, 'NaN');
 }
