@@ -2,6 +2,10 @@ import { type Cursor, THE_END, type Topic } from './topic.js';
 
 /** How many cursors are served before the event loop gets a turn, so that a poll is answered during a fan-out. */
 const SLICE = 256;
+/** How many of them are kept for cursors that wait for news: readers of a long log come back for more immediately. */
+const SLICE_FOR_NEWS = 128;
+/** How long a turn serves readers of a long log, in milliseconds: Node accepts one connection a turn of the event loop. */
+const STRAGGLERS_MS = 5;
 
 /** Serves the cursors that are behind: some of them in each turn of the event loop, the stalest first. */
 export class Delivery {
@@ -56,8 +60,11 @@ export class Delivery {
   private turn(): void {
     this.scheduled = false;
     let budget = SLICE;
+    const kept = this.grown.size > 0 ? SLICE_FOR_NEWS : 0;
+    const until = performance.now() + STRAGGLERS_MS;
     for (const cursor of this.stragglers) {
-      if (budget-- <= 0) break;
+      if (budget <= kept || performance.now() > until) break;
+      budget -= 1;
       this.serve(cursor);
     }
     for (const topic of this.grown) {

@@ -243,6 +243,32 @@ describe('whoever waits is called once', () => {
   });
 });
 
+test('readers of a long log, who come back for more immediately, hold up nobody', async () => {
+  const log = await open();
+  const [old, job] = [recordOf('a'), recordOf('b')];
+  await append(log, old);
+  let pieces = 0;
+  const serve = () => {
+    for (const until = performance.now() + 1; performance.now() < until; ); // a large piece
+    return ++pieces > 0;
+  };
+  const reader = { ...{ topic: old.events, after: 0, min: 1, seen: 0 }, serve, finish: () => {} };
+  const readers = Array.from({ length: 1_000 }, () => ({ ...reader }));
+  for (const reader of readers) log.delivery.join(reader);
+  const news: number[] = [];
+  log.delivery.wait(job.events, 0, 1, 60_000, () => news.push(pieces));
+  const committed = append(log, job);
+  await turn();
+  await committed;
+  const before = pieces;
+  await turn();
+  for (const reader of readers) log.delivery.leave(reader);
+  expect(news).toHaveLength(1);
+  // They go on, too, but no turn is long: 256 of them would take 256 ms.
+  expect(pieces).toBeGreaterThan(before);
+  expect(pieces - before).toBeLessThan(10);
+});
+
 describe('nothing is told before it is committed', () => {
   test('events of one turn are committed together', async () => {
     const log = await open();
