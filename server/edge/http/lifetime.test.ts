@@ -30,3 +30,19 @@ test('a client that leaves before its turn is forgotten, also while no large ans
   expect([turns, all.waitingForTurns]).toEqual([['stays'], 0]);
   all.stop();
 });
+
+test('answers queued behind one that does not end are dropped under pressure, so that others get their turn', async () => {
+  // No answer is dropped for being stalled; only under pressure.
+  const all = new Connections({ stallMs: 600_000, headTimeoutMs: 1_000 });
+  const begin = (socket: EventEmitter, isFirst: boolean) => {
+    const res = Object.assign(new EventEmitter(), { socket: isFirst ? socket : null });
+    return all.begin({ socket, complete: true } as unknown as IncomingMessage, res as unknown as ServerResponse);
+  };
+  const socket = new EventEmitter();
+  Object.assign(socket, { destroy: () => socket.emit('close') });
+  const [held, queued] = [begin(socket, true), begin(socket, false)];
+  queued.addUnsent(100 * 1024 ** 2);
+  await begin(new EventEmitter(), true).turn();
+  expect([held.ended, queued.ended, all.unsent]).toEqual([true, true, 0]);
+  all.stop();
+});

@@ -32,6 +32,8 @@ export class Lifetime {
   unsent = 0;
   /** When the client last took something of them. A monotonic clock, in milliseconds. */
   progressAt = 0;
+  /** When the answer was last seen queued behind another one: before its turn, its client cannot take it. */
+  queuedAt = 0;
   /** What counts the exchange: it is told first. An object and no callbacks, since every request has one. */
   count: { end(): void; settle(): void } | null = null;
   private endings: (() => void)[] | null = null;
@@ -376,13 +378,15 @@ export class Connections {
   private dropStalled(connection: Connection, now: number): void {
     for (const lifetime of connection.exchanges) {
       if (lifetime.unsent === 0) continue;
-      if (lifetime.queued)
-        lifetime.progressAt = now; // its turn has not come
-      else if (now - lifetime.progressAt > this.limits.stallMs) lifetime.cut();
+      if (lifetime.queued) lifetime.queuedAt = now;
+      else if (now - Math.max(lifetime.progressAt, lifetime.queuedAt) > this.limits.stallMs) lifetime.cut();
     }
   }
 
-  /** Drops the clients that have taken nothing for the longest time, until the others fit. */
+  /**
+   * Drops the clients that have taken nothing for the longest time, until the others fit; those, too, whose answer is queued:
+   * behind a stream it could stay queued forever, and hold up everybody's large answers.
+   */
   private relieve(stalledMs: number): void {
     const before = performance.now() - stalledMs;
     const waiting = [...this.open].flatMap(({ exchanges }) => [...exchanges].filter(({ unsent }) => unsent > 0));
