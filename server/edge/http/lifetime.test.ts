@@ -31,18 +31,30 @@ test('a client that leaves before its turn is forgotten, also while no large ans
   all.stop();
 });
 
+/** Begins an exchange of HTTP/1.1: the first of its connection, or one that is queued behind it. */
+function begin(all: Connections, socket: EventEmitter, isFirst: boolean) {
+  const res = Object.assign(new EventEmitter(), { socket: isFirst ? socket : null });
+  return all.begin({ socket, complete: true } as unknown as IncomingMessage, res as unknown as ServerResponse);
+}
+
 test('answers queued behind one that does not end are dropped under pressure, so that others get their turn', async () => {
   // No answer is dropped for being stalled; only under pressure.
   const all = new Connections({ stallMs: 600_000, headTimeoutMs: 1_000 });
-  const begin = (socket: EventEmitter, isFirst: boolean) => {
-    const res = Object.assign(new EventEmitter(), { socket: isFirst ? socket : null });
-    return all.begin({ socket, complete: true } as unknown as IncomingMessage, res as unknown as ServerResponse);
-  };
   const socket = new EventEmitter();
   Object.assign(socket, { destroy: () => socket.emit('close') });
-  const [held, queued] = [begin(socket, true), begin(socket, false)];
+  const [held, queued] = [begin(all, socket, true), begin(all, socket, false)];
   queued.addUnsent(100 * 1024 ** 2);
-  await begin(new EventEmitter(), true).turn();
+  await begin(all, new EventEmitter(), true).turn();
   expect([held.ended, queued.ended, all.unsent]).toEqual([true, true, 0]);
+  all.stop();
+});
+
+test('a large answer has its turn, whatever is queued behind it', async () => {
+  const all = new Connections({ stallMs: 600_000, headTimeoutMs: 1_000 });
+  const socket = new EventEmitter();
+  const [first, queued] = [begin(all, socket, true), begin(all, socket, false)];
+  queued.addUnsent(100 * 1024);
+  await first.turn();
+  expect([all.waitingForTurns, all.unsent]).toEqual([0, 100 * 1024]);
   all.stop();
 });

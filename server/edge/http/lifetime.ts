@@ -357,7 +357,8 @@ export class Connections {
     this.scheduled = false;
     if (this.unsent > MAX_ALL_UNSENT_BYTES) return; // somebody takes something, or is dropped, and it goes on
     for (const [lifetime, resolve] of this.turns) {
-      if (lifetime.queued || lifetime.connection.unsent > MAX_UNSENT_BYTES) continue;
+      // In HTTP/1.1, what is unsent on the connection is queued behind this answer: it would wait for it for ever.
+      if (lifetime.queued || (lifetime.connection.session && lifetime.connection.unsent > MAX_UNSENT_BYTES)) continue;
       this.turns.delete(lifetime);
       resolve();
       return void this.schedule();
