@@ -27,10 +27,10 @@ export async function pssKiB(pids: number[]): Promise<number> {
 /** Waits until processes use less than a tenth of a core: they have then accepted and read all that was sent. */
 export async function idle(pids: number[], limitMs = 60_000): Promise<void> {
   const until = Date.now() + limitMs;
-  for (let used = Number.POSITIVE_INFINITY; used > 20_000; ) {
+  for (let used = Number.POSITIVE_INFINITY; used > 10_000; ) {
     if (Date.now() > until) throw new Error(`the server was still busy after ${limitMs / 1000} s`);
     const before = await cpuUs(pids);
-    await sleep(200);
+    await sleep(100);
     used = (await cpuUs(pids)) - before;
   }
 }

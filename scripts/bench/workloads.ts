@@ -261,7 +261,7 @@ export const workloads = (clients: number): Workload[] => [
       },
     ],
     measure: async (server) => {
-      const fewer = await deliveries(await Audience.of(server, clients / 10), 100, 1);
+      const fewer = await deliveries(await Audience.of(server, clients / 10), 50, 1);
       const audience = new Audience(server, await server.submit());
       const { opening = 0, kib = 0 } = await opened(audience, clients);
       return { ...(await deliveries(audience, 20, 1)), opening, kib, fewer: fewer.us as number };
@@ -275,8 +275,8 @@ export const workloads = (clients: number): Workload[] => [
       { what: `CPU per delivery to ${many(clients / 10)}`, unit: 'µs', figure: 'few', against: FLOOR, aim: 0.35 },
     ],
     measure: async (server) => {
-      const few = await deliveries(await Audience.of(server, clients / 10), 100, 20);
-      const most = await deliveries(await Audience.of(server, clients), 40, 20);
+      const few = await deliveries(await Audience.of(server, clients / 10), 60, 20);
+      const most = await deliveries(await Audience.of(server, clients), 20, 20);
       return { few: few.us as number, many: most.us as number };
     },
   },
