@@ -337,8 +337,8 @@ function prepare(db: Database.Database, evidence: Evidence, file: string): void 
 
 /**
  * The jobs' columns. Rows are in the order of `first`, the position of a job's first event, so that jobs that were submitted
- * together share a page of the file. In the order of their ids, which are random, each would have a page to itself: writing
- * that to the journal took three times as long as all else that a submit does.
+ * together share a page of the file. In the order of their ids, which are random, each would change a page of its own, and
+ * the whole page is written to the journal: 50 jobs in a commit took 30 µs of CPU each, and in this order they take 14 µs.
  */
 const JOBS = 'first INTEGER PRIMARY KEY, jobId TEXT, record TEXT, crc INTEGER';
 
