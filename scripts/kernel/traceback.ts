@@ -68,6 +68,7 @@ const MAX_TEXT = 20_000;
 const UNSHOWN = '[a value that cannot be shown]';
 
 const red = (text: string) => `\x1b[31m${text}\x1b[39m`;
+/** Bold and red together are JupyterLab's dark red, which cannot be read on the dark red of its error boxes. */
 const bold = (text: string) => `\x1b[1m${text}\x1b[22m`;
 
 const sources = new Map<string, Source>();
@@ -153,7 +154,7 @@ export function toErrorContent(value: unknown): ErrorContent {
 
 function nonError(evalue: string): ErrorContent {
   const hint = 'Thrown was no Error, so there is no stack to show where.';
-  return { ename: 'NonError', evalue, traceback: [`${red(bold('NonError'))}: ${evalue}`, hint] };
+  return { ename: 'NonError', evalue, traceback: [`${bold('NonError')}: ${evalue}`, hint] };
 }
 
 function isError(value: unknown): value is Error {
@@ -163,7 +164,7 @@ function isError(value: unknown): value is Error {
 function render(error: Error, depth = 0): string[] {
   const name = String(read(error, 'name') || 'Error');
   const message = String(read(error, 'message') ?? '');
-  const lines = [red(bold(name)) + (message ? `: ${message}` : '')];
+  const lines = [bold(name) + (message ? `: ${message}` : '')];
   if (CompileError.is(error)) lines.push(...error.details);
   // Of what was stopped only the cells are of interest: what a helper did at that moment is no fault to look for.
   else lines.push(...renderFrames(stackOf(error), name === 'KeyboardInterrupt'), ...renderMembers(error));
