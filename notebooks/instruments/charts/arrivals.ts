@@ -21,9 +21,13 @@ interface Arrivals {
   endsMs?: number;
 }
 
+/** The width of a column, in milliseconds. */
+const COLUMN_MS = 100;
+
 /**
  * A dot for every request: time runs to the right. Runs of one client are lines of one chart; runs of many are
- * a panel each, with a line for each client, and a herd shows as columns.
+ * a panel each, with a line for each client, and behind the dots a column for every 100 ms, as high as the requests
+ * in it are many: a herd stands out.
  */
 export function arrivals(requests: Arrival[], { title, subtitle, technique, endsMs }: Arrivals): Chart {
   const data = requests.map(({ atMs, ...rest }) => ({ ...rest, seconds: atMs / 1_000 }));
@@ -45,6 +49,24 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
     encoding: { x },
   };
+  const counted = [
+    { calculate: `floor(datum.seconds * ${1_000 / COLUMN_MS}) / ${1_000 / COLUMN_MS}`, as: 'from' },
+    { aggregate: [{ op: 'count', as: 'requests' }], groupby: ['panel', 'from'] },
+    { calculate: `datum.from + ${COLUMN_MS / 1_000}`, as: 'to' },
+  ];
+  const columns = {
+    transform: counted,
+    mark: {
+      ...{ type: 'rect', color: INK.text, fillOpacity: 0, stroke: INK.text, strokeOpacity: FAINT.rule },
+      ...{ strokeWidth: 0.75, tooltip: true },
+    },
+    encoding: {
+      x: { ...x, field: 'from' },
+      x2: { field: 'to' },
+      y: { field: 'requests', type: 'quantitative' },
+      y2: { datum: 0 },
+    },
+  };
   const client = {
     field: 'client',
     type: 'quantitative',
@@ -60,7 +82,8 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
   };
   return chart({
     title,
-    subtitle,
+    subtitle:
+      [subtitle, many && `a column counts the requests within ${COLUMN_MS} ms`].filter(Boolean).join('; ') || undefined,
     data,
     numbers: tell(panels, (panel) => {
       const dots = data.filter((dot) => dot.panel === panel);
@@ -73,7 +96,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
           facet: {
             row: { field: 'panel', type: 'nominal', sort: panels, header: { labelAngle: 0 } },
           },
-          spec: { width: 620, height: 130, layer: [marks(client, 16), ...(end ? [end] : [])] },
+          spec: { width: 620, height: 130, layer: [columns, marks(client, 16), ...(end ? [end] : [])] },
         }
       : { height: { step: 36 }, layer: [...(end ? [end] : []), marks(lane, 60)] },
   });
