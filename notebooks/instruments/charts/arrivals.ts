@@ -30,7 +30,7 @@ const COLUMN_MS = 100;
  * in it are many: a herd stands out.
  */
 export function arrivals(requests: Arrival[], { title, subtitle, technique, endsMs }: Arrivals): Chart {
-  const data = requests.map(({ atMs, ...rest }) => ({ ...rest, seconds: atMs / 1_000 }));
+  const data = requests.map(({ atMs, ...rest }) => ({ ...rest, seconds: Math.round(atMs) / 1_000 }));
   const panels = [...new Set(data.map(({ panel }) => panel))];
   const many = data.some(({ client }) => client > 1);
   const x = {

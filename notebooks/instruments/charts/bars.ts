@@ -1,6 +1,6 @@
 import { number } from '../table.js';
 import { INK, outlineOf } from '../technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 
 interface Bars {
   /** What was found, as a sentence, computed from the data. */
@@ -42,8 +42,9 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
       encoding: { y },
       layer: [
         {
-          mark: { type: 'bar', tooltip: true },
+          mark: 'bar',
           encoding: {
+            tooltip: [{ field: 'label' }, { field: 'part' }, rounded('value', x)],
             x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
             color: { field: 'part', scale: { domain: names, range: Object.values(colors) } },
             stroke: { field: 'part', scale: { domain: names, range: Object.values(colors).map(outlineOf) } },

@@ -30,6 +30,9 @@ export function tell<D>(data: D[], say: (datum: D) => string, most = 24): string
   return [...data.slice(0, most).map(say), ...more].join('; ');
 }
 
+/** A number in a tooltip: what is measured has more digits than anyone can read. */
+export const rounded = (field: string, title = field) => ({ field, type: 'quantitative', title, format: ',.5~r' });
+
 /** Makes a chart in the course's one visual language. */
 export function chart({ title, subtitle, data, numbers, body }: Parts): Chart {
   const text = `${title}${subtitle ? ` (${subtitle})` : ''}: ${numbers}.`;

@@ -233,6 +233,49 @@ it('draws no formula that differs from the function that the cell predicts with'
   expect(() => dragged('a / x')).toThrow(/"a \/ x" is not what the cell predicts: expected \d+, got [\d.]+ for x = /);
 });
 
+/** What the marks of a chart say when one points at them. */
+async function tooltips({ spec }: Chart): Promise<Record<string, unknown>[]> {
+  const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
+  const view = await new View(parse(compile(spec).spec), { renderer: 'none' }).runAsync();
+  const of = ({ items = [] }: Scene): unknown[] => items.flatMap((item) => [item.tooltip ?? [], of(item)].flat());
+  const said = of(view.scenegraph().root);
+  view.finalize();
+  return said as Record<string, unknown>[];
+}
+interface Scene {
+  items?: (Scene & { tooltip?: unknown })[];
+}
+
+it('rounds what a tooltip says, and has the status of a request in it', async () => {
+  const thirds = [1, 2, 3].map((i) => 1_000 / 3 + 1_000 * i);
+  const uneven = rows.map((row) => ({ ...row, sentAt: row.sentAt + 1 / 3, endedAt: row.endedAt! + 2 / 3 }));
+  const drawn = [
+    waterfall(uneven, { title: 'T', job }),
+    queues([{ panel: 'a', rows: uneven }], { title: 'T' }),
+    arrivals(
+      thirds.map((atMs, i) => ({ panel: 'a', client: i + 1, atMs })),
+      { title: 'T', technique: 'other' },
+    ),
+    compared({
+      title: 'T',
+      x: 'x',
+      y: 'y',
+      technique: 'other',
+      predict: (x) => x / 7,
+      measured: thirds.map((x) => ({ x, y: x / 7 })),
+    }),
+    tradeoff({ title: 'T', x: 'x', y: 'y', points: thirds.map((x) => ({ label: 'p', family: 'a', x, y: x / 7 })) }),
+    bars({ title: 'T', x: 'bytes', colors: { in: '#767676' }, parts: { a: { in: 100 / 3 } } }),
+    sideBySide({ title: 'T', rows: [{ label: 'a', technique: 'other', values: { bytes: 100 / 3 } }] }),
+  ];
+  for (const chart of drawn) {
+    const said = await tooltips(chart);
+    expect(said.length).toBeGreaterThan(0);
+    expect(JSON.stringify(said)).not.toMatch(/\.\d{4}/);
+  }
+  expect((await tooltips(drawn[0]!))[0]).toMatchObject({ status: 202, technique: 'submit' });
+});
+
 it('gives a technique its color', async () => {
   const svg = await toSvg(waterfall(rows, { title: 'T', job }));
   expect(svg).toContain(COLORS['short-poll']);

@@ -1,6 +1,6 @@
 import { number } from '../table.js';
 import { COLORS, FAINT, INK, OUTLINES, type Technique } from '../technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 import { assertSame, ofRow, params, ranges, type Slider } from './sliders.js';
 
 interface Compared {
@@ -67,9 +67,10 @@ export function compared(parts: Compared): Chart {
           : predictionLayer(sampled(predict, least, most, logX), encoding),
         ...(drag ? pointLayers(drag, encoding) : []),
         {
-          mark: { type: 'point', filled: true, size: 70, opacity: 1, tooltip: true },
+          mark: { type: 'point', filled: true, size: 70, opacity: 1 },
           encoding: {
             ...encoding,
+            tooltip: [rounded('x', x), rounded('predicted'), rounded('y', y)],
             color: { field: 'series', scale: { domain: ['measured'], range: [COLORS[technique]] } },
             stroke: { field: 'series', scale: { domain: ['measured'], range: [OUTLINES[technique]] } },
           },

@@ -53,12 +53,19 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
   const bar = (from: string, to: string, fillOpacity: number, told: boolean) => ({
-    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1, tooltip: true, aria: told },
+    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1, aria: told },
     encoding: {
       x: { field: from, type: 'quantitative', title: 'time (s)', scale: { nice: false, padding: 4 } },
       x2: { field: to },
       y,
       ...byTechnique(used),
+      tooltip: [
+        { field: 'request' },
+        { field: 'technique' },
+        { field: 'sent', type: 'quantitative', format: '.3f', title: 'sent (s)' },
+        { field: 'answered', type: 'quantitative', format: '.3f', title: 'answered (s)' },
+        { field: 'end', type: 'quantitative', format: '.3f', title: 'end (s)' },
+      ],
     },
   });
   const answered = { transform: [{ filter: 'datum.answered !== null' }], ...bar('answered', 'end', 1, false) };

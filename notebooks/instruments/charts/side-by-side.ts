@@ -75,8 +75,9 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
         height: { step: 24 },
         layer: [
           {
-            mark: { type: 'bar', tooltip: true },
+            mark: 'bar',
             encoding: {
+              tooltip: [{ field: 'label' }, { field: 'text', title: 'value' }],
               x,
               y,
               ...byTechnique(used, { legend: null }), // the bars have their names

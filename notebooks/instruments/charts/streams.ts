@@ -57,7 +57,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
     ...arrived.map(({ at }) => at),
   ]);
   const [zero, last] = times.length > 0 ? [Math.min(...times), Math.max(...times)] : [0, 0];
-  const seconds = (ms: number) => (ms - zero) / 1_000;
+  const seconds = (ms: number) => Math.round(ms - zero) / 1_000;
   const lanes = runs.map(({ lane }) => lane);
   const bars = runs.flatMap(({ lane, connections }) =>
     connections.map(({ from, to }) => ({ lane, from: seconds(from), to: seconds(to ?? last) })),

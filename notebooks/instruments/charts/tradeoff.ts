@@ -1,7 +1,7 @@
 import { number } from '../table.js';
 import { COLORS, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
 import { placeNames } from './names.js';
 
@@ -79,8 +79,8 @@ export function tradeoff(parts: Tradeoff): Chart {
       layer: [
         ...(predict ? [predictionLayer(curve, encoding)] : []),
         {
-          mark: { type: 'point', filled: true, size: 110, opacity: 1, tooltip: true },
-          encoding: dots,
+          mark: { type: 'point', filled: true, size: 110, opacity: 1 },
+          encoding: { ...dots, tooltip: [{ field: 'label' }, rounded('x', x), rounded('y', y)] },
         },
         ...names,
       ],

@@ -46,12 +46,19 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
   const height = Math.min(420, Math.max(60, 18 * lanes));
   const bars = {
     // A request that took a millisecond is still a request: the edge keeps it visible. Of a crowd it is thin, or it would be all.
-    mark: { type: 'bar', strokeWidth: Math.min(2, (0.3 * height) / lanes), cornerRadius: 1, tooltip: true },
+    mark: { type: 'bar', strokeWidth: Math.min(2, (0.3 * height) / lanes), cornerRadius: 1 },
     encoding: {
       x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
       x2: { field: 'end' },
       y,
       ...byTechnique(used),
+      tooltip: [
+        { field: 'request' },
+        { field: 'technique' },
+        { field: 'start', type: 'quantitative', format: '.3f', title: 'from (s)' },
+        { field: 'end', type: 'quantitative', format: '.3f', title: 'to (s)' },
+        { field: 'status' },
+      ],
     },
   };
   const labels = {
