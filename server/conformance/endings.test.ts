@@ -569,11 +569,14 @@ withSettings('what cannot be read as a request', [], (lab) => {
 ownServers('SIGTERM', () => {
   test('closes a connection on which nothing has come yet', async () => {
     await withServer(['--grace-ms', '60000'], async (server, lab) => {
-      const idle = await plainConnection(lab.base);
-      expect((await lab.get('/healthz')).status).toBe(200); // so that the server has seen the one before it
+      const httpsUrl = await httpsUrlOf(lab);
+      const idle = [await plainConnection(lab.base), await plainConnection(httpsUrl)];
+      // So that the server has seen the ones before them.
+      for (const url of [lab.base, httpsUrl]) (await plainConnection(url)).destroy();
+      expect((await lab.get('/healthz')).status).toBe(200);
       server.kill('SIGTERM');
       expect(await within(server.exited, 'the server to exit', 10_000)).toMatchObject({ code: 0 });
-      idle.destroy();
+      for (const socket of idle) socket.destroy();
     });
   });
 

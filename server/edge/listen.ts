@@ -27,6 +27,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   secure.on('tlsClientError', (_, socket) => socket.destroy());
   let trusted: Promise<void> | undefined;
   const door = net.createServer((socket) => {
+    remember(socket);
     socket.on('error', () => {}); // it broke before TLS began
     trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
     trusted.then(
@@ -39,12 +40,13 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     );
   });
 
-  /** Connections of HTTP/1.1. */
+  /** Connections of HTTP/1.1, and those to the HTTPS port: before, during and under TLS. */
   const sockets = new Set<Socket>();
   function forget(this: Socket) {
     sockets.delete(this);
   }
-  http1.on('connection', (socket: Socket) => sockets.add(socket.on('close', forget)));
+  const remember = (socket: Socket) => sockets.add(socket.on('close', forget));
+  http1.on('connection', remember);
 
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
   http1.maxConnections = maxConnections;
