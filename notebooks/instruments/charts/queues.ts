@@ -50,6 +50,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     field: 'request',
     type: 'ordinal',
     title: 'request',
+    scale: { paddingInner: 0.35 },
     axis: { labelOverlap: true, ticks: false, domain: false },
   };
   const bar = (from: string, to: string, fillOpacity: number, told: boolean) => ({
