@@ -566,6 +566,25 @@ withSettings('what cannot be read as a request', [], (lab) => {
   });
 });
 
+ownServers('HTTP/2 requests with large heads whose answers are not taken', () => {
+  test('are dropped when all of them take too much memory', async () => {
+    await withServer([], async (_, lab) => {
+      const httpsUrl = await httpsUrlOf(lab);
+      const value = 'x'.repeat(3_900); // sent once: the further ones refer to it (RFC 7541)
+      const clients = await Promise.all(
+        Array.from({ length: 40 }, () => Http2Client.connect(httpsUrl, { initialWindowSize: 0 })),
+      );
+      const streams = clients.flatMap((client) =>
+        Array.from({ length: 95 }, () => client.send('GET', '/nothing', { x: Array(4).fill(value) })),
+      );
+      const dropped = Promise.race(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
+      await within(dropped, 'one of them to be dropped', 20_000);
+      expect((await lab.get('/healthz')).status).toBe(200);
+      for (const client of clients) client.close();
+    });
+  });
+});
+
 ownServers('SIGTERM', () => {
   test('closes a connection on which nothing has come yet', async () => {
     await withServer(['--grace-ms', '60000'], async (server, lab) => {

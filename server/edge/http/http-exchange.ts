@@ -9,7 +9,7 @@ import type { Row } from '../ledger.js';
 import type { ServerContext } from '../server-context.js';
 import { closeSoon } from './closing.js';
 import type { Expectation } from './http1.js';
-import { streamOf } from './http2.js';
+import { headBytes, streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
 import { readWait } from './wait.js';
 
@@ -130,7 +130,7 @@ export class HttpExchange implements Exchange {
   }
 
   private get overhead(): number {
-    return this.lifetime.connection.session ? STREAM_BYTES : HEAD_BYTES;
+    return this.lifetime.connection.session ? STREAM_BYTES + headBytes(this.req) : HEAD_BYTES;
   }
 
   /**
@@ -246,7 +246,7 @@ export class HttpExchange implements Exchange {
   }
 }
 
-/** What an answer takes besides its body, in bytes, when what is not sent is counted: its head; in HTTP/2 a stream, too. */
+/** What an answer takes besides its body, in bytes, when what is not sent is counted: its head; in HTTP/2 a stream and the request's head, too. */
 const HEAD_BYTES = 512;
 const STREAM_BYTES = 4096;
 /** An answer of at most so many characters is sent in one piece. */

@@ -44,7 +44,7 @@ export function http2Server(
 }
 
 /** The size of a request's head, as HTTP/2 counts it: 32 bytes for each field, besides its name and value. */
-function headBytes({ rawHeaders }: IncomingMessage): number {
+export function headBytes({ rawHeaders }: IncomingMessage): number {
   let bytes = 16 * rawHeaders.length;
   for (const text of rawHeaders) bytes += text.length;
   return bytes;
