@@ -32,6 +32,7 @@ export const AS_IT_IS = { 'X-Content-Type-Options': 'nosniff' };
 
 export const badRequest = (detail: string) => new Problem(400, detail);
 
-/** 503, with the time after which to try again, in seconds. */
-export const unavailable = (detail: string, seconds: number) =>
-  new Problem(503, detail, { 'Retry-After': String(seconds) });
+/** Why a job failed, as the problem object that its clients see (RFC 9457). The titles are those of the HTTP statuses. */
+export const failure = (status: number, detail: string) => ({
+  ...{ type: 'about:blank', title: statusName(status), status, detail },
+});

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobRecord } from '../log/log.js';
 import { THE_END } from '../log/topic.js';
-import { failure } from './failure.js';
+import { failure } from '../problem.js';
 import { hasEnded, type Spec } from './job.js';
 import type { Jobs } from './jobs.js';
 

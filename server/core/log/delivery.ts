@@ -60,11 +60,9 @@ export class Delivery {
   private turn(): void {
     this.scheduled = false;
     let budget = SLICE;
-    const kept = this.grown.size > 0 ? SLICE_FOR_NEWS : 0;
     const until = performance.now() + STRAGGLERS_MS;
     for (const cursor of this.stragglers) {
-      if (budget <= kept || performance.now() > until) break;
-      budget -= 1;
+      if (budget-- <= SLICE_FOR_NEWS || performance.now() > until) break;
       this.serve(cursor);
     }
     for (const topic of this.grown) {

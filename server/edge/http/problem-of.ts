@@ -1,6 +1,6 @@
 import { NoSuchJob, TooManyJobs } from '../../core/jobs/errors.js';
 import { NotReadable, NotWritable } from '../../core/log/errors.js';
-import { Problem, unavailable } from '../../core/problem.js';
+import { Problem } from '../../core/problem.js';
 import { TooManyWaiters } from '../../core/waiting.js';
 import { TooManyUploads } from '../uploads/uploads.js';
 
@@ -14,3 +14,6 @@ export function problemOf(error: Error): Problem {
   if (error instanceof NotWritable || error instanceof NotReadable) return unavailable(error.message, 5);
   return new Problem(500, 'The server failed at this request: a bug. Its log says more.');
 }
+
+/** 503, with the time after which to try again, in seconds. */
+const unavailable = (detail: string, seconds: number) => new Problem(503, detail, { 'Retry-After': String(seconds) });

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failure } from '../../core/jobs/failure.js';
 import { hasEnded, type Spec } from '../../core/jobs/job.js';
 import type { Jobs } from '../../core/jobs/jobs.js';
 import { NotWritable } from '../../core/log/errors.js';
 import type { JobRecord } from '../../core/log/log.js';
 import { StoreError } from '../../core/log/store.js';
 import { THE_END } from '../../core/log/topic.js';
+import { failure } from '../../core/problem.js';
 import { MediaReader, UnreadableVideo } from './media.js';
 
 const PIECE_BYTES = 256 * 1024;
