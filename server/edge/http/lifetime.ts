@@ -306,18 +306,22 @@ export class Connections {
 
   /** Whether requests behind others have taken their share of this turn of the event loop. */
   get turnIsOver(): boolean {
-    const now = performance.now();
-    if (this.turnEndsAt === null) {
-      this.turnEndsAt = now + TURN_MS;
-      setImmediate(() => this.startSome());
-    }
-    return now >= this.turnEndsAt;
+    return performance.now() >= this.beginTurn();
   }
 
   /** Has a connection start a request in its turn. */
   startLater(connection: Connection): void {
     this.startable.add(connection);
-    void this.turnIsOver; // a turn has begun: its end starts what waits
+    this.beginTurn();
+  }
+
+  /** Until when requests behind others are started in this turn. What is deferred is started once it has ended. */
+  private beginTurn(): number {
+    if (this.turnEndsAt === null) {
+      this.turnEndsAt = performance.now() + TURN_MS;
+      setImmediate(() => this.startSome());
+    }
+    return this.turnEndsAt;
   }
 
   /** Starts what was deferred: a request of each connection, and again, until the turn is over. */
