@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isFile, makeFolder } from '../scripts/shared/files.mjs';
 import { visible } from '../scripts/shared/visible.mjs';
 import { App } from './app.js';
 import { StoreError } from './core/log/store.js';
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
 function writeState(file: string, content: object): void {
   const draft = `${file}.${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(draft, `${JSON.stringify(content)}\n`, { mode: 0o600 });
     renameSync(draft, file);
   } catch (error) {
@@ -52,8 +53,9 @@ function writeState(file: string, content: object): void {
   }
 }
 
-/** The process id in a state file; 0 in an empty file, which a kill may leave; null in any other file. */
+/** The process id in a state file; 0 in an empty file, which a kill may leave; null in anything else. */
 function pidIn(file: string): number | null {
+  if (!isFile(file)) return null;
   try {
     const text = readFileSync(file, 'utf8');
     return text === '' ? 0 : (JSON.parse(text).pid ?? null);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, open, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -71,6 +72,29 @@ ownServers('what the data folder holds of others is left alone', () => {
     await writeFile(file, 'Alice owns this\n');
     expect((await refused(data)).stderr).toContain(file);
     expect(await readFile(file, 'utf8')).toBe('Alice owns this\n');
+  });
+
+  test('a pipe that has the name of one of our files, and a folder that the system lets nobody make, end the start at once', async () => {
+    const [data, other] = [await folder(), await folder()];
+    const [owner, state] = [join(data, 'owner'), join(other, 'state.json')];
+    execFileSync('mkfifo', [owner, state]);
+    const nowhere = '/proc/no/such/folder';
+    const starts = [
+      { named: owner, server: new LocalServer([], data) },
+      { named: nowhere, server: new LocalServer([], nowhere) },
+      { named: state, server: new LocalServer(['--state', state], other) },
+      { named: nowhere, server: new LocalServer(['--state', `${nowhere}/state.json`], join(other, 'data')) },
+    ];
+    try {
+      for (const { named, server } of starts) {
+        expect((await within(server.exited, `the server to give up ${named}`)).code).toBeGreaterThan(0);
+        expect(server.stderr).toContain(named);
+        expect(server.stderr).toMatch(/choose another (folder|one)/i);
+        expect(server.stderr).not.toMatch(/\n\s+at /);
+      }
+    } finally {
+      for (const { server } of starts) server.kill('SIGKILL');
+    }
   });
 
   test('what a job of a strange data folder names as its upload', async () => {

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import Database from 'libsql';
+import { isFile, makeFolder } from '../../../scripts/shared/files.mjs';
 import { hasEnded, jobBytes } from '../../core/jobs/job.js';
 import { type LogEvent, NOWHERE } from '../../core/log/event.js';
 import {
@@ -84,13 +85,17 @@ export class SqliteStore implements Store {
   static at(folder: string): SqliteStore {
     const file = join(folder, 'log.db');
     const owner = join(folder, 'owner');
+    const head = join(folder, 'log.head');
     try {
+      // Before any is opened: to open a pipe that has the name of one would block for ever.
+      for (const path of [owner, ...['', '-wal', '-shm', '-journal'].map((end) => file + end), head])
+        if (existsSync(path) && !isFile(path)) throw foreign(path, 'is no file');
       if (existsSync(file)) refuseForeign(file);
       // Empty: it was being written when the process was killed or the disk was full.
       if (existsSync(owner) && !/^(\d+\n?)?$/.test(readFileSync(owner, 'utf8'))) throw foreign(owner);
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       const db = lock(file, owner);
-      const evidence = new Evidence(join(folder, 'log.head'));
+      const evidence = new Evidence(head);
       prepare(db, evidence, file);
       writeFileSync(owner, `${process.pid}\n`);
       return new SqliteStore(db, file, evidence);
@@ -385,8 +390,8 @@ function refuseForeign(file: string): void {
   if (isOther) throw foreign(file);
 }
 
-const foreign = (file: string) =>
-  new StoreError(`${file} belongs to another program, and was left as it is. Choose another folder with --data.`);
+const foreign = (file: string, why = 'belongs to another program') =>
+  new StoreError(`${file} ${why}, and was left as it is. Choose another folder with --data.`);
 
 const damaged = (file: string, what: string) =>
   new StoreError(

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { createReadStream, readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../../scripts/shared/files.mjs';
 import { hasEnded, type Spec } from '../../core/jobs/job.js';
 import type { Jobs } from '../../core/jobs/jobs.js';
 import { NotWritable } from '../../core/log/errors.js';
@@ -52,7 +53,7 @@ export class Uploads {
       if (!NAME.test(file)) throw new StoreError(`A job names "${file}", which is no upload. Choose another --data.`);
     for (const record of unfinished) this.bytes += specOf(record).bytes;
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       // A kill leaves files behind: of uploads that were arriving, and of jobs that ended just then.
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
         if (entry.isFile() && NAME.test(entry.name) && !kept.has(entry.name))
@@ -180,6 +181,8 @@ export class Uploads {
     while (record.staged) await this.jobs.log.flush();
     if (record.job.state === 'queued') await this.jobs.start(record);
     const { bytes } = specOf(record);
+    // A pipe that stands in its place would hold up this queue for ever; a link would have another file read.
+    if (!(await lstat(path)).isFile()) throw new Error('what has its name is no file');
     this.reader.start(); // its thread starts while the file is read
     const { read, sha256 } = await this.read(record, path);
     if (this.stopped || hasEnded(record.job)) return; // hasEnded: it was cancelled
