@@ -16,7 +16,7 @@ export async function runSteps<Name extends string>(
 ): Promise<number | undefined> {
   endWhenOrphaned(signal); // an npm that is killed says nothing
 
-  const total: Count = { passed: 0, failed: 0, skipped: [] };
+  const total = { passed: 0, failed: 0, skipped: [] as string[], flaky: [] as string[] };
   const lines: string[] = [];
   const names = (Object.keys(steps) as Name[]).filter((name) => only.length === 0 || only.includes(name));
   const width = Math.max(10, ...names.map((name) => name.length));
@@ -28,6 +28,7 @@ export async function runSteps<Name extends string>(
     total.passed += count.passed;
     total.failed += count.failed;
     total.skipped.push(...count.skipped);
+    total.flaky.push(...(count.flaky ?? []));
     const mark = count.failed ? '✗' : '✓';
     lines.push(`${mark} ${name.padEnd(width)} ${summary(count)}  ${inSeconds(performance.now() - began)}`);
   }
@@ -39,11 +40,18 @@ export async function runSteps<Name extends string>(
     for (const name of total.skipped) say(`  ${name}`);
     say('');
   }
+  if (total.flaky.length) {
+    say('FLAKY, failed beside other tests and passed alone; the test or what it tests has a fault:');
+    for (const name of total.flaky)
+      say(process.env.GITHUB_ACTIONS ? `::warning title=flaky test::${name}` : `  ${name}`);
+    say('');
+  }
   for (const line of lines) say(line);
   say(`\n${summary(total)}`);
   return total.failed || (process.env.CI && total.skipped.length) ? 1 : 0;
 }
 
-function summary({ passed, failed, skipped }: Count): string {
-  return `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+function summary({ passed, failed, skipped, flaky = [] }: Count): string {
+  const text = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+  return flaky.length ? `${text}, ${flaky.length} flaky` : text;
 }

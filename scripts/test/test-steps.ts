@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { runChecks } from '../check/checks.js';
 import { checkExecuted } from '../check/executed.js';
 import type { testSteps } from '../commands.mjs';
@@ -12,6 +12,8 @@ export interface Count {
   passed: number;
   failed: number;
   skipped: string[];
+  /** Names each that failed beside other tests, and passed when its file was run again alone. */
+  flaky?: string[];
 }
 
 export type Step = (signal: AbortSignal) => Promise<Count>;
@@ -68,7 +70,8 @@ async function reported<T>(
 interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
-  testResults: { assertionResults: { fullName: string; status: string }[] }[];
+  /** `name` is the file's path. */
+  testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[];
 }
 
 /**
@@ -98,13 +101,52 @@ export function countNotebooks(report: NotebooksReport | null, code: number): Co
   return { passed, failed: failed || (code === 0 && passed > 0 ? 0 : 1), skipped: [] };
 }
 
+/** At most so many files are run again: where more have failed, it is not a single test that is flaky. */
+const filesRunAgain = 3;
+
+/** The files to run again alone: those with failed tests, if nothing failed outside a test and they are few. */
+export function filesToRunAgain(report: VitestReport | null): string[] {
+  const failed = report?.testResults.filter(({ status }) => status === 'failed') ?? [];
+  const named = failed.every(({ assertionResults }) => assertionResults.some(({ status }) => status === 'failed'));
+  return named && failed.length <= filesRunAgain ? failed.map(({ name }) => name) : [];
+}
+
+/**
+ * Joins the count of a run with that of its failed files alone. What failed twice has failed; what passed alone is
+ * counted as passed, and named as flaky, since a test that gives two results is a fault, of the test or of what it tests.
+ */
+export function joinTries(first: VitestReport, again: VitestReport | null, code: number): Count {
+  const count = countVitest(first, 0);
+  const failed = first.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === 'failed')
+    .map(({ fullName }) => fullName);
+  const stillFailed = countVitest(again, code).failed;
+  if (stillFailed > 0) return count;
+  return { ...count, passed: count.passed + failed.length, failed: 0, flaky: failed };
+}
+
 /** Runs vitest; `args` name the tests, or all. */
 export async function vitest(options: Run, signal: AbortSignal): Promise<Count> {
+  const { code, report } = await runVitest(options, signal);
+  return countVitest(report, code);
+}
+
+/** Runs vitest, and files that fail a second time, alone: see `joinTries`. */
+async function vitestInTwoTries(signal: AbortSignal): Promise<Count> {
+  const { code, report } = await runVitest({ name: 'vitest' }, signal);
+  const files = filesToRunAgain(report);
+  if (!report || files.length === 0) return countVitest(report, code);
+  process.stdout.write(`\n── again, alone: ${files.map((file) => relative(checkout, file)).join(', ')}\n`);
+  const again = await runVitest({ name: 'vitest-again', args: ['--no-file-parallelism', ...files] }, signal);
+  return joinTries(report, again.report, again.code);
+}
+
+function runVitest(options: Run, signal: AbortSignal) {
   const script = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json'];
   const program = (file: string) => [script, 'run', ...reporters, `--outputFile.json=${file}`];
-  const { code, report } = await reported<VitestReport>(program, options, signal);
-  return countVitest(report, code);
+  return reported<VitestReport>(program, options, signal);
 }
 
 /** Runs `npm run notebooks`; `args` are its arguments. */
@@ -121,7 +163,7 @@ export const steps: Record<keyof typeof testSteps, Step> = {
     const passed = results.filter(({ ok }) => ok).length;
     return { passed, failed: results.length - passed, skipped: [] };
   },
-  vitest: (signal) => vitest({ name: 'vitest' }, signal),
+  vitest: vitestInTwoTries,
   notebooks: async (signal) => {
     const count = await notebooks({ name: 'notebooks' }, signal);
     if (count.failed > 0) return count;

@@ -69,19 +69,23 @@ withSettings(
 withSettings('many bodies that take long to read', [], (lab) => {
   test('and become whole in the same moment: others are served in between', async () => {
     const body = JSON.stringify({ result: Array(13_000).fill(1e20) }).replaceAll(String(1e20), '1e20');
-    const jobs = await Promise.all(Array.from({ length: 60 }, () => lab.manual()));
-    const connections = await Promise.all(jobs.map(() => RawConnection.connect(lab.base)));
-    for (const [n, { jobId }] of jobs.entries()) {
-      const head = `POST /jobs/${jobId}/finish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`;
-      await connections[n]!.send(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`);
-    }
-    for (const raw of connections) raw.socket.write('}');
-    let served = 0;
-    for (; connections.some(({ received }) => received === ''); served++) await lab.get('/healthz');
-    for (const raw of connections) expect((await raw.response()).status).toBe(204);
-    // In one turn of the event loop for all, it was twice.
-    expect(served).toBeGreaterThan(8);
-    for (const raw of connections) raw.close();
+    const servedMeanwhile = async () => {
+      const jobs = await Promise.all(Array.from({ length: 60 }, () => lab.manual()));
+      const connections = await Promise.all(jobs.map(() => RawConnection.connect(lab.base)));
+      for (const [n, { jobId }] of jobs.entries()) {
+        const head = `POST /jobs/${jobId}/finish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`;
+        await connections[n]!.send(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`);
+      }
+      for (const raw of connections) raw.socket.write('}');
+      let served = 0;
+      for (; connections.some(({ received }) => received === ''); served++) await lab.get('/healthz');
+      for (const raw of connections) expect((await raw.response()).status).toBe(204);
+      for (const raw of connections) raw.close();
+      return served;
+    };
+    // In one turn of the event loop for all, it is never more than twice. Where this process itself has to wait for a
+    // processor, it asks too late, so it may take several times until it has asked often enough.
+    await eventually(async () => (await servedMeanwhile()) > 8 || undefined, 'others to be served in between');
   });
 });
 
@@ -142,19 +146,6 @@ withSettings('a head over HTTP/2', [], (lab) => {
 });
 
 withSettings('a burst of pipelined requests', [], (lab, server) => {
-  test('for the metrics: others are served in between', async () => {
-    const raw = await RawConnection.connect(lab.base);
-    const burst = 400;
-    const sent = raw.send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(burst));
-    await raw.responses(1);
-    expect((await lab.get('/healthz')).status).toBe(200);
-    const answered = raw.received.split('polling_lab_waiting_clients 0').length - 1;
-    expect(answered).toBeLessThan(burst);
-    await sent;
-    expect(await raw.responses(burst)).toHaveLength(burst);
-    raw.close();
-  });
-
   test('that move one job on: it moves in the order in which they were sent', async () => {
     const { jobId } = await lab.manual();
     const raw = await RawConnection.connect(lab.base);
@@ -171,10 +162,10 @@ withSettings('a burst of pipelined requests', [], (lab, server) => {
   });
 
   test.each([
-    ['for nothing that is there', 'GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n', 404],
-    ['to submit a job', `${post('Content-Length: 17')}{"kind":"manual"}`, 202],
-  ])('%s, on 80 connections at once: others are served in between', async (_, request, status) => {
-    const each = 100;
+    ['for the metrics', 4, 100, 'GET /metrics HTTP/1.1\r\nHost: localhost', '', 200],
+    ['for nothing that is there', 80, 100, 'GET /nothing HTTP/1.1\r\nHost: localhost', '', 404],
+    ['to submit a job', 80, 100, post('Content-Length: 17').trimEnd(), '{"kind":"manual"}', 202],
+  ])('%s, on %d connections: others are served in between', async (_, count, each, head, body, status) => {
     const accepted = async () => {
       const raw = await RawConnection.connect(lab.base);
       await raw.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -182,22 +173,31 @@ withSettings('a burst of pipelined requests', [], (lab, server) => {
       raw.received = '';
       return raw;
     };
-    const all = await Promise.all(Array.from({ length: 80 }, accepted));
-    const other = await accepted();
-    const jobs = (text: string) => Number(/^polling_lab_jobs_unfinished (\d+)$/m.exec(text)?.[1]);
-    const answered = () => all.reduce((sum, { received }) => sum + received.split(`HTTP/1.1 ${status}`).length - 1, 0);
-    // So that all of it lies there at once when the server looks, and the one request last.
+    const all = await Promise.all(Array.from({ length: count }, accepted));
+    const others = await Promise.all(Array.from({ length: 20 }, accepted));
+    const experiment = newExperiment();
+    const burst = `${head}\r\nExperiment: ${experiment}\r\n\r\n${body}`.repeat(each);
+    // So that all of it lies there at once when the server looks. The system says in what order it does.
     process.kill(server().pid, 'SIGSTOP');
     try {
-      await Promise.all(all.map((raw) => raw.send(request.repeat(each))));
-      await other.send('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await Promise.all(all.map((raw) => raw.send(burst)));
+      const alone = `GET /healthz HTTP/1.1\r\nHost: localhost\r\nExperiment: ${experiment}\r\n\r\n`;
+      await Promise.all(others.map((raw) => raw.send(alone)));
     } finally {
       process.kill(server().pid, 'SIGCONT');
     }
-    const { body } = await other.response();
-    expect(status === 202 ? jobs(body) : answered()).toBeLessThan((all.length * each) / 4);
-    for (const raw of all) await raw.responses(each);
-    expect(answered()).toBe(all.length * each);
-    for (const raw of [...all, other]) raw.close();
+    for (const raw of others) expect((await raw.response()).status).toBe(200);
+    const answers = (await Promise.all(all.map((raw) => raw.responses(each)))).flat();
+    for (const answer of answers) expect(answer.status).toBe(status);
+    // By the server's own clock: this process may look long after. A submit is answered after the turn in which its
+    // job is made.
+    const { requests } = await lab.settled(experiment, answers.length + others.length);
+    const times = (healthz: boolean) =>
+      requests.filter(({ route }) => (route === '/healthz') === healthz).map(({ endedAt }) => String(endedAt));
+    const done = status === 202 ? answers.map(({ body }) => JSON.parse(body).createdAt as string) : times(false);
+    const last = times(true).sort().at(-1)!;
+    const before = done.filter((time) => time < last);
+    expect(before.length).toBeLessThan((count * each) / 4);
+    for (const raw of [...all, ...others]) raw.close();
   });
 });
