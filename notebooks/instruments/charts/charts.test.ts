@@ -229,6 +229,38 @@ it('draws what can be dragged at its first values, and says how far it can be dr
   ]);
 });
 
+it('puts the dragged point where several sliders say, and a wall where another one says', async () => {
+  const chart = compared({
+    title: 'T',
+    x: 'x',
+    y: 'y',
+    technique: 'event-stream',
+    predict: (x, { limit = 6 }) => Math.min(x, limit),
+    measured: [
+      { x: 8, y: 6, series: 'first' },
+      { x: 8, y: 8, series: 'second' },
+    ],
+    over: [1, 300],
+    overY: [1, 256],
+    drag: {
+      formula: 'min(x, limit)',
+      says: "x + ' asked, ' + y + ' open'",
+      at: 'each * tabs',
+      sliders: {
+        each: { label: 'each', from: 1, to: 30, step: 1, value: 4 },
+        tabs: { label: 'tabs', from: 1, to: 10, step: 1, value: 2 },
+        limit: { label: 'limit', from: 1, to: 256, step: 1, value: 6 },
+      },
+      wall: { at: 'limit', says: 'the others wait' },
+    },
+    logX: true,
+    logY: true,
+  });
+  const svg = await toSvg(chart);
+  for (const text of ['8 asked, 6 open', 'the others wait', 'first', 'second']) expect(svg).toContain(`>${text}<`);
+  expect(svg).not.toContain('NaN');
+});
+
 it('draws no formula that differs from the function that the cell predicts with', () => {
   expect(() => dragged('a / x')).toThrow(/"a \/ x" is not what the cell predicts: expected \d+, got [\d.]+ for x = /);
 });

@@ -21,35 +21,57 @@ interface Compared {
     /** What the point says, as a Vega expression that knows `x`, `y` and the sliders' names. */
     says: string;
     sliders: Record<string, Slider>;
+    /** Where the point is, as a Vega expression that knows the sliders' names. Default: x is a slider of its own. */
+    at?: string;
+    /** An x from which on something else holds, as a Vega expression of the sliders: a line, and shade to its right. */
+    wall?: { at: string; says: string };
   };
-  measured: { x: number; y: number }[];
-  /** Steps of x that double stand equally far apart. Default: false. */
+  /** Points of one series share a shape. Default: one series, `measured`. */
+  measured: { x: number; y: number; series?: string }[];
+  /** From where to where the prediction is drawn, and x can be dragged. Default: what was measured. */
+  over?: [from: number, to: number];
+  /** What of y is shown, so that the scale keeps still while the reader drags. Default: all that is drawn. */
+  overY?: [from: number, to: number];
+  /** Steps of x, or of y, that double stand equally far apart. Default: false. For y, `overY` has to be given. */
   logX?: boolean;
+  logY?: boolean;
 }
 
 /** A prediction as a line, and what was measured as points on it, or beside it. */
 export function compared(parts: Compared): Chart {
-  const { title, x, y, technique, measured, drag, logX = false } = parts;
+  const { title, x, y, technique, measured, drag, logX = false, logY = false } = parts;
   const start = Object.fromEntries(Object.entries(drag?.sliders ?? {}).map(([name, { value }]) => [name, value]));
   const predict = (x: number) => parts.predict(x, start);
   const data = measured.map((point) => ({
+    series: 'measured',
     ...point,
     predicted: predict(point.x),
-    series: 'measured',
   }));
   const xs = data.map((point) => point.x);
+  const used = [...new Set(data.map(({ series }) => series))];
   const linear = { scale: { nice: true, zero: false } };
-  const log = { scale: { type: 'log', nice: false, padding: 12 }, axis: { values: xs } };
+  const log = (values: number[], domain?: [number, number]) => ({
+    scale: { type: 'log', nice: false, padding: 12, ...(domain && { domain }) },
+    axis: { values },
+  });
+  const { over, overY } = parts;
+  const [least, most] = over ?? [Math.min(...xs), Math.max(...xs)];
   const encoding = {
-    x: { field: 'x', type: 'quantitative', title: x, ...(logX ? log : linear) },
-    y: { field: 'y', type: 'quantitative', title: y },
+    x: { field: 'x', type: 'quantitative', title: x, ...(logX ? log(over ? steps(over) : xs) : linear) },
+    y: { field: 'y', type: 'quantitative', title: y, ...(logY && overY && log(steps(overY), overY)) },
   };
-  const [least, most] = [Math.min(...xs), Math.max(...xs)];
   const along = { label: x, from: least, to: most, step: 1, value: xs[xs.length >> 1] as number };
-  const sliders = drag && { x: along, ...drag.sliders };
-  if (drag && sliders) {
-    assertSame({ expression: drag.formula, sliders }, ({ x, ...dragged }) => parts.predict(x as number, dragged));
+  const sliders = drag && { ...(drag.at ? {} : { x: along }), ...drag.sliders };
+  if (drag) {
+    const formula = { expression: drag.formula, sliders: { x: along, ...drag.sliders } };
+    assertSame(formula, ({ x, ...dragged }) => parts.predict(x as number, dragged));
   }
+  const legend = drag ? { offset: SAYS } : {};
+  const colored = (color: string) => ({
+    field: 'series',
+    scale: { domain: used, range: used.map(() => color) },
+    legend,
+  });
   return chart({
     title,
     subtitle: [parts.subtitle, sliders && ranges(sliders)].filter(Boolean).join('; ') || undefined,
@@ -60,10 +82,11 @@ export function compared(parts: Compared): Chart {
     )}`,
     body: {
       height: 280,
-      ...(sliders && { params: params(sliders) }),
+      ...(sliders && { params: [...params(sliders), ...(drag.at ? [{ name: 'x', expr: drag.at }] : [])] }),
       layer: [
+        ...(drag?.wall ? wallLayers(drag.wall, logX ? Math.sqrt(least * most) : (least + most) / 2, encoding.x) : []),
         drag
-          ? { ...predictionLayer([], encoding), ...curve(drag.formula, least, most, logX) }
+          ? { ...predictionLayer([], encoding, legend), ...curve(drag.formula, least, most, logX) }
           : predictionLayer(sampled(predict, least, most, logX), encoding),
         ...(drag ? pointLayers(drag, encoding) : []),
         {
@@ -71,14 +94,18 @@ export function compared(parts: Compared): Chart {
           encoding: {
             ...encoding,
             tooltip: [rounded('x', x), rounded('predicted'), rounded('y', y)],
-            color: { field: 'series', scale: { domain: ['measured'], range: [COLORS[technique]] } },
-            stroke: { field: 'series', scale: { domain: ['measured'], range: [OUTLINES[technique]] } },
+            shape: { field: 'series', scale: { domain: used }, legend },
+            color: colored(COLORS[technique]),
+            stroke: colored(OUTLINES[technique]),
           },
         },
       ],
     },
   });
 }
+
+/** The room above a plot for what the dragged point says, in pixels. */
+const SAYS = 26;
 
 /** How many points a curve has. */
 const SAMPLES = 400;
@@ -115,15 +142,45 @@ function pointLayers({ formula, says }: { formula: string; says: string }, encod
     },
     {
       ...here,
-      // In a corner: beside the point it would be cut off, since a chart keeps the size it has at first.
-      mark: { type: 'text', align: 'right', baseline: 'top', fontSize: 13, fontWeight: 'bold' },
-      encoding: { x: { value: 'width' }, y: { value: 4 }, text: { field: 'says' } },
+      // Above the plot: beside the point it would be cut off, since a chart keeps the size it has at first.
+      mark: { type: 'text', align: 'left', baseline: 'bottom', fontSize: 13, fontWeight: 'bold' },
+      encoding: { x: { value: 0 }, y: { value: -6 }, text: { field: 'says' } },
     },
   ];
 }
 
+/** A line from which on something else holds, its name, and shade to its right. The name stands where there is more room. */
+function wallLayers({ at, says }: { at: string; says: string }, middle: number, x: object) {
+  const wall = { data: { values: [{ says }] }, transform: [{ calculate: at, as: 'x' }] };
+  const [align, dx] = [
+    ["'right'", "'left'"],
+    ['-6', '6'],
+  ].map(([before, after]) => ({
+    expr: `(${at}) > ${middle} ? ${before} : ${after}`,
+  }));
+  return [
+    {
+      ...wall,
+      mark: { type: 'rect', color: INK.text, opacity: FAINT.span },
+      encoding: { x, x2: { value: 'width' } },
+    },
+    { ...wall, mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeWidth: 2 }, encoding: { x } },
+    {
+      ...wall,
+      mark: { type: 'text', align, dx, baseline: 'top', fontSize: 12 },
+      encoding: { x, y: { value: 6 }, text: { field: 'says' } },
+    },
+  ];
+}
+
+/** 1, 2, 5, 10, 20, 50 and so on, as far as they are within two ends: what an axis whose steps double can name. */
+function steps([from, to]: [from: number, to: number]): number[] {
+  const powers = Array.from({ length: 13 }, (_, i) => 10 ** (i - 6));
+  return powers.flatMap((power) => [power, 2 * power, 5 * power]).filter((step) => step >= from && step <= to);
+}
+
 /** A prediction as it is drawn everywhere in the course: a dashed line, and one in the legend. */
-export function predictionLayer(curve: { x: number; y: number }[], encoding: object) {
+export function predictionLayer(curve: { x: number; y: number }[], encoding: object, legend: object = {}) {
   return {
     data: { values: curve.map((point) => ({ ...point, series: 'predicted' })) },
     mark: { type: 'line', strokeWidth: 1.5, color: INK.text, opacity: FAINT.rule },
@@ -132,7 +189,7 @@ export function predictionLayer(curve: { x: number; y: number }[], encoding: obj
       strokeDash: {
         field: 'series',
         scale: { domain: ['predicted'], range: [[5, 3]] },
-        legend: { symbolType: 'stroke', symbolStrokeColor: INK.text, symbolSize: 120 },
+        legend: { symbolType: 'stroke', symbolStrokeColor: INK.text, symbolSize: 120, ...legend },
       },
     },
   };
