@@ -5,6 +5,7 @@ import { hasEnded } from './core/jobs/job.js';
 import { Jobs } from './core/jobs/jobs.js';
 import { Simulator } from './core/jobs/simulated.js';
 import { EventLog, type JobRecord } from './core/log/log.js';
+import type { Bounds } from './core/log/store.js';
 import { Problem } from './core/problem.js';
 import { Waiting } from './core/waiting.js';
 import { countBytes } from './edge/http/bytes.js';
@@ -29,6 +30,12 @@ import type { Settings } from './settings.js';
 const allowed = (methods: Record<string, Answer> = {}): string =>
   [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 
+/** How much the log holds. */
+const boundsOf = (settings: Settings): Bounds => ({
+  ...{ events: settings.maxEvents, eventBytes: settings.maxEventBytes },
+  ...{ jobs: settings.keepJobs, jobBytes: settings.keepJobBytes },
+});
+
 /** The server without its sockets: what it keeps, and how it answers a request. */
 export class App implements ServerContext {
   readonly ledger: Ledger;
@@ -45,11 +52,7 @@ export class App implements ServerContext {
 
   /** Opens what the data folder holds, and sets its unfinished jobs going. Error: `StoreError`. */
   static async open(settings: Settings, token: string): Promise<App> {
-    const log = await EventLog.open(SqliteStore.at(settings.data), {
-      ...{ events: settings.maxEvents, eventBytes: settings.maxEventBytes },
-      ...{ jobs: settings.keepJobs, jobBytes: settings.keepJobBytes },
-    });
-    return new App(settings, token, log);
+    return new App(settings, token, await EventLog.open(SqliteStore.at(settings.data), boundsOf(settings)));
   }
 
   private constructor(
@@ -62,10 +65,7 @@ export class App implements ServerContext {
     this.connections = new Connections(settings);
     this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
     this.guard = guard(settings.allowHost, settings.allowOrigin, PAGES);
-    this.jobs = new Jobs(this.log, {
-      maxUnfinished: settings.maxJobs,
-      ...{ maxFinished: settings.keepJobs, maxFinishedBytes: settings.keepJobBytes },
-    });
+    this.jobs = new Jobs(this.log, boundsOf(settings), settings.maxJobs);
     this.simulator = new Simulator(this.jobs);
     this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes, settings.stallMs);
     // The unfinished jobs of an earlier server go on.

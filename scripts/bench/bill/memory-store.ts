@@ -12,7 +12,7 @@ class MemoryStore implements Store {
     return { events: [], jobs: [], trimmed: 0 };
   }
 
-  commit(changes: readonly Change[]): void {
+  commit(changes: readonly Change[]): undefined {
     const committed: Committed[] = [];
     const latest = new Map<string, number>();
     for (const { event, job, last } of changes) {

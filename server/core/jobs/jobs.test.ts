@@ -16,7 +16,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'polling-lab-jobs-'));
   store = SqliteStore.at(folder);
   log = await EventLog.open(store, { events: 1_000, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
-  jobs = new Jobs(log, { maxUnfinished: 10, maxFinished: 10, maxFinishedBytes: 1e6 });
+  jobs = new Jobs(log, { jobs: 10, jobBytes: 1e6 }, 10);
 });
 afterEach(() => {
   store.close();
@@ -72,7 +72,7 @@ test('a simulated job goes on after a cancel that cannot be committed', async ()
 });
 
 test('the steps of all simulated jobs are bounded in each commit, and after stop() there are none', async () => {
-  const many = new Jobs(log, { maxUnfinished: 300, maxFinished: 10, maxFinishedBytes: 1e6 });
+  const many = new Jobs(log, { jobs: 10, jobBytes: 1e6 }, 300);
   const spec = { kind: 'simulated' as const, durationMs: 0, steps: 1_000, failAtStep: null };
   const records = await Promise.all(Array.from({ length: 300 }, (_, n) => many.create(spec, null, `job-${n}`)));
   const simulator = new Simulator(many);
@@ -90,8 +90,8 @@ test('the steps of all simulated jobs are bounded in each commit, and after stop
 });
 
 test('the newest event and the newest finished job stay, however large they are', async () => {
-  const small = { maxUnfinished: 10, maxFinished: 10, maxFinishedBytes: 1 };
-  const narrow = new Jobs(await EventLog.open(store, { events: 10, eventBytes: 1, jobs: 10, jobBytes: 1 }), small);
+  const small = { events: 10, eventBytes: 1, jobs: 10, jobBytes: 1 };
+  const narrow = new Jobs(await EventLog.open(store, small), small, 10);
   for (const jobId of ['first', 'second']) {
     const record = await narrow.create({ kind: 'manual' }, null, jobId);
     await narrow.end(record, { event: 'succeeded', result: 'x'.repeat(100) });

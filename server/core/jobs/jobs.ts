@@ -1,21 +1,13 @@
+import { Overtaken } from '../log/errors.js';
 import type { EventName } from '../log/event.js';
 import { type EventLog, JobRecord } from '../log/log.js';
+import type { Bounds } from '../log/store.js';
 import { NoSuchJob, TooManyJobs } from './errors.js';
 import { type Ending, hasEnded, type Job, jobBytes, type Spec } from './job.js';
 
-/** How many jobs there may be. */
-export interface JobBounds {
-  maxUnfinished: number;
-  /** Finished jobs that are kept: how many, and what they take in memory, in bytes. The oldest go. */
-  maxFinished: number;
-  maxFinishedBytes: number;
-}
-
 /** The life of a job: every change of one is an event in the log. */
 export class Jobs {
-  /** How many have not ended. */
-  unfinished = 0;
-  /** Called when a job has ended. */
+  /** Called when a job has ended, on whichever server. */
   onEnd: (record: JobRecord) => void = () => {};
   /** The jobs by their Idempotency-Key; also those that are not committed yet. */
   private readonly keys = new Map<string, JobRecord>();
@@ -25,13 +17,19 @@ export class Jobs {
 
   constructor(
     readonly log: EventLog,
-    private readonly bounds: JobBounds,
+    private readonly bounds: Pick<Bounds, 'jobs' | 'jobBytes'>,
+    private readonly maxUnfinished: number,
   ) {
     const records = [...log.jobs()];
     for (const record of records) if (record.job.key) this.keys.set(record.job.key.name, record);
-    const ended = records.filter(({ job }) => hasEnded(job)).sort((a, b) => a.events.head - b.events.head);
-    this.unfinished = records.length - ended.length;
-    for (const record of ended) this.keep(record);
+    const ended = records.filter(({ job }) => hasEnded(job));
+    for (const record of ended.sort((a, b) => a.events.head - b.events.head)) this.keep(record);
+    log.onCommit = (record) => this.committed(record);
+  }
+
+  /** How many have not ended, with those that are not committed yet. */
+  get unfinished(): number {
+    return this.log.size - this.finished.size;
   }
 
   /** The job of that id. Error: {@link NoSuchJob}. */
@@ -49,25 +47,25 @@ export class Jobs {
 
   /** Error: {@link TooManyJobs}, when as many jobs are unfinished as may be. */
   admit(): void {
-    if (this.unfinished >= this.bounds.maxUnfinished) throw new TooManyJobs(this.bounds.maxUnfinished);
+    if (this.unfinished >= this.maxUnfinished) throw new TooManyJobs(this.maxUnfinished);
   }
 
-  /** Makes a job. Uploads take turns and are queued; the others start at once. Resolves when the job is committed. */
+  /** Makes a job and commits it; or finds the one that another server has made with the key. All but uploads start at once. */
   async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobRecord> {
     const job: Job = {
       ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0 },
       ...{ createdAt: now(), startedAt: null, finishedAt: null, result: null, error: null },
     };
     const record = new JobRecord(job);
-    this.unfinished += 1;
     if (key) this.keys.set(key.name, record);
     try {
       const queued = this.change(record, 'queued', job.createdAt, {});
       await (spec.kind === 'video' ? queued : this.start(record));
     } catch (error) {
-      this.unfinished -= 1;
+      const other = key ? this.keys.get(key.name) : undefined;
       // Unless a retry has come meanwhile, and its job has the key.
-      if (key && this.keys.get(key.name) === record) this.keys.delete(key.name);
+      if (key && other === record) this.keys.delete(key.name);
+      else if (error instanceof Overtaken && other) return other;
       throw error;
     }
     return record;
@@ -96,7 +94,13 @@ export class Jobs {
     const error = 'error' in ending ? JSON.stringify(ending.error) : null;
     const progress = event === 'succeeded' ? 1 : record.latest.progress;
     await this.change(record, event, finishedAt, { progress, state: event, finishedAt, result, error }, outcome);
-    this.unfinished -= 1;
+  }
+
+  /** Takes note of a change that is committed, by this server or by another one. */
+  private committed(record: JobRecord): void {
+    const { key } = record.job;
+    if (key && record.first === record.events.head) this.keys.set(key.name, record);
+    if (!hasEnded(record.job)) return;
     this.keep(record);
     this.onEnd(record);
   }
@@ -114,8 +118,8 @@ export class Jobs {
     this.finished.set(record, bytes);
     this.finishedBytes += bytes;
     for (const [oldest, size] of this.finished) {
-      const { maxFinished, maxFinishedBytes } = this.bounds;
-      if (oldest === record || (this.finished.size <= maxFinished && this.finishedBytes <= maxFinishedBytes)) return;
+      const { jobs, jobBytes } = this.bounds;
+      if (oldest === record || (this.finished.size <= jobs && this.finishedBytes <= jobBytes)) return;
       this.finished.delete(oldest);
       this.finishedBytes -= size;
       const { key } = oldest.job;

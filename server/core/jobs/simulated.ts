@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Overtaken } from '../log/errors.js';
 import type { JobRecord } from '../log/log.js';
 import { THE_END } from '../log/topic.js';
 import { failure } from '../problem.js';
@@ -71,8 +72,8 @@ export class Simulator {
       const some = [...this.due].slice(0, STEPS_A_TURN);
       const advancing = some.map((advance) => {
         this.due.delete(advance);
-        // When the log cannot be written, the steps are undone. They are taken again a second later.
-        const again = () => setTimeout(() => this.enqueue(advance), 1_000);
+        // Steps that could not be written are taken again a second later; not if another server has this job now, or ended it.
+        const again = (error: Error) => error instanceof Overtaken || setTimeout(() => this.enqueue(advance), 1_000);
         return advance(Math.floor(STEPS_A_TURN / some.length)).catch(again);
       });
       await this.jobs.log.flush();

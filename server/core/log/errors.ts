@@ -5,6 +5,9 @@ export class NotWritable extends Error {
   }
 }
 
+/** Another server has changed the job first, or works on it now, or has used its Idempotency-Key. Nothing was changed. */
+export class Overtaken extends Error {}
+
 /** The store does not say what it holds, so that an answer might be stale. The message says why and what to do. */
 export class NotReadable extends Error {
   constructor(reason: string) {

@@ -23,17 +23,19 @@ export const NOWHERE = -1;
  * store that no longer exists is recognized and answered with a gap, not with another store's events.
  */
 export class Ids {
-  constructor(private readonly store: string) {}
+  /** @param store - the store's name, and the names that it had before with the newest good position of each */
+  constructor(private readonly store: { readonly name: string; readonly earlier?: ReadonlyMap<string, number> }) {}
 
   of(seq: number): string {
-    return `${this.store}-${seq}`;
+    return `${this.store.name}-${seq}`;
   }
 
-  /** The position that an id names: {@link NOWHERE} for another store's; null for text that is no id. */
+  /** The position that an id names: {@link NOWHERE} for one that was lost or is another store's; null for text that is no id. */
   read(id: string): number | null {
-    const [, store, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
-    if (digits === undefined) return null;
-    return store === this.store ? Number(digits) : NOWHERE;
+    const [, name, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
+    if (name === undefined) return null;
+    const end = name === this.store.name ? Number.POSITIVE_INFINITY : (this.store.earlier?.get(name) ?? NOWHERE);
+    return Number(digits) <= end ? Number(digits) : NOWHERE;
   }
 }
 

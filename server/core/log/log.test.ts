@@ -303,7 +303,7 @@ describe('a store that other servers write to', () => {
   class SharedStore implements Store {
     readonly name = 'shared00';
     tail: Tail = () => {};
-    newest = 0;
+    answer = () => {};
     asked = 0;
 
     async open(_: Bounds, tail: Tail) {
@@ -311,13 +311,15 @@ describe('a store that other servers write to', () => {
       return { events: [], jobs: [], trimmed: 0 };
     }
 
-    async commit(): Promise<void> {
+    async commit(): Promise<undefined> {
       throw new Error('it is away');
     }
 
-    async head(): Promise<number> {
+    fresh(): Promise<void> {
       this.asked += 1;
-      return this.newest;
+      return new Promise((resolve) => {
+        this.answer = resolve;
+      });
     }
 
     close(): void {}
@@ -332,7 +334,6 @@ describe('a store that other servers write to', () => {
     await open(); // closed after the test
     const shared = new SharedStore();
     const log = await EventLog.open(shared, { events: 10, eventBytes: 1e6, jobs: 10, jobBytes: 1e6 });
-    shared.newest = 2;
     let fresh = false;
     const readers = Promise.all([log.fresh(), log.fresh(), log.fresh()]).then(() => {
       fresh = true;
@@ -341,6 +342,7 @@ describe('a store that other servers write to', () => {
     for (let n = 0; n < 5; n++) await turn();
     expect(fresh).toBe(false);
     shared.tail([byOthers(2)]);
+    shared.answer();
     await readers;
     expect(log.find('a')?.job.version).toBe(2);
     expect(

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Job } from '../jobs/job.js';
 import { Delivery } from './delivery.js';
-import { NotReadable, NotWritable } from './errors.js';
+import { NotWritable, Overtaken } from './errors.js';
 import { Ids, type LogEvent } from './event.js';
-import type { Bounds, Change, Committed, Contents, Store } from './store.js';
+import type { Bounds, Committed, Contents, Refused, Store } from './store.js';
 import { Topic } from './topic.js';
 
 /** A job that the log keeps. */
@@ -42,6 +42,8 @@ export class EventLog {
   readonly all = new Topic();
   readonly delivery = new Delivery();
   readonly ids: Ids;
+  /** Called with each job that a commit has changed, whichever server has committed it. */
+  onCommit: (record: JobRecord) => void = () => {};
   /** The jobs that are committed. */
   private readonly records = new Map<string, JobRecord>();
   /** New jobs that are not committed yet. */
@@ -53,29 +55,20 @@ export class EventLog {
   private committing: Promise<void> | undefined;
   private forgotten: { jobId: string; first: number }[] = [];
   private trimmed = 0;
-  /** The request for the store's head, which all readers of this turn share. */
+  /** The question whether this log is up to date, which all readers of this turn share. */
   private asking: Promise<void> | undefined;
-  /** Readers that wait until this log is as new as the store's head was. */
-  private behind: { head: number; resolve: () => void }[] = [];
 
   private constructor(
     private readonly store: Store,
     private readonly bounds: Bounds,
   ) {
-    this.ids = new Ids(store.name);
+    this.ids = new Ids(store);
   }
 
   /** Opens the log that a store keeps. Error: `StoreError`. */
   static async open(store: Store, bounds: Bounds): Promise<EventLog> {
-    const early: Committed[] = [];
-    let tail = (committed: Committed[]): void => {
-      early.push(...committed);
-    };
-    const contents = await store.open(bounds, (committed) => tail(committed));
     const log = new EventLog(store, bounds);
-    log.load(contents);
-    tail = (committed) => log.take(committed);
-    log.take(early);
+    log.load(await store.open(bounds, (committed) => log.take(committed)));
     return log;
   }
 
@@ -84,34 +77,34 @@ export class EventLog {
     return this.records.get(jobId);
   }
 
-  /** All jobs, the oldest first. */
+  /** How many jobs there are, with those that are not committed yet. */
+  get size(): number {
+    return this.records.size + this.unborn.size;
+  }
+
+  /** The jobs that are committed, the oldest first. */
   jobs(): Iterable<JobRecord> {
     return this.records.values();
   }
 
   /**
    * Undefined when no other server can be ahead of this log. Otherwise a promise that resolves when this log has caught
-   * up, so that no client reads an older state than it has seen before. Error: {@link NotReadable}.
+   * up, so that no client reads an older state than it has seen before. Error: `NotReadable`.
    */
   fresh(): Promise<void> | undefined {
-    if (this.store.head) this.asking ??= this.catchUp();
+    if (!this.store.fresh) return undefined;
+    // The store is asked once for all requests of this turn. It is asked after the last of them has come, so that its
+    // answer includes whatever another server told their clients before.
+    this.asking ??= nextTurn().then(() => {
+      this.asking = undefined;
+      return this.store.fresh!();
+    });
     return this.asking;
   }
 
-  private async catchUp(): Promise<void> {
-    // The store is asked once for all requests of this turn. It is asked after the last of them has come, so that its
-    // answer includes whatever another server told their clients before.
-    await nextTurn();
-    this.asking = undefined;
-    const head = await this.store.head!().catch(({ message }: Error) => {
-      throw new NotReadable(message);
-    });
-    if (head > this.all.head) await new Promise<void>((resolve) => this.behind.push({ head, resolve }));
-  }
-
   /**
-   * Stages an event and the job it leads to; the promise resolves when both are committed. Error: {@link NotWritable},
-   * and the change is undone, with those that were staged after it.
+   * Stages an event and the job it leads to; the promise resolves when both are committed. Errors: {@link NotWritable},
+   * {@link Overtaken}; the change is then undone, with those that were staged after it.
    */
   append(record: JobRecord, job: Job, event: Pick<LogEvent, 'event' | 'data' | 'at'>): Promise<void> {
     const { jobId } = job;
@@ -138,32 +131,30 @@ export class EventLog {
     const staged = this.staged;
     const dropped = { jobs: this.forgotten, events: this.trimmed };
     [this.staged, this.forgotten, this.trimmed] = [[], [], 0];
-    const done = () => {
+    const done = (refused: Refused) => {
+      if (refused) this.undo(staged, new Overtaken(), refused);
       for (const { resolve } of staged) resolve();
     };
-    const failed = ({ message }: Error) => {
+    const failed = (error: Error) => {
       this.forgotten = [...dropped.jobs, ...this.forgotten];
       this.trimmed = Math.max(this.trimmed, dropped.events);
-      this.undo([...staged, ...this.staged], message);
+      this.undo(staged, error instanceof NotWritable ? error : new NotWritable(error.message));
     };
-    const changes: Change[] = staged.map(({ record, event, job }) => {
+    const changes = staged.map(({ record, event, job }) => {
       return { event, job, first: record.first, last: record.events.head };
     });
     try {
       const committing = this.store.commit(changes, dropped);
-      if (!committing) {
-        done();
-        return undefined;
-      }
-      this.committing = committing.then(done, failed).finally(() => {
-        this.committing = undefined;
-        if (this.staged.length > 0) void this.flush();
-      });
-      return this.committing;
+      if (!(committing instanceof Promise)) done(committing);
+      else
+        this.committing = committing.then(done, failed).finally(() => {
+          this.committing = undefined;
+          if (this.staged.length > 0) void this.flush();
+        });
     } catch (error) {
       failed(error as Error);
-      return undefined;
     }
+    return this.committing;
   }
 
   /** Commits what is staged, and closes the store. */
@@ -172,14 +163,16 @@ export class EventLog {
     await this.store.close();
   }
 
-  /** Drops what was staged, and what was staged on top of it meanwhile. */
-  private undo(staged: Staged[], reason: string): void {
-    this.staged = [];
-    for (const { record, job, reject } of staged) {
-      record.staged = null;
-      this.unborn.delete(job.jobId);
-      reject(new NotWritable(reason));
+  /** Drops changes, of all jobs or of some, and what was staged on top of them meanwhile. */
+  private undo(staged: Staged[], error: Error, jobs?: ReadonlySet<string>): void {
+    const stays = ({ job }: Staged) => jobs !== undefined && !jobs.has(job.jobId);
+    for (const one of [...staged, ...this.staged]) {
+      if (stays(one)) continue;
+      one.record.staged = null;
+      this.unborn.delete(one.job.jobId);
+      one.reject(error);
     }
+    this.staged = this.staged.filter(stays);
   }
 
   /** Takes in what a store held when it was opened. */
@@ -215,12 +208,10 @@ export class EventLog {
       record.events.ended = job.finishedAt !== null;
       this.hold(record.events, event);
       this.delivery.wake(record.events);
+      this.onCommit(record);
     }
     this.delivery.wake(this.all);
-    if (this.behind.length === 0) return;
-    const caughtUp = this.behind.filter(({ head }) => head <= this.all.head);
-    this.behind = this.behind.filter(({ head }) => head > this.all.head);
-    for (const { resolve } of caughtUp) resolve();
+    if (this.store.fresh && !this.committing) this.forgotten = []; // The server that has committed this drops them.
   }
 
   /** Takes an event in, and lets the oldest ones go until all bounds are kept. The newest one always stays. */
@@ -231,10 +222,9 @@ export class EventLog {
     while (this.all.held > 1 && (this.all.held > events || this.all.bytes > eventBytes)) {
       const { jobId, seq } = this.all.trim()!;
       this.trimmed = seq;
-      this.records.get(jobId)?.events.trim();
-      const orphan = this.orphans.get(jobId);
-      orphan?.trim();
-      if (orphan?.held === 0) this.orphans.delete(jobId);
+      const topic = this.records.get(jobId)?.events ?? this.orphans.get(jobId);
+      topic?.trim();
+      if (topic?.held === 0) this.orphans.delete(jobId);
     }
   }
 }

@@ -4,13 +4,16 @@ import type { LogEvent } from './event.js';
 /** The store cannot be used. The message says why and what to do. */
 export class StoreError extends Error {}
 
-/** A change that is to be committed: an event, and the job as the event leaves it. */
-export interface Change {
-  event: Pick<LogEvent, 'jobId' | 'event' | 'data' | 'at'>;
+/** A job, and the positions of its first and of its newest committed event; 0 when it is new. */
+export interface StoredJob {
   job: Job;
-  /** The position of the job's first event, and of its newest committed one; 0 for a job that is new. */
   first: number;
   last: number;
+}
+
+/** A change that is to be committed: an event, and the job as the event leaves it. */
+export interface Change extends StoredJob {
+  event: Pick<LogEvent, 'jobId' | 'event' | 'data' | 'at'>;
 }
 
 /** A change that is committed: the event has its position in the log. */
@@ -27,15 +30,11 @@ export interface Dropped {
   events: number;
 }
 
-/** How much of a log is held. The oldest go. */
+/** How many events and finished jobs are held, and how many bytes of memory each of both may take. The oldest go. */
 export interface Bounds {
-  /** How many events. */
   events: number;
-  /** What they take in memory, in bytes. */
   eventBytes: number;
-  /** How many finished jobs. */
   jobs: number;
-  /** What these take in memory, in bytes. */
   jobBytes: number;
 }
 
@@ -48,12 +47,8 @@ export interface Contents {
   trimmed: number;
 }
 
-/** A job, and the positions of its first and its newest event. */
-export interface StoredJob {
-  job: Job;
-  first: number;
-  last: number;
-}
+/** The ids of the jobs whose changes were not committed, since another server came first. */
+export type Refused = ReadonlySet<string> | undefined;
 
 /** Called with every commit, in the order of the log. */
 export type Tail = (committed: Committed[]) => void;
@@ -65,24 +60,27 @@ export type Tail = (committed: Committed[]) => void;
 export interface Store {
   /** Names this store: event ids that another store gave are not taken for its own. 8 characters of a-z and 0-9. */
   readonly name: string;
+  /** Names that this store had before, each with the newest position under that name that is still good. */
+  readonly earlier?: ReadonlyMap<string, number>;
 
   /**
    * Reads what is held, within bounds, and lets go what is beyond them. From then on every commit is told to `tail`,
-   * whichever server it came from. Called once. Error: {@link StoreError}.
+   * whichever server it came from, the first one in a later turn of the event loop. Called once. Error: {@link StoreError}.
    */
   open(bounds: Bounds, tail: Tail): Contents | Promise<Contents>;
 
   /**
    * Writes all of the changes, or none: gives each event the position after the one before it, and tells `tail` before
    * it returns. What it has written survives the end of this process. Throws, or rejects, when it has written nothing.
+   * A store that servers share refuses a job's changes where another server came first, once `tail` was told of what it did.
    */
-  commit(changes: readonly Change[], dropped: Dropped): void | Promise<void>;
+  commit(changes: readonly Change[], dropped: Dropped): Refused | Promise<Refused>;
 
   /**
-   * The position of the newest event that any server has committed. Rejects when it cannot be known. Left out by a store
-   * that no other server writes to: what it has told is all that there is.
+   * Resolves when `tail` was told of everything that any server had committed before this call. Left out by a store that no
+   * other server writes to. Error: `NotReadable`, when that cannot be known.
    */
-  head?(): Promise<number>;
+  fresh?(): Promise<void>;
 
   close(): void | Promise<void>;
 }

@@ -34,13 +34,13 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
   }
   const key = name ? { name, fingerprint } : null;
   try {
+    if (!record) jobs.admit();
+    record ??= await jobs.create(spec, key, jobId);
     // A repeated submit is the same job; with the same key, a different request is a mistake.
-    if (record && record.job.key?.fingerprint !== key?.fingerprint) {
+    if (record.job.key?.fingerprint !== key?.fingerprint) {
       const detail = `The Idempotency-Key ${name} was already used for a different request. Use a new key for this one.`;
       throw new Problem(422, detail);
     }
-    if (!record) jobs.admit();
-    record ??= await jobs.create(spec, key, jobId);
   } finally {
     // Before the answer: a wait whose client leaves never ends.
     if (record?.job.jobId !== jobId) await submission.discard(spec);

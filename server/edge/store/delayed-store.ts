@@ -3,8 +3,6 @@ import type { Bounds, Change, Contents, Dropped, Store, Tail } from '../../core/
 
 /** A store as one on another machine is: each answer takes some turns of the event loop. For tests. */
 export class DelayedStore implements Store {
-  private newest = 0;
-
   constructor(private readonly store: Store) {}
 
   get name(): string {
@@ -13,23 +11,17 @@ export class DelayedStore implements Store {
 
   async open(bounds: Bounds, tail: Tail): Promise<Contents> {
     await nextTurn();
-    const contents = await this.store.open(bounds, (committed) => {
-      this.newest += committed.length;
-      tail(committed);
-    });
-    this.newest = contents.events.at(-1)?.seq ?? contents.trimmed;
-    return contents;
+    return this.store.open(bounds, tail);
   }
 
-  async commit(changes: readonly Change[], dropped: Dropped): Promise<void> {
+  async commit(changes: readonly Change[], dropped: Dropped): Promise<undefined> {
     await nextTurn();
     await this.store.commit(changes, dropped);
     await nextTurn();
   }
 
-  async head(): Promise<number> {
+  async fresh(): Promise<void> {
     await nextTurn();
-    return this.newest;
   }
 
   async close(): Promise<void> {

@@ -120,7 +120,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  commit(changes: readonly Change[], dropped: Dropped): void {
+  commit(changes: readonly Change[], dropped: Dropped): undefined {
     const committed = this.write(changes, dropped);
     this.newest += committed.length;
     this.evidence.write(this.newest);

@@ -83,7 +83,6 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
     test('is empty at first, and its name is of the shape that event ids take', async () => {
       expect(contents).toEqual({ events: [], jobs: [], trimmed: 0 });
       expect(store.name).toMatch(/^[a-z0-9]{8}$/);
-      expect(await store.head?.()).toBe(store.head && 0);
     });
 
     test('numbers the events without holes, and tells each commit, in order, before it resolves', async () => {
@@ -96,7 +95,6 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
         [4, 'b', 2],
       ]);
       expect(told.map(({ job }) => job.version)).toEqual([1, 1, 2, 2]);
-      expect(await store.head?.()).toBe(store.head && 4);
     });
 
     test.each(['closed', 'crashed'])('holds what was committed when it is opened again, %s', async (end) => {
@@ -123,8 +121,8 @@ export function storeSuite(engine: string, make: () => Place | Promise<Place>): 
       // What cannot be written is noticed when a part of it is on its way.
       const unwritable = { progress: 1n as unknown as number };
       await expect((async () => commit([change('a', 2), change('b', 1, unwritable)]))()).rejects.toThrow();
+      await store.fresh?.();
       expect(told).toHaveLength(1);
-      expect(await store.head?.()).toBe(store.head && 1);
       await commit([change('c', 1)]);
       const { events, jobs } = await again();
       expect(events.map(({ seq, jobId }) => [seq, jobId])).toEqual([
