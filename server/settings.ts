@@ -15,8 +15,10 @@ export class SettingError extends Error {}
 /** Reads the settings from flags, then the environment, then the defaults. Null when help was asked for. */
 export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings | null {
   const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } };
-  for (const name of names)
-    options[flagOf(name)] = { type: typeof table[name][0] === 'boolean' ? 'boolean' : 'string' };
+  for (const name of names) {
+    const type = typeof table[name][0] === 'boolean' ? 'boolean' : 'string';
+    options[flagOf(name)] = { type, multiple: name in LISTS };
+  }
   let given: ReturnType<typeof parseArgs>['values'];
   try {
     given = parseArgs({ args, options }).values;
@@ -51,10 +53,51 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
 
 function read(name: Name, value: string): number | string | boolean {
   const [fallback, min, max] = table[name];
+  const refuse = (expected: string, got: string): never => {
+    throw new SettingError(
+      `--${flagOf(name)} (${variable(name)}) expects ${expected}, got ${JSON.stringify(got)}. See --help.`,
+    );
+  };
+  if (name in LISTS) {
+    const { canonical, expected } = LISTS[name as keyof typeof LISTS];
+    const items = value.match(/[^\s,]+/g) ?? [];
+    return items.map((item) => canonical(item) ?? refuse(expected, item)).join(',');
+  }
+  if (name === 'data' && value === '') return refuse('a folder', value);
   if (typeof fallback === 'string') return value;
-  if (typeof fallback === 'boolean') return !['false', '0'].includes(value);
+  if (typeof fallback === 'boolean')
+    return ['true', '1'].includes(value) || (!['false', '0'].includes(value) && refuse('true or false', value));
   if (/^\d+$/.test(value) && Number(value) >= Number(min) && Number(value) <= Number(max)) return Number(value);
-  throw new SettingError(
-    `--${flagOf(name)} (${variable(name)}) expects a whole number from ${min} to ${max}, got "${value}". See --help.`,
-  );
+  return refuse(`a whole number from ${min} to ${max}`, value);
+}
+
+/**
+ * Lists with commas or spaces. Their items are kept in the form in which requests bring them, so that each can match one. An
+ * item that no request could ever bring is refused.
+ */
+const LISTS = {
+  allowHost: { canonical: canonicalHost, expected: 'names of hosts, such as lab.example.org or [fd00::1]' },
+  allowOrigin: {
+    canonical: canonicalOrigin,
+    expected: 'origins, such as https://lab.example.org:8443 (scheme, host, and no path)',
+  },
+};
+
+/** A host, lower case, as `Host` names it (RFC 9110, section 7.2); its port, which is not compared, is left out. */
+function canonicalHost(text: string): string | null {
+  const url = `http://${text}`;
+  return canonicalOrigin(url) && new URL(url).hostname;
+}
+
+/** An origin as browsers send it (RFC 6454, section 6.1): lower case, without a default port. A lone slash may follow it. */
+function canonicalOrigin(text: string): string | null {
+  const [, scheme = '', host = '', port = ''] =
+    /^([a-z][a-z\d+.-]*):\/\/(\[[^\]]*\]|[^/?#:@]*)(:\d*)?\/?$/i.exec(text) ?? [];
+  // No page has these schemes.
+  if (/^(|wss?|ftp)$/i.test(scheme)) return null;
+  // Only the web's own schemes make a name canonical. Others are those of browsers' extensions, say.
+  if (!/^https?$/i.test(scheme)) return /^[\w.-]*$/.test(host) ? `${scheme}://${host}${port}`.toLowerCase() : null;
+  if (!URL.canParse(text)) return null;
+  const { hostname, origin } = new URL(text);
+  return /^([\w.-]+|\[[\da-f:.]+\])$/.test(hostname) ? origin : null;
 }

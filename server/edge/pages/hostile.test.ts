@@ -193,7 +193,7 @@ describe('a frame', () => {
   test('of an origin that --allow-origin names', async () => {
     const port = await servePage('<body>');
     await visit.server.stop();
-    const names = `${ORIGIN}:${port}, https://course.test; script-src *`;
+    const names = `${ORIGIN}:${port}, app://course.test`;
     visit.server = await startServer(['--allow-origin', names], { data: visit.data });
     const page = await visit.open(`${ORIGIN}:${port}/`);
     expect(await framed(page)).toEqual([true, true]);

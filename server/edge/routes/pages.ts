@@ -80,12 +80,8 @@ function hashes(html: string, element: RegExp): string[] {
   });
 }
 
-/** The origins of a list with commas. What is none could end the directive, and is left out. */
-function origins(list: string): string[] {
-  const items = list.match(/[^\s,]+/g) ?? [];
-  const found = items.map((item) => (URL.canParse(item) ? new URL(item).origin : 'null'));
-  return found.filter((origin) => /^https?:\/\/[^;']+$/.test(origin));
-}
+/** The origins of a list with commas that a policy can name. The setting takes nothing in that could end the directive. */
+const origins = (list: string) => list.split(',').filter((origin) => /^https?:/.test(origin));
 
 export const showMonitor: Route = {
   ...{ method: 'GET', path: '/', answer: page, operation: 'monitor', tag: 'server' },
