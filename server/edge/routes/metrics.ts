@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { TECHNIQUE_NAMES } from '../../techniques.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
+import type { ServerContext } from '../server-context.js';
 
 const registry = new Registry();
 collectDefaultMetrics({ register: registry });
@@ -22,8 +24,21 @@ const events = gauge('polling_lab_events_sent_total', 'Events sent, by technique
 /** `GET /metrics`: the process and the course's own counts, as Prometheus reads them. */
 export async function metrics(x: HttpExchange): Promise<void> {
   x.accepts('text/plain');
-  await x.turn(); // to collect them takes milliseconds, and reads files
-  const { context } = x;
+  asking ??= collect(x.context);
+  x.send(200, registry.contentType, await asking);
+}
+
+/** The metrics, for all requests of this turn of the event loop. */
+let asking: Promise<string> | undefined;
+
+/**
+ * Collects the metrics: that takes milliseconds, and reads files. It is done once for all requests of this turn, however many
+ * they are, and after the last of them has come, so that each sees what was done before it. It never waits for what other
+ * clients have yet to take, as a large answer does: it is needed most when they take nothing.
+ */
+async function collect(context: ServerContext): Promise<string> {
+  await nextTurn();
+  asking = undefined;
   jobs.set(context.jobs.unfinished);
   waiting.set(context.waiting.count);
   held.set(context.log.all.held);
@@ -35,7 +50,7 @@ export async function metrics(x: HttpExchange): Promise<void> {
     bytes.set({ technique, direction: 'in' }, tally.bytesIn);
     bytes.set({ technique, direction: 'out' }, tally.bytesOut);
   }
-  x.send(200, registry.contentType, await registry.metrics());
+  return registry.metrics();
 }
 
 export const readMetrics: Route = {
