@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import net from 'node:net';
+import { join } from 'node:path';
+import Database from 'libsql';
 import { expect, test } from 'vitest';
 import { Client, newExperiment } from './client.js';
 import { RawConnection } from './raw.js';
+import { FRAME, fields, frame, plainConnection, RawHttp2, secureConnection } from './raw-http2.js';
 import { type LocalServer, ownServers, startServer, withServer } from './server.js';
 import { within } from './within.js';
 
@@ -121,6 +124,45 @@ ownServers('SIGTERM', () => {
       await within(stuck.closed, 'the stuck upload to be cut');
       await gone(server);
       idle.close();
+    });
+  });
+
+  test('a request whose head has not arrived whole does not hold up the end, and is not processed', async () => {
+    await stopping(['--grace-ms', '600000'], async (server, client) => {
+      const { httpsUrl } = (await client.get('/healthz')).json<{ httpsUrl: string }>();
+      const half = 'POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n';
+      const [fresh, used, polite] = await Promise.all([0, 1, 2].map(() => RawConnection.connect(server.url)));
+      await used!.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await used!.response();
+      used!.received = '';
+      const silent = await secureConnection(httpsUrl, ['http/1.1']);
+      const secure = await secureConnection(httpsUrl, ['http/1.1']);
+      const session = await RawHttp2.connect(httpsUrl);
+      const handshake = await plainConnection(httpsUrl);
+      for (const raw of [fresh, used, polite]) await raw!.send(half);
+      secure.write(half);
+      handshake.write('\x16\x03\x01');
+      session.send(frame(FRAME.HEADERS, 0, 1, fields('POST', '/jobs')));
+      // The server has read all of it when it answers what was sent after it.
+      const later = await RawConnection.connect(server.url);
+      await later.send('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await later.response();
+      server.kill('SIGTERM');
+      for (const raw of [fresh, used, polite]) {
+        const { status, headers } = await raw!.response();
+        expect([status, headers.connection, headers['content-type']]).toEqual([
+          408,
+          'close',
+          'application/problem+json',
+        ]);
+      }
+      // It may come too late: then the connection is closed already.
+      polite!.socket.write('Content-Type: application/json\r\n\r\n{"kind":"manual"}');
+      await gone(server);
+      for (const socket of [silent, secure, handshake, session.socket]) socket.destroy();
+      const db = new Database(join(server.data, 'log.db'));
+      expect(db.prepare('SELECT count(*) AS jobs FROM jobs').get()).toMatchObject({ jobs: 0 });
+      db.close();
     });
   });
 

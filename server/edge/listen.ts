@@ -5,7 +5,8 @@ import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { SettingError, type Settings } from '../settings.js';
 import { certificate } from './certificate.js';
-import { type Handle, http1Server } from './http/http1.js';
+import { closeSoon } from './http/closing.js';
+import { type Handle, http1Server, rawProblem, STOPPING } from './http/http1.js';
 import { http2Server } from './http/http2.js';
 import type { Connections } from './http/lifetime.js';
 
@@ -21,14 +22,21 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   const secure = tls.createServer(
     { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
     // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
-    (socket) => (socket.alpnProtocol === 'h2' ? http2.accept(socket) : http1.emit('connection', socket)),
+    (socket) => {
+      handshakes.delete(clientOf(socket));
+      if (socket.alpnProtocol === 'h2') http2.accept(socket);
+      else http1.emit('connection', socket);
+    },
   );
   // A handshake that fails, or takes too long: Node tells of it, and leaves the connection open.
   secure.on('tlsClientError', (_, socket) => socket.destroy());
+  /** Connections to the HTTPS port before and during their handshake, by their client. */
+  const handshakes = new Map<string, Socket>();
   let trusted: Promise<void> | undefined;
   const door = net.createServer((socket) => {
-    remember(socket);
-    socket.on('error', () => {}); // it broke before TLS began
+    const client = clientOf(socket);
+    handshakes.set(client, socket);
+    socket.on('close', () => handshakes.delete(client)).on('error', () => {}); // it broke before TLS began
     trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
     trusted.then(
       () => socket.destroyed || secure.emit('connection', socket),
@@ -40,13 +48,12 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     );
   });
 
-  /** Connections of HTTP/1.1, and those to the HTTPS port: before, during and under TLS. */
+  /** Connections of HTTP/1.1, with TLS or without. */
   const sockets = new Set<Socket>();
   function forget(this: Socket) {
     sockets.delete(this);
   }
-  const remember = (socket: Socket) => sockets.add(socket.on('close', forget));
-  http1.on('connection', remember);
+  http1.on('connection', (socket) => sockets.add(socket.on('close', forget)));
 
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
   http1.maxConnections = maxConnections;
@@ -58,13 +65,24 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
     http1.closeIdleConnections();
-    // Node takes a connection on which nothing has come yet for a busy one. Browsers open such ones in advance.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    for (const session of http2.sessions) session.close();
+    for (const socket of handshakes.values()) socket.destroy();
+    for (const socket of sockets) {
+      // Node takes a connection on which nothing has come yet for a busy one. Browsers open such ones in advance.
+      if (socket.bytesRead === 0) socket.destroy();
+      // The head of a request is arriving: the client is told that nothing was done, so that it may repeat any request.
+      else if (!connections.isAsked(socket)) closeSoon(socket, rawProblem(STOPPING));
+    }
+    for (const session of http2.sessions) {
+      if (connections.isAsked(session)) session.close();
+      // Node would wait for the rest of a head (RFC 9113, section 4.3) for ever.
+      else session.destroy();
+    }
     await Promise.race([Promise.all(closed), after(graceMs)]);
   };
   return { url, httpsUrl, close };
 }
+
+const clientOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
 /** A default port that is taken gives way to the next free one; one that was asked for is an error. */
 async function bind(server: net.Server, name: 'port' | 'httpsPort', settings: Settings): Promise<number> {

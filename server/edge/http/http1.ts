@@ -20,6 +20,12 @@ export const NO_PROXY = new Problem(405, 'This server is no proxy: it takes no C
 export const LARGE_HEAD = new Problem(431, 'The head is larger than 16 KiB. Send fewer or shorter fields.');
 export const TOO_SLOW = new Problem(408, 'The request did not arrive whole in time. Send it faster.');
 
+/** RFC 9110, section 15.5.9: the client may repeat the request, whatever its method. */
+export const STOPPING = new Problem(
+  408,
+  'The server stops, and the request had not arrived whole. Send it again soon.',
+);
+
 /**
  * HTTP/1.1, on whatever connections it is given.
  *
@@ -38,7 +44,10 @@ export function http1Server(
     maxHeaderSize: MAX_HEAD_BYTES,
     requireHostHeader: false, // it is required, by the guard, whose answer says so
   });
-  handOn(server, handle);
+  handOn(server, (req, res, expects) => {
+    // RFC 9112, section 9.6: nothing is processed that comes behind the last answer.
+    if (!req.socket.writableEnded) handle(req, res, expects);
+  });
   // A client takes what comes next for the answer to its earlier request, or for more of it: it is told nothing then.
   const refuse = (socket: Socket, problem: Problem) =>
     closeSoon(socket, owes(socket) ? undefined : rawProblem(problem));
@@ -66,7 +75,7 @@ function faultOf({ code, message }: NodeJS.ErrnoException): Problem {
 }
 
 /** A problem as the whole answer of a connection, where Node has parsed no request that could be answered. */
-function rawProblem(problem: Problem): string {
+export function rawProblem(problem: Problem): string {
   const body = JSON.stringify(problem);
   return [
     `HTTP/1.1 ${problem.status} ${statusName(problem.status)}`,

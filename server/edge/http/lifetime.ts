@@ -273,6 +273,11 @@ export class Connections {
   readonly owes = (socket: Socket): boolean =>
     [...(this.known.get(socket)?.exchanges ?? [])].some((lifetime) => lifetime.owed);
 
+  /** Whether a request has come on a socket of HTTP/1.1, or in a session of HTTP/2, that is not over yet. */
+  isAsked(carrier: Socket | ServerHttp2Session): boolean {
+    return (this.known.get(carrier)?.exchanges.size ?? 0) > 0;
+  }
+
   /** A request has come. */
   begin(req: IncomingMessage, res: ServerResponse): Lifetime {
     const session = (streamOf(req)?.session as ServerHttp2Session | undefined) ?? null;
