@@ -86,6 +86,14 @@ it('gives every run a name of its own, so that a cell can be run again', () => {
   expect(experiment('x', nodeFetch).name).not.toBe(experiment('x', nodeFetch).name);
 });
 
+it('names the notebook first, within what the ledger keeps of a name', () => {
+  expect(experiment('one client', nodeFetch, '03-short-polling').name).toMatch(
+    /^03-short-polling \/ one client #[0-9a-f]{6}$/,
+  );
+  expect(experiment('one client', nodeFetch, '').name).toMatch(/^one client #/);
+  expect(experiment('x'.repeat(200), nodeFetch, 'é'.repeat(200)).name).toMatch(/^_{25} \/ x{60} #.{6}$/);
+});
+
 it('changes nothing of the request but one header', async () => {
   const plain = experiment('a', async (_url: string | URL, init?: Record<string, unknown>) => ({
     status: 200,

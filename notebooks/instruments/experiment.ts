@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { finished } from 'node:stream';
 import { type Technique, techniqueOf } from './technique.js';
+import { NOTEBOOK } from './this-notebook.js';
 
 /** A request as the client that sent it saw it. Times are milliseconds since the epoch. */
 export interface SentRequest {
@@ -25,8 +26,13 @@ type Init = { method?: string; headers?: ConstructorParameters<typeof Headers>[0
 
 /** Requests that are counted together, by the client and, under the same name, by the server. */
 export interface Experiment<F> {
-  /** The name that the requests bear in the header `Experiment`. A new one each time, so that a cell can be run again. */
+  /**
+   * The name that the requests bear in the header `Experiment`: `03-short-polling / one client #a1b2c3`. The server's page groups
+   * experiments by the notebook before the slash. A new name each time, so that a cell can be run again.
+   */
   readonly name: string;
+  /** What is tried, as the cell has said it. */
+  readonly title: string;
   /** A `fetch` that writes a row for every request it sends, and changes nothing else. */
   readonly fetch: F;
   /** The client's own record: one row per request, in the order they were sent. */
@@ -38,13 +44,14 @@ export interface Experiment<F> {
  *
  * @param title What is tried, in a few words. The server keeps its own count under it.
  * @param fetch The client to record: node-fetch, Node's own `fetch`, or any other of that shape.
+ * @param notebook The notebook that the experiment belongs to; by default the one that runs.
  * @example
  * const run = experiment('one job, one client', fetch);
  * await run.fetch(`${server.url}/jobs`, { method: 'POST' });
  * run.rows.length; // 1
  */
-export function experiment<F extends FetchLike>(title: string, fetch: F): Experiment<F> {
-  const name = `${title.slice(0, 60)} #${randomBytes(3).toString('hex')}`;
+export function experiment<F extends FetchLike>(title: string, fetch: F, notebook = NOTEBOOK): Experiment<F> {
+  const name = `${group(notebook)}${title.slice(0, 60)} #${randomBytes(3).toString('hex')}`;
   const rows: SentRequest[] = [];
   const recorded = async (input: string | URL, init: Init = {}) => {
     const url = absolute(input);
@@ -66,8 +73,14 @@ export function experiment<F extends FetchLike>(title: string, fetch: F): Experi
       throw explained(error as NodeJS.ErrnoException, url);
     }
   };
-  return { name, fetch: recorded as unknown as F, rows };
+  return { name, title, fetch: recorded as unknown as F, rows };
 }
+
+/**
+ * What groups an experiment's name: at most 28 characters, so that the whole name stays within the ledger's 100. A header
+ * carries no character outside ASCII safely (RFC 9110, section 5.5), and a file may be named with any.
+ */
+const group = (notebook: string) => (notebook ? `${notebook.replace(/[^ -~]/g, '_').slice(0, 25)} / ` : '');
 
 /** The wall clock, with a resolution under a millisecond. */
 export const now = () => performance.timeOrigin + performance.now();

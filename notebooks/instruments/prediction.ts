@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
 import { show } from './display.js';
 import { PREDICTED, remember } from './guesses.js';
 import { escaped, number } from './table.js';
+import { NOTEBOOK } from './this-notebook.js';
 import { visible } from './visible.js';
 
 /** A number that the reader says before it is measured, or leaves blank. */
@@ -25,9 +25,6 @@ export interface CourseGuess {
 
 /** Whether a reader is there to say a number. A notebook that the runner executes, for CI or on paper, has none. */
 const HAS_READER = !process.env.POLLING_LAB_RUN;
-
-/** The notebook that runs, as Jupyter Server tells its kernels: `03-short-polling`. Empty where nobody tells. */
-const NOTEBOOK = basename(process.env.JPY_SESSION_NAME ?? '', '.ipynb');
 
 /**
  * Says a number before it is measured, so that it cannot be adjusted afterwards. The first number that you compare is

@@ -111,6 +111,11 @@ test('opens on the first notebook: no dialog, the kernel chosen, the table of co
   const headings = page.locator('#table-of-contents .jp-tocItem-heading:visible');
   await expect.poll(() => headings.count(), PATIENCE).toBeGreaterThan(3);
   expect(await page.locator('.lm-DockPanel-tabBar:visible').count()).toBe(0); // the simple look
+  // The command palette has the traffic monitor.
+  await page.keyboard.press('ControlOrMeta+Shift+C');
+  await page.locator('.lm-CommandPalette-input').fill('Polling Lab Traffic');
+  await page.locator('.lm-CommandPalette-item', { hasText: 'Traffic' }).first().click(PATIENCE);
+  await lab.monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
   expect(complaints).toEqual([]);
 });
 
@@ -228,12 +233,9 @@ async function readInBothThemes(): Promise<void> {
 
 /** How many requests the monitor tells of. */
 async function requests(): Promise<number> {
-  return Number(
-    await lab.monitor
-      .locator('#figures div', { hasText: /^requests/ })
-      .locator('dd')
-      .innerText(),
-  );
+  await lab.monitor.locator('#experiment').selectOption('all');
+  const figure = lab.monitor.locator('#figures div').filter({ has: page.getByText('requests', { exact: true }) });
+  return Number(await figure.locator('dd').innerText());
 }
 
 /** The documentation of the instruments is where one looks for it: Shift + Tab, and Tab. */

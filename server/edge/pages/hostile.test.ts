@@ -288,12 +288,13 @@ describe('the live page', () => {
   test('shows names as text, and what cannot be seen in them as codes', async () => {
     const page = await live();
     const names = [MARKUP, ESCAPES, 'x'.repeat(100), '\u202egnp.exe', '__proto__', 'toString', '  ', '🙂'.repeat(100)];
+    await page.selectOption('#experiment', 'all');
     for (const name of names) await visit.lab.get(`/jobs/nobody?experiment=${encodeURIComponent(name.slice(0, 100))}`);
     await page.locator('#requests tr', { hasText: 'a\\u{1b}[2Jb\\u{7}c\\u{85}d\\u{202e}e\\u{2066}f' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: '\\u{202e}gnp.exe' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: MARKUP.slice(0, 100) }).waitFor(TIMEOUT);
     // A name is chosen by what it is, not by how it is shown.
-    await page.selectOption('#experiment', ESCAPES);
+    await page.selectOption('#experiment', `experiment:${ESCAPES}`);
     await expect.poll(() => page.locator('#requests tr').count(), TIMEOUT).toBe(1);
     await expectHarmless(page);
     expect(visit.complaints).toEqual([]);
@@ -317,6 +318,35 @@ describe('the live page', () => {
     await page.locator('#fault', { hasText: 'Something could not be shown:' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: '/shown' }).waitFor(TIMEOUT);
     await shown(page, jobId).getByText('running').waitFor(TIMEOUT);
+    expect(visit.complaints).toEqual([]);
+  });
+
+  test('takes ten thousand requests and a name of a million characters, and draws a bounded part of them', async () => {
+    const long = `${'n'.repeat(500_000)} / ${'x'.repeat(500_000)}`;
+    const at = new Date().toISOString();
+    const times = { arrivedAt: at, answeredAt: at, endedAt: at };
+    const rows = Array.from({ length: 10_001 }, (_, id) => ({
+      ...{ id, method: 'GET', route: '/jobs/{id}', technique: 'short-poll', status: 200, ...times },
+      experiment: id === 10_000 ? long : `${id % 50} / ${id % 500}`,
+    }));
+    const body = `retry: 600000\n\nevent: traffic\ndata: ${JSON.stringify({ requests: rows })}\n\n`;
+    await visit.context.route('**/traffic', (route) => route.fulfill({ contentType: 'text/event-stream', body }));
+    const page = await visit.open('/');
+    await page.selectOption('#span', '300');
+    await page.selectOption('#experiment', 'all');
+    await page.locator('#figures div', { hasText: '10000+' }).waitFor(TIMEOUT);
+    expect(await page.locator('.lane .bar').count()).toBe(300);
+    expect(await page.locator('#requests tr').count()).toBe(25);
+    expect(await page.locator('#experiment option[value^=experiment]').count()).toBe(200);
+    expect(
+      await page
+        .locator('body')
+        .innerText()
+        .then(({ length }) => length),
+    ).toBeLessThan(100_000);
+    await page.locator('#requests button').first().click();
+    await page.locator('#details').waitFor(TIMEOUT);
+    expect(await page.locator('#fault').innerText()).toBe('');
     expect(visit.complaints).toEqual([]);
   });
 

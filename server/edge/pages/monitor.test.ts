@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
@@ -6,6 +8,7 @@ import { startServer } from '../../conformance/server.js';
 import { TIMEOUT, withBrowser } from './visit.js';
 
 const visit = withBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Opens the page, and waits until it hears the server. */
 async function open(url = visit.server.url): Promise<Page> {
@@ -66,7 +69,7 @@ test('draws each request in the lane of its technique, from its arrival to its e
   // Figures and table are those of the ledger, and a name is text.
   const line = page.locator('#requests tr').filter({ hasText: 'long poll' });
   await line.getByText(Experiment, { exact: true }).waitFor(TIMEOUT);
-  await page.selectOption('#experiment', Experiment);
+  await page.selectOption('#experiment', `experiment:${Experiment}`);
   stream.close();
   const { requests } = await visit.lab.quiet(Experiment).then(() => visit.lab.traffic(Experiment));
   const figure = page.locator('#figures div').filter({ hasText: 'bytes out' }).locator('dd');
@@ -79,9 +82,10 @@ test('shows all, one experiment, or its own requests; can be paused and cleared'
   const page = await open();
   const one = await visit.lab.manual({ Experiment: 'one' });
   await visit.lab.manual({ Experiment: 'two' });
+  await page.selectOption('#experiment', 'all');
   await count(page, 'submit', 2);
   await count(page, 'event stream', 0); // its own is left out
-  await page.selectOption('#experiment', 'two');
+  await page.selectOption('#experiment', 'experiment:two');
   await count(page, 'submit', 1);
   await page.selectOption('#experiment', { label: 'this page' });
   await count(page, 'submit', 0);
@@ -106,6 +110,176 @@ test('shows all, one experiment, or its own requests; can be paused and cleared'
   await expect.poll(() => job(page, paused.jobId).count(), TIMEOUT).toBe(1); // it runs
   expect(visit.complaints).toEqual([]);
 });
+
+test('follows the newest experiment, with those that began beside it, and requests without a name', async () => {
+  const page = await open();
+  const heading = page.locator('#shown');
+  const now = Date.now();
+  let id = 0;
+  /** A short poll that arrived so many milliseconds ago. */
+  const row = (experiment: string | null, ago: number) => {
+    const at = new Date(now - ago).toISOString();
+    const times = { arrivedAt: at, answeredAt: at, endedAt: at };
+    return { id: ++id, method: 'GET', route: '/jobs/{id}', technique: 'short-poll', status: 200, experiment, ...times };
+  };
+  const rows = [
+    row('01-first / old #1', 9_000),
+    row(null, 8_000),
+    ...[row('02-second / one #2', 3_000), row('02-second / two #3', 2_500), row('01-first / old #1', 2_000)],
+    row(null, 1_000),
+  ];
+  await visit.context.route('**/traffic', (route) => route.fulfill(stream({ requests: rows })));
+  await page.reload();
+  await page.selectOption('#span', '300');
+  await count(page, 'short poll', 3);
+  await heading.getByText('02-second: two #3, and 1 more', { exact: true }).waitFor(TIMEOUT);
+
+  // The others are listed under their notebooks.
+  const groups = page.locator('#experiment optgroup');
+  const labels = await groups.evaluateAll((all) => all.map((group) => (group as HTMLOptGroupElement).label));
+  expect(labels).toEqual(['02-second', '01-first']);
+  await page.selectOption('#experiment', 'notebook:01-first');
+  await count(page, 'short poll', 2);
+  await heading.getByText('01-first', { exact: true }).waitFor(TIMEOUT);
+  await page.selectOption('#experiment', 'experiment:02-second / one #2');
+  await count(page, 'short poll', 1);
+  await heading.getByText('02-second: one #2', { exact: true }).waitFor(TIMEOUT);
+  expect(visit.complaints).toEqual([]);
+});
+
+/** The answer of a stream that tells once of the ledger, and is then silent until its client comes back. */
+const stream = (told: object) => ({
+  contentType: 'text/event-stream',
+  body: `retry: 600000\n\nevent: traffic\ndata: ${JSON.stringify(told)}\n\n`,
+});
+
+test('tells how many requests came a second: the mean of the time that is shown, and the most', async () => {
+  const page = await open();
+  const at = new Date().toISOString();
+  const times = { arrivedAt: at, answeredAt: at, endedAt: at };
+  const requests = Array.from({ length: 600 }, (_, id) => ({ id, method: 'GET', route: '/jobs/{id}', ...times }));
+  await visit.context.route('**/traffic', (route) => route.fulfill(stream({ requests })));
+  await page.reload();
+  await page.selectOption('#span', '300');
+  const figure = page.locator('#figures div').filter({ hasText: 'requests a second' }).locator('dd');
+  await expect.poll(() => figure.innerText(), TIMEOUT).toBe('2.0');
+  expect(await page.locator('.column').count()).toBe(1); // of five seconds
+  await page.locator('.lane', { hasText: 'requests each second' }).getByText('at most 120').waitFor(TIMEOUT);
+});
+
+test('an empty page offers a try of each technique', async () => {
+  const page = await open();
+  await visit.context.route('**/jobs?experiment=live*', (route) => {
+    const brief = { ...route.request().postDataJSON(), durationMs: 300 };
+    return route.continue({ postData: JSON.stringify(brief) });
+  });
+  await page.getByText('No requests yet.').waitFor(TIMEOUT);
+  const names = ['short poll', 'long poll', 'event stream'];
+  for (const name of names) await page.locator('#try').getByRole('button', { name, exact: true }).click();
+  await expect.poll(() => page.locator('#jobs .succeeded').count(), TIMEOUT).toBe(3);
+  await expect.poll(() => page.locator('#try button[aria-disabled]').count(), TIMEOUT).toBe(0);
+  for (const name of names) await expect.poll(() => bars(page, name).count(), TIMEOUT).toBeGreaterThan(0);
+  await expect.poll(() => page.locator('.lane .bar:not(.ended)').count(), TIMEOUT).toBe(0); // what was opened is closed
+  const { requests } = await visit.lab.traffic();
+  const tried = new Set(requests.map(({ experiment }) => experiment?.replace(/#.*/, '')));
+  for (const name of names) expect(tried).toContain(`live page / ${name} `);
+  expect(await page.locator('#fault').innerText()).toBe('');
+  expect(visit.complaints).toEqual([]);
+});
+
+test('says what a try has met, and can be tried again', async () => {
+  const page = await open();
+  await visit.context.route('**/jobs?experiment=live*', (route) =>
+    route.fulfill({ status: 429, json: { detail: 'Too many jobs.' } }),
+  );
+  await page.locator('#try').getByRole('button', { name: 'long poll' }).click();
+  await page.locator('#fault', { hasText: 'jobs was answered with 429: Too many jobs.' }).waitFor(TIMEOUT);
+  await page.locator('#try button:not([aria-disabled]):text-is("long poll")').waitFor(TIMEOUT);
+});
+
+test('shows what the ledger keeps of a request: by mouse, by keyboard, and from the table', async () => {
+  const page = await open();
+  const Experiment = '03-short-polling / one client #a1b2c3';
+  const { jobId } = await visit.lab.manual({ Experiment });
+  for (const path of ['', '/events?min=0&like=secret', '?token=secret']) {
+    await visit.lab.get(`/jobs/${jobId}${path}`, {
+      Experiment,
+      Accept: 'application/json',
+      Authorization: 'Bearer secret',
+    });
+  }
+  await count(page, 'short poll', 2);
+  await count(page, 'consume', 1);
+  const details = page.locator('#details');
+  const fact = (name: string) =>
+    details
+      .locator('#facts div')
+      .filter({ has: page.getByText(name, { exact: true }) })
+      .locator('dd');
+  await page.getByRole('button', { name: 'Pause' }).click(); // a bar that moves is hard to hit
+  await bars(page, 'consume').click();
+  await details.getByRole('heading', { name: 'GET /jobs/{id}/events' }).waitFor(TIMEOUT);
+  const { requests } = await visit.lab.traffic(Experiment);
+  const row = requests.find(({ technique }) => technique === 'consume')!;
+  expect(await fact('status').innerText()).toBe('200 OK');
+  expect(await fact('notebook').innerText()).toBe('03-short-polling');
+  expect(await fact('experiment').innerText()).toBe('one client #a1b2c3');
+  expect(await fact('bytes sent').innerText()).toBe(`${row.bytesOut} B`);
+  expect(await fact('arrived').innerText()).toContain(row.arrivedAt.slice(19, 23)); // the milliseconds
+  expect(await details.innerText()).not.toMatch(new RegExp(`secret|${jobId}`));
+
+  // The keys go from bar to bar, and the details with them; Escape closes them, and gives the focus back.
+  await page.keyboard.press('ArrowUp');
+  await details.getByRole('heading', { name: 'GET /jobs/{id}', exact: true }).waitFor(TIMEOUT);
+  const focused = () =>
+    page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.id);
+  expect(await focused()).toContain('short poll');
+  await page.keyboard.press('Home');
+  const [first] = await bars(page, 'short poll').all();
+  expect(await first!.evaluate((bar) => bar === document.activeElement)).toBe(true);
+  await page.keyboard.press('Escape');
+  await details.waitFor({ ...TIMEOUT, state: 'hidden' });
+  expect(await first!.evaluate((bar) => bar === document.activeElement)).toBe(true);
+  await page.keyboard.press('ArrowRight');
+  expect(await details.isVisible()).toBe(false); // until it is asked for
+  await page.keyboard.press('Enter');
+  await details.waitFor(TIMEOUT);
+  expect(await lane(page, 'short poll').locator('.bar[tabindex="0"]').count()).toBe(1);
+  await page.getByRole('button', { name: 'Close' }).click();
+  await page.locator('#requests').getByRole('button', { name: 'POST /jobs', exact: true }).click();
+  await details.getByRole('heading', { name: 'POST /jobs' }).waitFor(TIMEOUT);
+  expect(visit.complaints).toEqual([]);
+});
+
+test('is accessible: empty and full, light and dark, on a phone and at a zoom of 200 %', async () => {
+  const page = await open();
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.evaluate(axe);
+  expect(await violations(page)).toEqual([]);
+  const { jobId } = await visit.lab.manual({ Experiment: '03-short-polling / one client #a1b2c3' });
+  await visit.lab.get(`/jobs/${jobId}`);
+  await visit.lab.finish(jobId, { error: { detail: 'no' } });
+  await count(page, 'short poll', 1);
+  await job(page, jobId).getByText('failed').waitFor(TIMEOUT);
+  await page.locator('#requests button').first().click();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [1280, 640, 390]) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 800 });
+      expect(await violations(page), `${colorScheme}, ${width} pixels wide`).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    }
+  }
+});
+
+/** What axe finds, in words. */
+async function violations(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: typeof import('axe-core') };
+    const found = await axe.run();
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`);
+  });
+}
 
 test('a job that begins while the list of jobs is on its way is the newest of them', async () => {
   for (let n = 0; n < 12; n++) await visit.lab.manual();

@@ -46,11 +46,14 @@ const ISOLATED = {
  * Answers with a page of `server/edge/pages`, under a content security policy: it runs its own scripts and styles, known by
  * their hashes, and nothing else. JupyterLab may frame it, from any port of this machine or, behind a JupyterHub, from the
  * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
- * with a request of their own, and has no button that changes anything but a new trial.
+ * with a request of their own, and its buttons change nothing but what is shown: at most they begin a new, short trial.
  */
 function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExchange) => void {
   const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
-  const colors = Object.entries(TECHNIQUES).map(([technique, { color }]) => `--${technique}: ${color};`);
+  const colors = Object.entries(TECHNIQUES).map(([technique, { color, ...more }]) => {
+    const edge = 'outline' in more ? `light-dark(${more.outline}, ${color})` : color;
+    return `--${technique}: ${color}; --${technique}-edge: ${edge};`;
+  });
   const html = read(name)
     .replace('<!-- head -->', () => head)
     .replace('/* techniques */', colors.join(' '))

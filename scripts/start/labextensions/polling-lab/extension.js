@@ -1,4 +1,4 @@
-// The traffic monitor in JupyterLab, beside the notebook, a first sight of the table of contents, and the look of the
+// The traffic monitor in JupyterLab, beside the notebook and in the command palette, a first sight of the table of contents, and the look of the
 // pages. A prebuilt extension (https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html), so small that it needs no building.
 (() => {
   const ID = 'polling-lab-traffic';
@@ -17,10 +17,11 @@
     .vega-bind input { width: 20em; max-width: none !important; }
   `;
 
-  const plugin = ({ Widget }) => ({
+  const plugin = ({ Widget }, { ICommandPalette }) => ({
     id: 'polling-lab:traffic',
     autoStart: true,
-    activate({ shell, commands, restored }) {
+    optional: [ICommandPalette],
+    activate({ shell, commands, restored }, palette) {
       const style = document.createElement('style');
       style.textContent = STYLE;
       document.head.append(style);
@@ -38,6 +39,7 @@
           isToggled: () => isOpen(shell),
           execute: () => (isOpen(shell) ? shell.collapseRight() : shell.activateById(ID)),
         });
+        palette?.addItem({ command: COMMAND, category: 'Polling Lab' });
         shell.layoutModified?.connect(() => commands.notifyCommandChanged(COMMAND));
       }
       // Once: from then on the layout is the reader's.
@@ -77,8 +79,8 @@
       modules = scope;
     },
     get: async () => {
-      const [lumino] = Object.values(modules['@lumino/widgets']);
-      const extension = plugin((await lumino.get())());
+      const shared = async (name) => (await Object.values(modules[name])[0].get())();
+      const extension = plugin(await shared('@lumino/widgets'), await shared('@jupyterlab/apputils'));
       return () => extension;
     },
   };
