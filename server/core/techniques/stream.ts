@@ -6,6 +6,8 @@ import { EventStream } from './event-stream.js';
 
 /** How much is written to one reader at a time: a reader that is far behind comes again for the rest. */
 const PIECE = { events: 256, bytes: 64 * 1024 };
+/** What a short log takes in memory at most, in bytes. */
+const SHORT_BYTES = 8 * 1024;
 /** How many pieces are kept, framed, for the readers that will ask for the same one. */
 const MAX_PIECES = 32;
 
@@ -32,9 +34,6 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
       x.countEvents(piece.events);
       return out.write(said ? said + piece.bytes : piece.bytes);
     },
-    finish(): void {
-      out.finish();
-    },
   };
   const out = new EventStream(
     x,
@@ -45,7 +44,9 @@ export function stream(x: Exchange, topic: Topic, { after, resumed }: Start): vo
   const position = `id: ${ids.of(after)}\nevent: position\ndata: {}\n\n`;
   out.write(!resumed && topic === x.context.log.all ? position : cursor.gap());
   // The client may have left while the store was asked whether this log is up to date.
-  if (!x.lifetime.ended) delivery.join(cursor);
+  if (x.lifetime.ended) return;
+  // What there is of a short log goes out with the head, in one system call; a longer log is read in turns.
+  if (topic.head <= cursor.after || topic.bytes > SHORT_BYTES || cursor.serve()) delivery.join(cursor);
 }
 
 interface Piece {
