@@ -117,8 +117,10 @@ export class HttpExchange implements Exchange {
 
   /** Sends a whole answer. */
   send(status: number, type: string, body: string, headers?: Headers): void {
-    this.head(status, ['Content-Type', type, 'Content-Length', Buffer.byteLength(body), ...AS_IT_IS_FIELDS], headers);
-    this.end(this.req.method === 'HEAD' ? '' : body);
+    const length = Buffer.byteLength(body);
+    this.head(status, ['Content-Type', type, 'Content-Length', length, ...AS_IT_IS_FIELDS], headers);
+    // A text whose characters take a byte each is ASCII: its bytes are the same in Latin-1, which Node copies and need not encode.
+    this.end(this.req.method === 'HEAD' ? '' : body, length === body.length ? 'latin1' : 'utf8');
   }
 
   /** Whether the client has a body to send, or sends it still. */
@@ -142,10 +144,10 @@ export class HttpExchange implements Exchange {
   }
 
   /** Ends the answer, also to a client that is still sending: the rest of its body is read and dropped, for a time. */
-  private end(body: string): void {
+  private end(body: string, encoding: BufferEncoding = 'utf8'): void {
     const { req, res, lifetime } = this;
     if (!this.sends)
-      return void (body.length > 0 && body.length <= WHOLE_BYTES ? this.sendAtOnce(body) : this.finish(body));
+      return void (body.length > 0 && body.length <= WHOLE_BYTES ? this.sendAtOnce(body, encoding) : this.finish(body));
     const stream = streamOf(req);
     const late = (action: () => void) => {
       const timer = setTimeout(action, this.context.settings.graceMs);
@@ -177,12 +179,14 @@ export class HttpExchange implements Exchange {
    * Sends a short answer in one piece. `end(body)` hands an empty piece to the socket behind it, and two pieces take a
    * slower system call (writev) than one: here the answer is on its way when the end is told, and nothing is left to send.
    */
-  private sendAtOnce(body: string): void {
+  private sendAtOnce(body: string, encoding: BufferEncoding): void {
     const { res, lifetime } = this;
     lifetime.addUnsent(this.overhead + body.length);
-    if (lifetime.connection.session) return void res.end(body);
-    res.write(body);
-    res.socket?.uncork(); // Node holds a piece back until the next tick, lest another one follows
+    if (lifetime.connection.session) return void res.end(body, encoding);
+    const { socket } = res;
+    socket?.cork(); // or Node would do so, and plan a tick to undo it
+    res.write(body, encoding);
+    socket?.uncork();
     res.end();
   }
 
@@ -257,8 +261,10 @@ const NO_QUERY = new URLSearchParams();
 const AS_IT_IS_FIELDS = Object.entries(AS_IT_IS).flat();
 
 /** Whether a proxy forwards this request: a proxy says so as in RFC 9110, section 7.6.3, as in RFC 7239, or by custom. */
-const isForwarded = ({ headers }: IncomingMessage): boolean =>
-  Object.keys(headers).some((name) => /^(via|forwarded|x-forwarded-.+)$/.test(name));
+function isForwarded({ headers }: IncomingMessage): boolean {
+  for (const name in headers) if (/^(via|forwarded|x-forwarded-.+)$/.test(name)) return true;
+  return false;
+}
 
 /** Copies bytes into pieces that do not share memory. */
 const piecesOf = (bytes: Buffer) =>
