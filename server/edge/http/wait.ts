@@ -15,9 +15,15 @@ export function readWait(query: URLSearchParams, prefer: string | string[] | und
     return { seconds: Math.min(Number(asked), MAX_WAIT_S), applied: {} };
   }
   if (prefer === undefined) return null;
-  const seconds = preferredWait(String(prefer));
-  return seconds === null ? null : { seconds, applied: { 'Preference-Applied': `wait=${seconds}` } };
+  const header = String(prefer);
+  // Most clients that wait ask for the same time: what was read last is not read again, and its waits share one object.
+  if (header !== last.header) last = { header, wait: waitOf(preferredWait(header)) };
+  return last.wait;
 }
+let last: { header: string; wait: Wait | null } = { header: '', wait: null };
+
+const waitOf = (seconds: number | null): Wait | null =>
+  seconds === null ? null : { seconds, applied: { 'Preference-Applied': `wait=${seconds}` } };
 
 function preferredWait(header: string): number | null {
   // At commas, but for those inside a quoted string (RFC 9110, section 5.6.4). One that is never closed goes to the
