@@ -73,6 +73,11 @@ export class Row {
     return json;
   }
 
+  /** The answer is handed to Node whole. */
+  finish(): void {
+    this.bytes?.finish();
+  }
+
   /** The response is over. The request may not be: a refused upload is still read to its end, and counted. */
   end(): void {
     this.bytes?.end();
@@ -94,6 +99,8 @@ const timestamp = (ms: number | null) => (ms === null ? null : new Date(ms).toIS
 export interface ByteCount {
   /** Brings both counts up to date. */
   measure(): void;
+  /** The answer is handed to Node whole: it covers what was written on its connection so far. */
+  finish(): void;
   /** The response is over: what was sent is known for good. */
   end(): void;
   /** The request is over as well. */

@@ -20,6 +20,8 @@ class Payload implements ByteCount {
     private readonly res: ServerResponse,
   ) {}
 
+  finish(): void {}
+
   measure(): void {
     [this.received, this.sent] = payloadOf(this.req, this.res) ?? [0, 0];
   }
@@ -45,8 +47,6 @@ class Share implements ByteCount {
     this.whole = lifetime.connection.bytes;
     this.whole.latest?.passBy();
     this.whole.latest = this;
-    // Before Node's own listener, which hands the connection to the next pipelined response.
-    res.prependListener('finish', () => this.closeSent());
   }
 
   measure(): void {
@@ -71,7 +71,7 @@ class Share implements ByteCount {
   }
 
   /** `socket.bytesWritten` counts what waits in Node's buffer too: it covers this response whole, and nothing after it. */
-  private closeSent(): void {
+  finish(): void {
     this.measure();
     this.sentAll = true;
     this.whole.sent += this.sent;
@@ -81,7 +81,7 @@ class Share implements ByteCount {
     if (this.sentAll) return;
     // It was cut off.
     this.sent = Math.max(this.sent, this.lifetime.connection.socket.bytesWritten - this.whole.sent);
-    this.closeSent();
+    this.finish();
   }
 
   settle(): void {

@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { closeSoon } from './closing.js';
 import { KEEP_ALIVE_MS } from './http1.js';
 import { streamOf } from './http2.js';
+import { SmallSet } from './small-set.js';
 
 /** Unsent bytes of one connection past which its further requests wait: a client that reads nothing gets no more made. */
 export const MAX_UNSENT_BYTES = 64 * 1024;
@@ -35,7 +36,7 @@ export class Lifetime {
   /** When the answer was last seen queued behind another one: before its turn, its client cannot take it. */
   queuedAt = 0;
   /** What counts the exchange: it is told first. An object and no callbacks, since every request has one. */
-  count: { end(): void; settle(): void } | null = null;
+  count: { finish(): void; end(): void; settle(): void } | null = null;
   private endings: (() => void)[] | null = null;
 
   constructor(
@@ -43,9 +44,12 @@ export class Lifetime {
     private readonly req: IncomingMessage,
     private readonly res: ServerResponse,
   ) {
+    (res as Carrier)[LIFETIME] = this;
     // Told when the answer is out, when the stream of HTTP/2 is closed, and when the socket closes under an answer whose
     // turn it is. Node never tells it of an answer that is queued behind another one: the connection does.
-    res.on('close', () => this.end());
+    res.on('close', endResponse);
+    // Before Node's own listener, which hands the connection to the next pipelined response.
+    res.prependListener('finish', finishResponse);
   }
 
   /** Calls back when the response is over; at once if it is. */
@@ -126,6 +130,25 @@ export class Lifetime {
 }
 
 /**
+ * A property of each response, and a property of each connection: what belongs to it. All responses share their listeners,
+ * which find it there: closures of each would be five objects more that a client who waits holds, and a weak map costs
+ * the garbage collector time for each entry.
+ */
+const LIFETIME = Symbol('lifetime');
+const CONNECTION = Symbol('connection');
+type Carrier = { [LIFETIME]?: Lifetime; [CONNECTION]?: Connection };
+
+function endResponse(this: Carrier): void {
+  this[LIFETIME]?.end();
+}
+function finishResponse(this: Carrier): void {
+  this[LIFETIME]?.count?.finish();
+}
+function closeConnection(this: Carrier): void {
+  this[CONNECTION]?.close();
+}
+
+/**
  * How far the bytes of one HTTP/1.1 connection have been shared out among its requests. Responses leave in the
  * order of the requests (RFC 9112, section 9.3.2), so each request owns what passed since the one before it.
  */
@@ -141,14 +164,11 @@ export class Connection {
   closed = false;
   /** Bytes of its answers that its client has yet to take. */
   unsent = 0;
-  /** When it last had an exchange, by the monotonic clock. */
-  idleSince = performance.now();
   /** Whether a request has come on it. */
   used = false;
-  /** When something was last received, and how many bytes were received by then. */
-  heardAt = performance.now();
-  heardBytes = 0;
-  readonly exchanges = new Set<Lifetime>();
+  /** What is known of a session's silence; null in HTTP/1.1, whose time-outs are Node's own. */
+  readonly silence: Silence | null;
+  readonly exchanges = new SmallSet<Lifetime>();
   /** Its bytes in HTTP/1.1, as they are shared out among its requests. */
   bytes: ConnectionBytes | null = null;
   /** Requests that are not started yet, in their order. Made when it is needed, which is seldom. */
@@ -161,9 +181,12 @@ export class Connection {
     /** Null in HTTP/1.1. */
     readonly session: ServerHttp2Session | null,
   ) {
+    this.silence = session && { idleSince: performance.now(), heardAt: performance.now(), heardBytes: 0 };
+    const carrier = session ?? socket;
+    (carrier as Carrier)[CONNECTION] = this;
     // A session that ends without its streams having been told (GOAWAY, an error of the protocol) is closed here, too.
     // `on`, for what happens once: `once` would keep 200 bytes for each listener of each connection.
-    (session ?? socket).on('close', () => this.close());
+    carrier.on('close', closeConnection);
     socket.on('finish', closeEnded);
   }
 
@@ -213,7 +236,7 @@ export class Connection {
     if (!this.session && this.exchanges.size > 1) this.all.pipelined -= 1;
     this.exchanges.delete(lifetime);
     this.deferred.delete(lifetime);
-    if (this.session && this.exchanges.size === 0) this.idleSince = performance.now();
+    if (this.silence && this.exchanges.size === 0) this.silence.idleSince = performance.now();
   }
 
   destroy(): void {
@@ -221,11 +244,18 @@ export class Connection {
     this.socket.destroy();
   }
 
-  private close(): void {
+  close(): void {
     this.closed = true;
     this.all.forget(this);
     for (const lifetime of this.exchanges) lifetime.settle();
   }
+}
+
+/** When a session last had an exchange and when something was last received (by the monotonic clock); bytes received by then. */
+interface Silence {
+  idleSince: number;
+  heardAt: number;
+  heardBytes: number;
 }
 
 /** Stands for no deferred requests: a map of its own would take 200 bytes of every connection. */
@@ -242,7 +272,6 @@ export class Connections {
   unsent = 0;
   /** Requests of HTTP/1.1 that wait behind another one on their connection. */
   pipelined = 0;
-  private readonly known = new WeakMap<object, Connection>();
   private readonly open = new Set<Connection>();
   private next = 1;
   private readonly sweeping: NodeJS.Timeout;
@@ -261,17 +290,16 @@ export class Connections {
 
   /** The connection that a socket or a session is. */
   connectionOf(socket: Socket, session: ServerHttp2Session | null): Connection {
-    const known = this.known.get(session ?? socket);
+    const known = ((session ?? socket) as Carrier)[CONNECTION];
     if (known) return known;
     const connection = new Connection(this.next++, this, socket, session);
-    this.known.set(session ?? socket, connection);
     this.open.add(connection);
     return connection;
   }
 
   /** Whether an answer is still to be sent on a connection of HTTP/1.1. */
   readonly owes = (socket: Socket): boolean =>
-    [...(this.known.get(socket)?.exchanges ?? [])].some((lifetime) => lifetime.owed);
+    [...((socket as Carrier)[CONNECTION]?.exchanges ?? [])].some((lifetime) => lifetime.owed);
 
   /** Whether a request has come on a socket of HTTP/1.1, or in a session of HTTP/2, that is not over yet. */
   isAsked(carrier: Socket | ServerHttp2Session): boolean {
@@ -379,7 +407,7 @@ export class Connections {
     const now = performance.now();
     for (const connection of this.open) {
       if (connection.unsent > 0) this.dropStalled(connection, now);
-      if (connection.session) this.look(connection, connection.session, now);
+      if (connection.session) this.look(connection, connection.session, connection.silence!, now);
     }
     if (this.unsent > MAX_ALL_UNSENT_BYTES) this.relieve(PRESSED_STALL_MS);
     this.schedule();
@@ -411,15 +439,15 @@ export class Connections {
    * HTTP/2 has no time-outs of Node's own. After some errors of the protocol, nghttp2 sends GOAWAY and then neither
    * reads nor writes, and Node tells nobody, not even that the client has closed: such a session answers no PING.
    */
-  private look(connection: Connection, session: ServerHttp2Session, now: number): void {
+  private look(connection: Connection, session: ServerHttp2Session, silence: Silence, now: number): void {
     const { stallMs, headTimeoutMs } = this.limits;
     const { bytesRead } = connection.socket;
-    if (bytesRead !== connection.heardBytes) {
-      connection.heardBytes = bytesRead;
-      connection.heardAt = now;
+    if (bytesRead !== silence.heardBytes) {
+      silence.heardBytes = bytesRead;
+      silence.heardAt = now;
     }
-    const silentMs = now - connection.heardAt;
-    const idleMs = connection.exchanges.size > 0 ? 0 : now - connection.idleSince;
+    const silentMs = now - silence.heardAt;
+    const idleMs = connection.exchanges.size > 0 ? 0 : now - silence.idleSince;
     const limitMs = connection.used ? KEEP_ALIVE_MS : headTimeoutMs;
     if (silentMs > stallMs || idleMs > limitMs + stallMs) connection.destroy();
     // No new streams after that; those that are open go on to their end (RFC 9113, section 6.8).
