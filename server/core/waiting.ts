@@ -69,10 +69,7 @@ export class Waiting {
         resolve();
       });
       this.waiters.add(waiter);
-      client.onEnd(() => {
-        waiter.abandon();
-        this.leave(waiter);
-      });
+      client.onEnd(() => waiter.abandon() && this.leave(waiter));
     });
   }
 
@@ -84,9 +81,6 @@ export class Waiting {
   /** Answers all clients that wait, and takes in no more. */
   stop(): void {
     this.stopped = true;
-    for (const waiter of this.waiters) {
-      this.leave(waiter);
-      waiter.finish();
-    }
+    for (const waiter of this.waiters) waiter.finish();
   }
 }

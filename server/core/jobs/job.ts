@@ -55,9 +55,10 @@ export function jobJson(job: Job): string {
   });
   const json = `${members.slice(0, -1)},"result":${result},"error":${error},"links":${JSON.stringify(links)}}`;
   // Many polls ask for the same version. A large result is not kept twice.
+  if (rendered.size >= MAX_RENDERED) rendered.clear();
   if (json.length <= MAX_RENDERED) rendered.set(job, json);
   return json;
 }
-const rendered = new WeakMap<Job, string>();
-/** The longest JSON that is kept, in characters. */
+const rendered = new Map<Job, string>();
+/** How many texts are kept, and the longest that is kept, in characters. */
 const MAX_RENDERED = 1_000;

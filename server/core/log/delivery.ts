@@ -1,4 +1,4 @@
-import { type Cursor, THE_END, type Topic } from './topic.js';
+import type { Cursor, Topic } from './topic.js';
 
 /** How many cursors are served before the event loop gets a turn, so that a poll is answered during a fan-out. */
 const SLICE = 256;
@@ -21,11 +21,11 @@ export class Delivery {
     if (topic.head > after && topic.satisfies(after, min)) {
       this.stragglers.add(cursor);
       this.schedule();
-    } else queueOf(cursor).add(cursor);
+    } else topic.queueOf(cursor).add(cursor);
   }
 
   leave(cursor: Cursor): void {
-    queueOf(cursor).delete(cursor);
+    cursor.topic.queueOf(cursor).delete(cursor);
     this.stragglers.delete(cursor);
   }
 
@@ -41,14 +41,6 @@ export class Delivery {
     if (topic.readers.size === 0 && !(topic.ended && topic.patient.size > 0)) return;
     this.grown.add(topic);
     this.schedule();
-  }
-
-  /** Ends all waits on a topic that no more events will come to. */
-  finish(topic: Topic): void {
-    for (const cursor of [...topic.readers, ...topic.patient]) {
-      this.leave(cursor);
-      cursor.finish();
-    }
   }
 
   private schedule(): void {
@@ -100,6 +92,7 @@ export class Delivery {
 /** A cursor that is served once. A class: there are thousands of them, and closures would take more memory. */
 class OneTimeCursor implements Cursor {
   seen = 0;
+  private over = false;
   private readonly timer: NodeJS.Timeout;
 
   constructor(
@@ -120,16 +113,15 @@ class OneTimeCursor implements Cursor {
   }
 
   finish(): void {
-    this.abandon();
-    this.done();
+    if (this.abandon()) this.done();
   }
 
-  /** Stops waiting, and does not call back. */
-  abandon(): void {
+  /** Stops waiting, and does not call back. Returns false when the wait is over already. */
+  abandon(): boolean {
+    if (this.over) return false;
     clearTimeout(this.timer);
     this.delivery.leave(this);
+    this.over = true;
+    return true;
   }
 }
-
-/** The set in which a cursor waits. */
-const queueOf = ({ topic, min }: Cursor) => (min === THE_END ? topic.patient : topic.readers);

@@ -9,11 +9,11 @@ export async function result(x: Exchange): Promise<void> {
   x.accepts('application/json');
   const record = x.job();
   if (wait) await x.holdForEnd(record, wait.seconds);
-  outcome(x, record.job, { ...wait?.applied });
+  outcome(x, record.job, wait?.applied);
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */
-export function outcome(x: Exchange, job: Job, headers: Record<string, string>): void {
+export function outcome(x: Exchange, job: Job, headers: Record<string, string> = {}): void {
   if (job.state === 'succeeded') x.json(200, job.result as string, headers);
   else if (!hasEnded(job)) x.json(202, jobJson(job), { 'Retry-After': x.context.retryAfter, ...headers });
   else {
