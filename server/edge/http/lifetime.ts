@@ -303,7 +303,7 @@ export class Connections {
 
   /** Whether a request has come on a socket of HTTP/1.1, or in a session of HTTP/2, that is not over yet. */
   isAsked(carrier: Socket | ServerHttp2Session): boolean {
-    return (this.known.get(carrier)?.exchanges.size ?? 0) > 0;
+    return ((carrier as Carrier)[CONNECTION]?.exchanges.size ?? 0) > 0;
   }
 
   /** A request has come. */
