@@ -6,6 +6,8 @@ export { certificateOf } from './certificate.js';
 export { arrivals } from './charts/arrivals.js';
 export { bars } from './charts/bars.js';
 export { compared } from './charts/compared.js';
+export { cumulative } from './charts/cumulative.js';
+export { growth } from './charts/growth.js';
 export { progress } from './charts/progress.js';
 export { type Queue, queues } from './charts/queues.js';
 export { sideBySide } from './charts/side-by-side.js';

@@ -9,6 +9,8 @@ import { arrivals } from './arrivals.js';
 import { bars } from './bars.js';
 import { type Chart, tell } from './chart.js';
 import { compared } from './compared.js';
+import { cumulative } from './cumulative.js';
+import { growth } from './growth.js';
 import { progress } from './progress.js';
 import { queues } from './queues.js';
 import { sideBySide } from './side-by-side.js';
@@ -150,6 +152,30 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     }),
     4,
     'bar',
+  ],
+  [
+    'how many so far, in a run and its twin',
+    cumulative(
+      [
+        { panel: 'a', technique: 'short-poll', measured: [-20, 5, 9], twin: [-18, 4] },
+        { panel: 'b', technique: 'long-poll', measured: [3], twin: [] },
+      ],
+      { title: 'T', x: 'time (s)' },
+    ),
+    4,
+    'line mark',
+  ],
+  [
+    'how a value grows with a crowd',
+    growth({
+      title: 'T',
+      x: 'clients',
+      y: 'late by (s)',
+      measured: [{ technique: 'short-poll', x: 100, y: 0.2 }],
+      twin: [100, 1_000].map((x) => ({ technique: 'short-poll' as const, x, y: x / 1_000 })),
+    }),
+    1,
+    'point',
   ],
   [
     'several prices side by side',
