@@ -15,6 +15,8 @@ import { MediaReader, UnreadableVideo } from './media.js';
 const PIECE_BYTES = 256 * 1024;
 /** How many uploads may be arriving at the same time. Each has a file open, and a process may open 1,024, say. */
 const MAX_ARRIVING = 256;
+/** An upload that brings less than this in `--stall-ms` may have to give its place to another one, in bytes. */
+const LEAST_BYTES = 64 * 1024;
 const RETRY_MS = 1_000;
 /** The files that this class makes, and the only ones that it removes: a version 4 UUID and an ending of its own. */
 const NAME = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.upload$/;
@@ -34,7 +36,7 @@ export class Uploads {
   private stopped = false;
   /** How many uploads are arriving. */
   private arriving = 0;
-  /** How to refuse those that wait for more of their client, and since when; the one that waits for longest is the first. */
+  /** How to refuse those that wait for more of their client; and since when each has brought less than {@link LEAST_BYTES}. */
   private readonly waiting = new Map<(reason: Error) => void, number>();
   private readonly reader = new MediaReader();
   /** The job whose headers are being read. */
@@ -79,18 +81,19 @@ export class Uploads {
   }
 
   /**
-   * Makes room for one more upload, of so many bytes: one that has stalled for the longest time is refused instead.
-   * Error: {@link TooManyUploads}, when none has stalled, or the bytes would be too many.
+   * Makes room for one more upload, of so many bytes: the slowest one is refused instead. A client that sent a byte now and
+   * then would otherwise keep its place for as long as a body may take. Error: {@link TooManyUploads}, when none is slower than
+   * it may be, or the bytes would be too many.
    */
   admit(bytes: number): void {
     this.reserve(bytes);
     if (this.arriving < MAX_ARRIVING) return;
     const many = `${MAX_ARRIVING} uploads are arriving`;
-    const [[refuse, since] = [() => {}, Number.POSITIVE_INFINITY]] = this.waiting;
-    if (performance.now() - since < this.stallMs)
+    const [slowest] = [...this.waiting].sort(([, a], [, b]) => a - b);
+    if (!slowest || performance.now() - slowest[1] < this.stallMs)
       throw new TooManyUploads(`${many}, and no more are taken. Come back when some have.`);
-    this.waiting.delete(refuse);
-    refuse(new TooManyUploads(`${many}, and nothing came of this one for the longest time. Send it again.`));
+    this.waiting.delete(slowest[0]);
+    slowest[0](new TooManyUploads(`${many}, and this one is the slowest. Send it again, faster.`));
   }
 
   private reserve(bytes: number): void {
@@ -108,17 +111,21 @@ export class Uploads {
     const path = join(this.folder, file);
     const chunks = source[Symbol.asyncIterator]();
     let bytes = 0;
+    /** Since when less than {@link LEAST_BYTES} have come, and how many. */
+    let [since, few] = [performance.now(), 0];
     this.arriving += 1;
     let handle: FileHandle | undefined;
     try {
       // Exclusive: whatever has that name already is not ours to overwrite.
       handle = await open(path, 'wx').catch(notWritable);
       for (;;) {
-        const { done, value: chunk } = await this.next(chunks);
+        const { done, value: chunk } = await this.next(chunks, since);
         if (done) break;
         this.reserve(chunk.length);
         bytes += chunk.length;
         this.bytes += chunk.length;
+        few += chunk.length;
+        if (few >= LEAST_BYTES) [since, few] = [performance.now(), 0];
         await handle.appendFile(chunk).catch(notWritable);
       }
       await handle.close().catch(notWritable);
@@ -134,9 +141,9 @@ export class Uploads {
   }
 
   /** What arrives next. Error: {@link TooManyUploads}, when another upload takes the place of this one. */
-  private next(chunks: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+  private next(chunks: AsyncIterator<Buffer>, since: number): Promise<IteratorResult<Buffer>> {
     return new Promise((resolve, reject) => {
-      this.waiting.set(reject, performance.now());
+      this.waiting.set(reject, since);
       const arrived = chunks.next().finally(() => this.waiting.delete(reject));
       arrived.then(resolve, reject);
     });
