@@ -97,6 +97,7 @@ export class HttpExchange implements Exchange {
   /** `fields` are names and values in turn, which Node writes faster than an object. */
   private head(status: number, fields: (string | number)[], headers: Headers = {}): void {
     this.recordAnswer(status);
+    this.lifetime.acted();
     // RFC 9112, section 9.6: "close" says that this is the connection's last answer. Kept alive, it would hold up the end.
     if (this.context.stopping) this.res.shouldKeepAlive = false;
     // no-store: a browser holds back a second request for a URL until it knows that it may not store the answer to the
@@ -237,10 +238,12 @@ export class HttpExchange implements Exchange {
   }
 
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
+    this.lifetime.acted();
     return this.context.waiting.hold(this.lifetime, topic, after, min, seconds);
   }
 
   holdForEnd(record: JobRecord, seconds: number): Promise<void> {
+    this.lifetime.acted();
     return this.context.waiting.holdForEnd(this.lifetime, record, seconds);
   }
 

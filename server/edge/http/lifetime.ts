@@ -33,6 +33,8 @@ export class Lifetime {
   unsent = 0;
   /** When the client last took something of them. A monotonic clock, in milliseconds. */
   progressAt = 0;
+  /** Whether it is being processed: neither answered nor held yet. Told for what HTTP/1.1 has to process in order. */
+  acting = false;
   /** When the answer was last seen queued behind another one: before its turn, its client cannot take it. */
   queuedAt = 0;
   /** What counts the exchange: it is told first. An object and no callbacks, since every request has one. */
@@ -57,6 +59,20 @@ export class Lifetime {
     if (this.ended) callback();
     else if (this.endings) this.endings.push(callback);
     else this.endings = [callback]; // an empty list would take room for 17 at the first push
+  }
+
+  /** What it may be processed beside, in HTTP/1.1. */
+  get kind(): Kind {
+    const { method = '', headers } = this.req;
+    if (SAFE.has(method)) return 'safe';
+    return /^application\/json\b/i.test(headers['content-type'] ?? '') ? 'report' : 'alone';
+  }
+
+  /** The request is answered, or its answer is held: what it does is done. */
+  acted(): void {
+    if (!this.acting) return;
+    this.acting = false;
+    this.connection.acted(this);
   }
 
   /** Whether the client has left: no answer reaches it. */
@@ -101,6 +117,7 @@ export class Lifetime {
   end(): void {
     if (this.ended) return;
     this.account(-this.unsent);
+    this.acted();
     this.ended = true;
     this.count?.end();
     if (this.endings) for (const callback of this.endings) callback();
@@ -159,6 +176,11 @@ export interface ConnectionBytes {
   latest: { passBy(): void } | null;
 }
 
+/** The methods that change nothing (RFC 9110, section 9.2.1). */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+/** A request that changes nothing; one whose body is handed on in the order of the requests, so that it overtakes no other one; any other. */
+type Kind = 'safe' | 'report' | 'alone';
+
 /** What carries exchanges: the socket of HTTP/1.1, or the session of HTTP/2. When it closes, all of them are over. */
 export class Connection {
   closed = false;
@@ -171,6 +193,9 @@ export class Connection {
   readonly exchanges = new SmallSet<Lifetime>();
   /** Its bytes in HTTP/1.1, as they are shared out among its requests. */
   bytes: ConnectionBytes | null = null;
+  /** Requests that change something and are being processed: how many, and how many of them are no reports. */
+  private changing = 0;
+  private alone = 0;
   /** Requests that are not started yet, in their order. Made when it is needed, which is seldom. */
   private deferred = NONE;
 
@@ -192,11 +217,12 @@ export class Connection {
 
   /**
    * Starts a request. One that came behind others waits while its client has yet to take more than a little of what it
-   * asked for before (HTTP/2 has windows for that), and until another turn of the event loop when many came at once.
+   * asked for before (HTTP/2 has windows for that); while it could overtake an earlier one; and until another turn of the
+   * event loop when many came at once.
    */
   admit(lifetime: Lifetime, begin: () => void): void {
     const inTime = this.exchanges.size === 1 || !this.all.turnIsOver;
-    if (this.deferred.size === 0 && inTime && !this.blocked) begin();
+    if (this.deferred.size === 0 && inTime && !this.blocks(lifetime)) this.start(lifetime, begin);
     else {
       if (this.deferred === NONE) this.deferred = new Map();
       this.deferred.set(lifetime, begin);
@@ -207,21 +233,46 @@ export class Connection {
   /** Starts what was deferred: in its turn, or what is too much at once. */
   startDeferred(): void {
     while (this.deferred.size > MAX_PUT_OFF && this.startNext());
-    if (this.deferred.size > 0 && !this.blocked) this.all.startLater(this);
+    this.startLater();
+  }
+
+  private startLater(): void {
+    const [next] = this.deferred.keys();
+    if (next && !this.blocks(next)) this.all.startLater(this);
   }
 
   /** Starts the request that was deferred first, if there is one and it may be started. */
   startNext(): boolean {
     const [next] = this.deferred;
-    if (!next || this.closed || this.blocked) return false;
+    if (!next || this.closed || this.blocks(next[0])) return false;
     const [lifetime, begin] = next;
     this.deferred.delete(lifetime);
-    if (!lifetime.left) begin();
+    if (!lifetime.left) this.start(lifetime, begin);
     return true;
   }
 
-  private get blocked(): boolean {
-    return !this.session && this.unsent > MAX_UNSENT_BYTES;
+  private start(lifetime: Lifetime, begin: () => void): void {
+    if (!this.session && lifetime.kind !== 'safe') {
+      lifetime.acting = true;
+      this.changing += 1;
+      if (lifetime.kind === 'alone') this.alone += 1;
+    }
+    begin();
+  }
+
+  /** A request has done what it does. Those that came behind it are started in another turn of the event loop. */
+  acted({ kind }: Lifetime): void {
+    this.changing -= 1;
+    if (kind === 'alone') this.alone -= 1;
+    this.startLater();
+  }
+
+  private blocks(next: Lifetime): boolean {
+    if (this.session) return false;
+    // RFC 9112, section 9.3.2: only requests with safe methods may be processed in parallel. So do reports in JSON, which
+    // are handed on in their order, so that many are committed together.
+    const overtakes = this.changing > 0 && (this.alone > 0 || next.kind !== 'report');
+    return overtakes || this.unsent > MAX_UNSENT_BYTES;
   }
 
   add(lifetime: Lifetime): void {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { hasEnded } from '../../core/jobs/job.js';
-import type { JobRecord } from '../../core/log/log.js';
+import { type Ending, hasEnded } from '../../core/jobs/job.js';
+import type { EventLog, JobRecord } from '../../core/log/log.js';
 import { Problem } from '../../core/problem.js';
 import { readJson } from '../http/body.js';
 import type { HttpExchange } from '../http/http-exchange.js';
@@ -32,20 +32,12 @@ export async function progress(x: HttpExchange): Promise<void> {
   if (bytes > MAX_MORE_BYTES) {
     throw new Problem(413, `The members beside progress may have ${MAX_MORE_BYTES} bytes, got ${bytes}. Send less.`);
   }
-  // Whether the job may move is decided by what is committed: a change that is under way may yet be undone. Where the store
-  // has committed at once, nothing is awaited: the connection's next request would overtake this one.
-  while (x.job().staged) {
-    const committing = x.context.log.flush();
-    if (committing) await committing;
-  }
-  const record = movable(x);
-  if (progress < record.job.progress) {
-    throw new Problem(
-      409,
-      `The job is at ${record.job.progress} and cannot go back to ${progress}. Send that or more.`,
-    );
-  }
-  await x.context.jobs.progress(record, progress, more);
+  await inTurn(x.context.log, x.job(), () => {
+    const record = movable(x);
+    if (progress >= record.job.progress) return x.context.jobs.progress(record, progress, more);
+    const detail = `The job is at ${record.job.progress} and cannot go back to ${progress}. Send that or more.`;
+    throw new Problem(409, detail);
+  });
   x.empty(204);
 }
 
@@ -56,14 +48,32 @@ export async function finish(x: HttpExchange): Promise<void> {
   if ((result === undefined) === (error === undefined)) {
     throw new Problem(400, `Expected either a result or an error, got ${result === undefined ? 'neither' : 'both'}.`);
   }
-  while (x.job().staged) {
-    const committing = x.context.log.flush(); // as above
-    if (committing) await committing;
-  }
-  const record = movable(x);
-  if (error === undefined) await x.context.jobs.end(record, { event: 'succeeded', result });
-  else await x.context.jobs.end(record, { event: 'failed', error: problemOf(error) });
+  const ending: Ending =
+    error === undefined ? { event: 'succeeded', result } : { event: 'failed', error: problemOf(error) };
+  await inTurn(x.context.log, x.job(), () => x.context.jobs.end(movable(x), ending));
   x.empty(204);
+}
+
+/** The newest report of a job: resolves when it is committed, or refused. */
+const newest = new WeakMap<JobRecord, Promise<void>>();
+
+/**
+ * Moves a job on when its earlier reports, and whatever else is staged for it, are committed or undone: whether it may move is
+ * decided by what is committed. Reports are decided in the order in which they come, however long a store takes.
+ */
+export async function inTurn(log: EventLog, record: JobRecord, move: () => Promise<void>): Promise<void> {
+  const before = newest.get(record);
+  const moving = (async () => {
+    if (record.staged) void log.flush(); // not at the end of this turn of the event loop, but now
+    await before;
+    while (record.staged) await log.flush();
+    await move();
+  })();
+  newest.set(
+    record,
+    moving.catch(() => {}),
+  );
+  await moving;
 }
 
 /** The path's job, if it moves when told and has not ended. Errors: 404, 409. */
