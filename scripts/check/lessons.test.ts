@@ -51,7 +51,16 @@ function writeLesson(cells: Cell[] = CELLS, metadata: object = about): void {
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'polling-lab-lesson-'));
-  for (const name of ['exercises', 'notes', 'covers', 'media', 'lessons', 'instruments', ...courseNotebooks(checkout)])
+  for (const name of [
+    'exercises',
+    'notes',
+    'covers',
+    'media',
+    'lessons',
+    'twin',
+    'instruments',
+    ...courseNotebooks(checkout),
+  ])
     cpSync(join(checkout, 'notebooks', name), at(`notebooks/${name}`), { recursive: true });
   for (const path of ['.github/images', 'server/app.ts', 'server/edge/interface'])
     cpSync(join(checkout, path), at(path), { recursive: true });
