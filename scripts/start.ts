@@ -12,7 +12,7 @@ import { tryPort } from './shared/ports.mjs';
 import { Problem } from './shared/problem.mjs';
 import { chooseNotebook } from './start/choose-notebook.js';
 import { keepCourseServer, runningServer } from './start/course-server.js';
-import { type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
+import { forgetOpenNotebooks, type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
 import { openBrowser } from './start/open-browser.js';
 
 const DEFAULT_PORT = 4321;
@@ -64,6 +64,7 @@ await runCommand(async (signal) => {
     await mustBeFree('--port', port);
     await mustBeFree('--lab-port', labPort);
     sweepRuntime(paths);
+    forgetOpenNotebooks(paths);
 
     // JupyterLab takes longest, so it goes first; it is told the server's URL when that is known.
     const lab = startLab(paths, { port: labPort, notebook });

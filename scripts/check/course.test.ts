@@ -80,6 +80,16 @@ describe('navigation', () => {
     ]);
   });
 
+  test('finds goals and time in a cell of their own', async () => {
+    const goals = '**What you will find out**\n\n- old.\n\n**Time**: 1 minute.';
+    const cells = [words('title', '# Two'), words('seen', 'A plot.'), words('goals', goals), words('end', sources)];
+    write('02-two.ipynb', cells, { title: 'Deux', goals: ['a', 'b'], runMinutes: 4.5 });
+    expect(await checkNavigation(root, true)).toEqual([]);
+    const texts = read('02-two.ipynb').map(({ source }) => [source].flat().join(''));
+    expect(texts[1]).toBe('# Deux');
+    expect(texts[3]).toBe('**What you will find out**\n\n- a;\n- b.\n\n**Time**: 5 minutes to read and run.');
+  });
+
   test("leaves a lesson's own cells alone, also one that is called as the index's is", async () => {
     const cells = [words('title', title('Two')), words('map', 'Mine.'), words('end', sources)];
     write('02-two.ipynb', cells, { title: 'Two', goals: ['a', 'b'], runMinutes: 4.5 });

@@ -25,10 +25,13 @@ function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: 
   const missing: string[] = [];
   const isFirst = notebook === course[0];
   const own = notebook.content.cells.filter(({ id }) => id !== TOP && id !== END);
+  // A notebook may begin with something to see, and tell its goals and its time after that.
+  const goalsCell = own.some(({ id }) => id === 'goals') ? 'goals' : 'title';
   const cells = own.map((cell) => {
-    if (cell.id === 'title') {
+    const marks = [...(cell.id === 'title' ? ['# '] : []), ...(cell.id === goalsCell ? [FIND_OUT, TIME] : [])];
+    if (marks.length > 0) {
       const text = opening(textOf(cell.source), notebook);
-      missing.push(...lacks(text));
+      missing.push(...lacks(text, marks, idOf(cell)));
       return withText(cell, text);
     }
     return isFirst && cell.id === 'map' ? withText(cell, map(course)) : cell;
@@ -64,7 +67,7 @@ const link = ({ title, name }: Pick<CourseNotebook, 'title' | 'name'>) => `[${ti
 const FIND_OUT = '**What you will find out**';
 const TIME = '**Time**:';
 
-/** The opening cell with its title, goals and time as the metadata have them; the rest is the author's. */
+/** A cell of the opening with the title, goals and time as the metadata have them; the rest is the author's. */
 function opening(text: string, { title, goals, time }: CourseNotebook): string {
   const list = goals.map((goal, i) => `- ${goal}${i === goals.length - 1 ? '.' : ';'}`).join('\n');
   return text
@@ -77,10 +80,10 @@ function opening(text: string, { title, goals, time }: CourseNotebook): string {
 const inWords = ({ minutes, exerciseMinutes }: ReadingTime) =>
   `${minutes} minutes to read and run${exerciseMinutes > 0 ? `, and ${exerciseMinutes} for the exercises` : ''}`;
 
-const lacks = (text: string) =>
-  ['# ', FIND_OUT, TIME]
+const lacks = (text: string, marks: string[], cell: string) =>
+  marks
     .filter((mark) => !text.split('\n').some((line) => line.startsWith(mark)))
-    .map((mark) => `its cell "title" has no line that begins with "${mark}"`);
+    .map((mark) => `its cell "${cell}" has no line that begins with "${mark}"`);
 
 /** The course at a glance, in a form that needs no kernel: GitHub shows it as well. */
 function map(course: CourseNotebook[]): string {

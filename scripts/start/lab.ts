@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Running, start } from '../shared/child.mjs';
@@ -118,6 +118,24 @@ function labEnvironment(paths: Paths, runtime: string): NodeJS.ProcessEnv {
     IPYTHONDIR: join(paths.jupyter, 'ipython'),
     PYTHONUNBUFFERED: '1',
   };
+}
+
+/**
+ * Takes the notebooks and consoles that were open off JupyterLab's saved workspaces: it would open every one of them again and
+ * start a kernel for each, when only one was asked for. The rest of the reader's layout stays, as do open texts. A name in the
+ * layout that leads to nothing any more is passed over by JupyterLab.
+ */
+export function forgetOpenNotebooks(paths: Paths): void {
+  const workspaces = join(paths.jupyter, 'workspaces');
+  const names = existsSync(workspaces) ? readdirSync(workspaces) : [];
+  for (const name of names.filter((name) => name.endsWith('.jupyterlab-workspace'))) {
+    const file = join(workspaces, name);
+    const { data, ...rest } = (readJson(file) ?? {}) as { data?: Record<string, unknown> }; // null: not JSON
+    const kept = Object.entries(data ?? {}).filter(([key]) => !/^(notebook|console):/.test(key));
+    if (kept.length < Object.keys(data ?? {}).length) {
+      writeWhole(file, JSON.stringify({ ...rest, data: Object.fromEntries(kept) }));
+    }
+  }
 }
 
 /** Removes what servers that were killed left behind. The cookie secret stays: a tab left open works on. */

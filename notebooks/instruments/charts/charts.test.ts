@@ -13,6 +13,7 @@ import { cumulative } from './cumulative.js';
 import { growth } from './growth.js';
 import { progress } from './progress.js';
 import { queues } from './queues.js';
+import { lastOf, type Racer, race } from './race.js';
 import { sideBySide } from './side-by-side.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
@@ -34,6 +35,12 @@ const job = { createdAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:0
 const dots = (client: number) =>
   Array.from({ length: 7 }, (_, i) => ({ panel: i % 2 ? 'b' : 'a', client, atMs: 100 * i }));
 
+const racers = (knewAt: (number | null)[]): Racer[] =>
+  [
+    { name: 'short polling', technique: 'short-poll', rows: rows.slice(1), news: [start + 503], knewAt: start + 4_003 },
+    { name: 'long polling', technique: 'long-poll', rows: [], news: [], knewAt: null },
+  ].map((racer, i) => ({ ...racer, knewAt: knewAt[i] ?? null }) as Racer);
+
 function dragged(formula: string): Chart {
   return compared({
     title: 'T',
@@ -50,6 +57,7 @@ function dragged(formula: string): Chart {
 const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
   ['a waterfall', waterfall(rows, { title: 'T', job }), 9, 'bar'],
   ['a waterfall of nothing', waterfall([], { title: 'T' }), 0, 'bar'],
+  ['a race', race(racers([]), { title: 'T', durationMs: 3_000, beganAt: start, endedAt: null }), 8, 'bar'],
   ['arrivals of one client', arrivals(dots(1), { title: 'T', technique: 'short-poll', endsMs: 300 }), 7, 'circle'],
   [
     'arrivals of many clients',
@@ -389,6 +397,14 @@ it('breaks a long title, and loses no word of it', () => {
   const lines = (spec.title as { text: string[] }).text;
   expect(lines.length).toBeGreaterThan(1);
   expect(lines.join(' ')).toBe(title);
+});
+
+it('tells who learned last of the end of a race, and how late', () => {
+  const endedAt = start + 3_700;
+  const ran = racers([start + 4_003, start + 3_800]);
+  expect(lastOf(ran, endedAt)).toBe('The last to learn of the end is short polling: 8 requests, 303 ms late');
+  const { text } = race(ran, { title: 'T', durationMs: 3_700, beganAt: start, endedAt });
+  expect(text).toContain('long polling: 0 requests, 100 ms late');
 });
 
 it('tells a long run by its beginning', () => {

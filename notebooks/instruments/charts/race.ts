@@ -1,0 +1,133 @@
+import { now, type SentRequest } from '../experiment.js';
+import { number } from '../table.js';
+import { FAINT, INK, type Technique } from '../technique.js';
+import { byTechnique } from './by-technique.js';
+import { type Chart, chart, tell } from './chart.js';
+
+/** A client in a race, as far as it has come. Times are milliseconds since the epoch. */
+export interface Racer {
+  /** What the client is called: its lane. */
+  name: string;
+  technique: Technique;
+  rows: SentRequest[];
+  /** When each piece of news about the job came. */
+  news: number[];
+  /** When it learned that the job was done; null until then. */
+  knewAt: number | null;
+}
+
+interface Race {
+  /** What was found, as a sentence, computed from the data. */
+  title: string;
+  /** How long the job was said to take, in milliseconds. */
+  durationMs: number;
+  beganAt: number;
+  /** When the job ended; null while the race goes on. */
+  endedAt: number | null;
+}
+
+const JOB = 'the job';
+
+/**
+ * Clients that wait for the same job, a lane each: a bar for every request, a dot for every piece of news, and how late
+ * each learned that the job was done. The axes stay as they are while it grows.
+ */
+export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: Race): Chart {
+  const seconds = (ms: number) => Math.round(ms - beganAt) / 1_000;
+  const whole = durationMs / 1_000;
+  const until = seconds(endedAt ?? now());
+  const data = racers.flatMap(({ name, technique, rows }) =>
+    rows.map((row) => ({
+      ...{ lane: name, technique, from: seconds(row.sentAt) },
+      to: seconds(row.endedAt ?? now()),
+    })),
+  );
+  const dots = racers.flatMap(({ name, news }) => news.map((at) => ({ lane: name, at: seconds(at) })));
+  const results = racers.map((racer) => ({ ...racer, requests: racer.rows.length, late: lateness(racer, endedAt) }));
+  const beside = Math.max(whole, until, ...data.map(({ to }) => to)) + 0.04 * whole;
+  const words = [
+    {
+      lane: JOB,
+      at: beside,
+      text: endedAt === null ? `at work for ${until.toFixed(1)} s` : `done after ${until.toFixed(1)} s`,
+    },
+    ...results.map((result) => ({ lane: result.name, at: beside, text: told(result) })),
+  ];
+  const y = {
+    field: 'lane',
+    type: 'nominal',
+    title: null,
+    scale: { domain: [JOB, ...racers.map(({ name }) => name)] },
+    axis: { ticks: false, domain: false, labelLimit: 220 },
+  };
+  const ticks = Array.from({ length: Math.floor(whole) + 1 }, (_, second) => second);
+  const x = (field: string) => ({
+    ...{ field, type: 'quantitative', title: 'time (s)' },
+    scale: { domain: [0, Math.max(1.5 * whole, beside + 0.4 * whole)], nice: false },
+    axis: { values: ticks },
+  });
+  const lanes = {
+    mark: { type: 'bar', height: 16, cornerRadius: 2, strokeWidth: 1.5, fillOpacity: 0.35 },
+    encoding: {
+      x: x('from'),
+      x2: { field: 'to' },
+      y,
+      ...byTechnique(
+        racers.map(({ technique }) => technique),
+        { legend: null },
+      ),
+    },
+  };
+  return chart({
+    title,
+    subtitle: 'clients that wait for the same job; a bar is a request, a dot is news',
+    data,
+    numbers: tell(results, (result) => `${result.name}: ${told(result)}`),
+    body: {
+      height: { step: 36 },
+      layer: [
+        {
+          data: { values: [{ lane: JOB, from: 0, to: until }] },
+          mark: { type: 'rect', height: 16, color: INK.quiet },
+          encoding: { x: x('from'), x2: { field: 'to' }, y },
+        },
+        {
+          data: { values: [{ at: endedAt === null ? whole : until }] },
+          mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [4, 4] },
+          encoding: { x: x('at') },
+        },
+        lanes,
+        {
+          data: { values: dots },
+          mark: { type: 'point', filled: true, size: 34, opacity: 1, color: INK.text },
+          encoding: { x: x('at'), y },
+        },
+        {
+          data: { values: words },
+          mark: { type: 'text', align: 'left', fontSize: 13 },
+          encoding: { x: x('at'), y, text: { field: 'text' } },
+        },
+      ],
+    },
+  });
+}
+
+/** How long after the job's end a client learned of it, in milliseconds; null while either is unknown. Clocks are read to 1 ms. */
+const lateness = ({ knewAt }: Racer, endedAt: number | null) =>
+  knewAt === null || endedAt === null ? null : Math.max(0, knewAt - endedAt);
+
+interface Result {
+  name: string;
+  requests: number;
+  late: number | null;
+}
+
+const told = ({ requests, late }: Result) =>
+  `${requests} request${requests === 1 ? '' : 's'}${late === null ? '' : `, ${number(Math.round(late))} ms late`}`;
+
+/** Says which client was the last to learn that the job was done at `endedAt`. */
+export function lastOf(racers: Racer[], endedAt: number): string {
+  const results = racers.map((racer) => ({ ...racer, requests: racer.rows.length, late: lateness(racer, endedAt) }));
+  const last = results.reduce((latest, result) => ((result.late ?? 0) > (latest.late ?? 0) ? result : latest));
+  return `The last to learn of the end is ${last.name}: ${told(last)}`;
+}
