@@ -25,7 +25,7 @@ const QUESTIONS: Record<Incident, string> = {
 };
 
 /** 1. Five reports from production, each with one cause. */
-export const incidents = exercise<Causes>({
+export const incidents = exercise<Record<string, string>>({
   id: '06-what-breaks-a-stream/1-incidents',
   check(causes) {
     for (const [incident, question] of Object.entries(QUESTIONS) as [Incident, string][]) {
@@ -33,7 +33,7 @@ export const incidents = exercise<Causes>({
       assert.equal(
         got,
         right,
-        `${incident}: ${got ? `"${got}" is not it` : 'expected a cause, got none'}. ${question}`,
+        `${incident}: ${got ? `"${got}" is not it` : 'expected it in a box, got it in none'}. ${question}`,
       );
     }
     return 'Each report has its cause, and this notebook has the remedy for each.';

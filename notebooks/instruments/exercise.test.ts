@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { MimeBundle } from './display.js';
-import { exercise, solvedAt, ticked } from './exercise.js';
+import { exercise, solvedAt } from './exercise.js';
 
 const shown = vi.hoisted((): MimeBundle[] => []);
 vi.mock('./display.js', () => ({ show: (bundle: MimeBundle) => shown.push(bundle) }));
@@ -95,20 +95,16 @@ it('takes an answer that throws something odd as not yet', async () => {
   expect(verdict.text).toBe('✗ Not yet. a string');
 });
 
-it('reads what is ticked', () => {
-  expect(ticked`
-    [x] log in
-    [ ] transcode
-    [X] a picture, small
-    [] report
-  `).toEqual(['log in', 'a picture, small']);
-  expect(ticked`
-    [ ] log in
-  `).toBeNull();
-  expect(
-    () => ticked`
-    [x] log in
-    x transcode
-  `,
-  ).toThrow('Expected a box and a name, such as "[x] log in", got "x transcode".');
+it('takes an answer of several parts as not attempted until one of them is there', async () => {
+  const both = exercise<Record<'a' | 'b', string | null>>(
+    {
+      id: 'a/7',
+      check: ({ a, b }) => `${a} and ${b}`,
+      hint: '',
+      solution: { file: '', region: '' },
+    },
+    memory,
+  );
+  expect((await both.verdict({ a: null, b: null })).came).toBe('not attempted');
+  expect((await both.verdict({ a: 'x', b: null })).text).toBe('✓ Solved. x and null');
 });

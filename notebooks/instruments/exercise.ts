@@ -36,7 +36,7 @@ export interface Exercise<Answer> {
   readonly id: string;
   /**
    * Tries your answer and says how it came out, with a hint folded below until it is right. Remembers a right answer, and
-   * forgets it when a later one is wrong. `null` is "not attempted", and changes nothing.
+   * forgets it when a later one is wrong. `null`, or an object of nothing else, is "not attempted", and changes nothing.
    */
   check(answer: Answer | null): Promise<void>;
   /** Shows a solution, folded. */
@@ -60,14 +60,14 @@ export function exercise<Answer>(
   memory: string | null = MEMORY,
 ): Exercise<Answer> {
   const verdict = async (answer: Answer | null): Promise<Verdict> => {
-    if (answer === null || answer === undefined) {
+    if (isBlank(answer)) {
       const when = await solvedAt(id, memory);
       const before = when ? ` You solved it on ${when.slice(0, 10)}.` : '';
-      const text = 'Write your answer in the cell above, run it, and then this one again.';
+      const text = 'Write your answer into this cell, and run it again.';
       return { came: 'not attempted', text: `○ Not attempted. ${text}${before}` };
     }
     try {
-      return { came: 'solved', text: `✓ Solved. ${await check(answer)}` };
+      return { came: 'solved', text: `✓ Solved. ${await check(answer as Answer)}` };
     } catch (error) {
       const [reason] = String((error as Error)?.message ?? error).split('\n');
       return { came: 'not yet', text: `✗ Not yet. ${reason}` };
@@ -95,24 +95,11 @@ export function exercise<Answer>(
   };
 }
 
-/**
- * Reads a list with boxes, as on paper: gives the lines that are ticked, or null when none is, which is "not attempted".
- *
- * @throws TypeError at a line that does not begin with a box.
- * @example
- * const myChoice = ticked`
- *   [x] log in
- *   [ ] transcode
- * `; // ['log in']
- */
-export function ticked({ raw: [list = ''] }: TemplateStringsArray): string[] | null {
-  const chosen: string[] = [];
-  for (const line of list.split('\n').map((text) => text.trim())) {
-    const [, box, name] = /^\[([ x]?)\]\s*(\S.*)$/i.exec(line) ?? [];
-    if (line && !name) throw new TypeError(`Expected a box and a name, such as "[x] log in", got "${line}".`);
-    if (box?.trim()) chosen.push(name as string);
-  }
-  return chosen.length > 0 ? chosen : null;
+/** Whether there is no answer: none, or one of several parts of which each is none. */
+function isBlank(answer: unknown): boolean {
+  if (answer === null || answer === undefined) return true;
+  const parts = typeof answer === 'object' ? Object.values(answer) : [];
+  return parts.length > 0 && parts.every((part) => part === null);
 }
 
 /** When an exercise was solved in this checkout, RFC 3339 in UTC; null when it was not. */

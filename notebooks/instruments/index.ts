@@ -2,6 +2,8 @@
  * The instruments of the course: what a cell needs to reach the server, to record, to compare and to draw.
  * What is taught stands in the cells themselves.
  */
+
+export { lettered, ticked, tickedOne } from './boxes.js';
 export { certificateOf } from './certificate.js';
 export { arrivals } from './charts/arrivals.js';
 export { bars } from './charts/bars.js';
@@ -17,7 +19,6 @@ export { waterfall } from './charts/waterfall.js';
 export { connect } from './connect.js';
 export { inYourTab, openBrowser, type PageRow, type Trial, type Tried, type Visitor } from './connections.js';
 export { draw, live } from './draw.js';
-export { ticked } from './exercise.js';
 export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
 export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';

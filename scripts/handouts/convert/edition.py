@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 STUDENT = "student"
-KINDS = ("check", "solution", "note")
+KINDS = ("check", "hint", "solution", "note")
 # Lines to write on: as many as an answer takes by hand, and some for crossing out.
 FEWEST, MOST, MORE = 5, 16, 1
 EXERCISES = {
@@ -27,14 +27,14 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
     page = deepcopy(notebook)
     if edition != STUDENT:
         with_notes(page, chapter)
+    page.cells = [part for cell in page.cells for part in parts_of(cell)]
     page.cells = [cell for cell in map(partial(on_paper, edition), page.cells) if cell]
     for cell in page.cells:
         cell.metadata["handout"] = {"kind": kind(cell), "ms": chapter["durations"].get(cell.id)}
         if kind(cell) == "check":
-            cell.metadata.handout["code"] = chapter["checks"][cell.id]
+            cell.metadata.handout["code"] = chapter["checks"][cell.metadata.of]
         if kind(cell) == "solution":
             cell.metadata.handout["code"] = unfolded(cell)
-    page.cells = [part for cell in page.cells for part in (hint_of(cell), cell) if part]
     room(page)
     # A page has its own links to its neighbors.
     page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
@@ -85,14 +85,20 @@ def unfolded(cell: NotebookNode) -> str:
     return html.unescape(re.search(r"<code>(.*)</code>", output.data["text/html"], re.DOTALL)[1])
 
 
-def hint_of(cell: NotebookNode) -> NotebookNode | None:
-    """The hint that a check keeps folded in its output, as a cell of its own: a page has it where it may have no check."""
+def parts_of(cell: NotebookNode) -> list[NotebookNode]:
+    """In a notebook an answer and its check share a cell, whose output has the hint. A page has each by itself: the hint
+    where it may have no check, and the check, which ends the cell, where it may have no answer."""
     if kind(cell) != "check":
-        return None
+        return [cell]
     [output] = cell.outputs
     hint = re.search(r"<details>.*</details>", output.data["text/html"], re.DOTALL)[0]
-    handout = {"kind": "hint", "html": hint}
-    return new_code_cell(id=f"{exercise_of(cell)}-hint", metadata={"tags": ["exercise"], "handout": handout})
+    answer, _, call = cell.source.rpartition("\n\n")
+    exercise = exercise_of(cell)
+    return [
+        new_code_cell(answer, id=f"{exercise}-answer", metadata={"tags": ["exercise"]}),
+        new_code_cell(id=f"{exercise}-hint", metadata={"tags": ["exercise", "hint"], "html": hint}),
+        new_code_cell(call, id=f"{exercise}-check", metadata={"tags": ["exercise", "check"], "of": cell.id}),
+    ]
 
 
 def room(page: NotebookNode) -> None:
