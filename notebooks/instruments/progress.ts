@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { closeness, guessed } from './charts/guessed.js';
 import { show } from './display.js';
+import { draw } from './draw.js';
 import { solvedAt } from './exercise.js';
 import { guessesIn, isClose, PREDICTED, type RememberedGuess } from './guesses.js';
 import { CHECKOUT } from './own-server.js';
@@ -22,7 +24,7 @@ const FOLDER = join(CHECKOUT, 'notebooks');
 const GUESSES = process.env.POLLING_LAB_RUN ? null : PREDICTED;
 
 /**
- * Shows what was solved and predicted so far, notebook by notebook, and whether the predictions got closer. It is remembered
+ * Shows what was solved and predicted so far, notebook by notebook, and draws whether the predictions got closer. It is remembered
  * in this checkout, in `.polling-lab/solved` and `.polling-lab/predicted`.
  */
 export async function showProgress(): Promise<void> {
@@ -35,7 +37,8 @@ export async function showProgress(): Promise<void> {
       : `${guesses.filter(isClose).length} of ${guesses.length} predictions close`;
   const sum = (of: 'solved' | 'exercises') => course.reduce((total, one) => total + one[of], 0);
   const total = `${sum('solved')} of ${sum('exercises')} exercises solved.`;
-  const skill = predictionSkill(course.flatMap(({ guesses }) => guesses));
+  const guesses = course.flatMap((one) => one.guesses);
+  const skill = predictionSkill(guesses);
   const cells = (one: Progress) => [marks(one), told(one), foreseen(one)];
   const left = (html: string) => `<td style="text-align:left">${html}</td>`;
   const rows = course.map((one) => {
@@ -48,6 +51,7 @@ export async function showProgress(): Promise<void> {
     'text/markdown': [...items, '', total, '', skill].join('\n'),
     'text/plain': [...course.map((one) => `${one.title}: ${cells(one).join(', ')}`), total, skill].join('\n'),
   });
+  if (guesses.length > 0) await draw(guessed(guesses, { title: closeness(guesses) }));
 }
 
 /** How many guesses it takes to compare the earlier half of them with the later one. */

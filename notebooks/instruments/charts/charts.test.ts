@@ -11,6 +11,7 @@ import { type Chart, tell } from './chart.js';
 import { compared } from './compared.js';
 import { cumulative } from './cumulative.js';
 import { growth } from './growth.js';
+import { closeness, guessed, ratioOf } from './guessed.js';
 import { progress } from './progress.js';
 import { queues } from './queues.js';
 import { lastOf, type Racer, race } from './race.js';
@@ -52,6 +53,11 @@ function dragged(formula: string): Chart {
     drag: { formula, says: "y + ' at ' + x", sliders: { a: { label: 'a (ms)', from: 500, to: 5_000, value: 1_000 } } },
   });
 }
+
+/** The nth guess of ten. */
+const guess = (n: number, predicted: number) => {
+  return { notebook: '03-short-polling', what: 'polls', predicted, measured: 10, at: `2026-01-01T00:0${n}:00Z` };
+};
 
 /** Each chart with the number of its data, and the role that its marks have in the SVG. */
 const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
@@ -137,6 +143,16 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     2,
     'point',
   ],
+  ['a prediction against its measurement', guessed([guess(0, 12)], { title: 'T' }), 1, 'point'],
+  [
+    'predictions against their measurements',
+    guessed(
+      [0, 5, 20, 10, 9, 11].map((n, i) => guess(i, n)),
+      { title: 'T' },
+    ),
+    6,
+    'point',
+  ],
   ['a progress bar', progress({ title: 'T', done: 0.4 }), 1, 'bar'],
   [
     'queues',
@@ -198,6 +214,27 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     'bar',
   ],
 ];
+
+it.each([
+  [[12], 'Your first prediction was off by a factor of 1.2'],
+  [[10], 'Your first prediction was exact'],
+  [[12, 40], 'Half of your 2 predictions were off by a factor of 4 or less'],
+  [[1, 20, 5, 10, 10, 11], 'Your first 3 predictions were off by a factor of 2, your last 3 exact'],
+])('tells of the predictions %j whether they got closer', (numbers, title) => {
+  const guesses = numbers.map((n, i) => guess(i, n));
+  expect(closeness(guesses.reverse())).toBe(title);
+});
+
+it.each([
+  [5, 10, 0.5],
+  [0, 0, 1],
+  [0, 10, 0.01],
+  [10, 0, 100],
+  [-10, 10, 0.01],
+  [1e9, 1, 100],
+])('draws a prediction of %d where %d was measured at %d', (predicted, measured, ratio) => {
+  expect(ratioOf({ predicted, measured })).toBe(ratio);
+});
 
 it('computes each bar by its own formula, where its numbers can be dragged', async () => {
   const bill = (formula: string) =>
