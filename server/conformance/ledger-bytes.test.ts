@@ -113,9 +113,45 @@ describe('the byte counts of the ledger equal those of a TCP tap', () => {
     const responses = await raw.responses(requests.length);
     expect(responses.map(({ status }) => status)).toEqual([202, 202, 200, 202, 202]);
     raw.close();
-    // What was pipelined behind a chunked body cannot be told from it: there, the connection's sum is what counts.
+    // Where a request is answered while a part of the next one has come, that part is in its row: the sum is what counts.
     const [first] = await expectEqualToTheTap(experiment, requests.length, mark);
     expect(first?.bytesIn).toBe(submit.length);
+  });
+
+  test.each([
+    ['whole', 0],
+    ['in two pieces', 1],
+  ])('pipelined behind chunked bodies that come %s, each row by itself', async (_, pieces) => {
+    const experiment = newExperiment();
+    const mark = tap.connections.length;
+    const raw = await RawConnection.connect(tap.url);
+    const chunk = (text: string, extension = '') => `${text.length.toString(16)}${extension}\r\n${text}\r\n`;
+    const json = head('POST', '/jobs', experiment, 'Content-Type: application/json', 'Transfer-Encoding: chunked');
+    const video = head('POST', '/jobs', experiment, 'Content-Type: video/mp4', 'Transfer-Encoding: chunked');
+    const get = head('GET', '/healthz', experiment);
+    const requests = [
+      `${json}${chunk('{"kind":', ';an=extension')}${chunk('"manual"}')}0\r\n\r\n`,
+      get,
+      // A body that looks like what comes behind it.
+      `${video}${chunk(`x${get}`)}0;last\r\nTrailer: x\r\nAnother: y\r\n\r\n`,
+      get,
+      `${json}${chunk('{"kind":"manual"}')}0\r\n\r\n`,
+      `${json}${chunk('{"kind":"manual"}')}0\r\n\r\n`,
+      get,
+    ];
+    const bytes = requests.join('');
+    // The first request is on its way when the rest comes, so that nothing is answered in between.
+    const cut = pieces * (json.length + 10);
+    if (cut > 0) {
+      await raw.send(bytes.slice(0, cut));
+      await lab.held(experiment);
+    }
+    await raw.send(bytes.slice(cut));
+    const responses = await raw.responses(requests.length);
+    expect(responses.map(({ status }) => status)).toEqual([202, 200, 202, 200, 202, 202, 200]);
+    raw.close();
+    const rows = await expectEqualToTheTap(experiment, requests.length, mark);
+    expect(rows.map((row) => row.bytesIn)).toEqual(requests.map((request) => request.length));
   });
 
   test('requests for the ledger itself, in between, are in no row', async () => {

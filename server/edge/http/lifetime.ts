@@ -173,7 +173,7 @@ export interface ConnectionBytes {
   received: number;
   sent: number;
   /** The newest request, until it is over; with pipelining, others are still being answered. */
-  latest: { passBy(): void } | null;
+  latest: { passBy(next: IncomingMessage): void } | null;
 }
 
 /** The methods that change nothing (RFC 9110, section 9.2.1). */
