@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { newExperiment } from './client.js';
 import { RawConnection } from './raw.js';
 import { target } from './server.js';
 import { eventually } from './within.js';
@@ -94,4 +95,18 @@ describe('pipelined requests are processed in their order', () => {
       [200, { state: 'cancelled' }],
     ]);
   });
+});
+
+test('a client that leaves is noticed, also while answers are queued behind one that is held', async () => {
+  const headers = { Experiment: newExperiment() };
+  const raw = await RawConnection.connect(lab.base);
+  const paths = [`${await path()}/result?wait=60`, '/openapi.json', '/healthz', '/healthz'];
+  await raw.send(paths.map((one) => request('GET', one, undefined, headers)).join(''));
+  // By now, Node reads no more of the connection: more is queued than it takes.
+  await eventually(async () => {
+    const { requests } = await lab.traffic(headers.Experiment);
+    return requests.filter(({ status }) => status === 200).length === 3 || undefined;
+  }, 'the answers that are queued');
+  raw.close();
+  await lab.settled(headers.Experiment, 4);
 });

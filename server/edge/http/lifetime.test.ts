@@ -58,3 +58,24 @@ test('a large answer has its turn, whatever is queued behind it', async () => {
   expect([all.waitingForTurns, all.unsent]).toEqual([0, 100 * 1024]);
   all.stop();
 });
+
+test('when too many requests are pipelined, the connection with most of them is closed, and no other one', () => {
+  const all = new Connections({ stallMs: 600_000, headTimeoutMs: 1_000 });
+  const connect = () => {
+    const socket = Object.assign(new EventEmitter(), { destroyed: false });
+    return Object.assign(socket, {
+      destroy: () => {
+        socket.destroyed = true;
+        socket.emit('close');
+      },
+    });
+  };
+  const [greedy, modest] = [connect(), connect()];
+  begin(all, greedy, true);
+  for (let n = 0; n < 10_000; n++) begin(all, greedy, false);
+  expect(greedy.destroyed).toBe(false);
+  begin(all, modest, true);
+  begin(all, modest, false);
+  expect([greedy.destroyed, modest.destroyed, all.pipelined]).toEqual([true, false, 1]);
+  all.stop();
+});

@@ -11,7 +11,7 @@ import { SmallSet } from './small-set.js';
 export const MAX_UNSENT_BYTES = 64 * 1024;
 /** Unsent bytes of all connections past which the connections whose clients take nothing are closed. */
 const MAX_ALL_UNSENT_BYTES = 64 * 1024 * 1024;
-/** Requests pipelined behind others, on all connections: past it, the connection that sends one more is closed. */
+/** Requests pipelined behind others, on all connections: past it, the connection with most of them is closed. */
 const MAX_PIPELINED = 10_000;
 /** How long, in one turn of the event loop, requests are started that came behind others on their connections. */
 const TURN_MS = 10;
@@ -237,8 +237,9 @@ export class Connection {
   }
 
   private startLater(): void {
+    if (this.deferred.size === 0) return;
     const [next] = this.deferred.keys();
-    if (next && !this.blocks(next)) this.all.startLater(this);
+    if (!this.blocks(next as Lifetime)) this.all.startLater(this);
   }
 
   /** Starts the request that was deferred first, if there is one and it may be started. */
@@ -280,7 +281,7 @@ export class Connection {
     this.exchanges.add(lifetime);
     if (this.session || this.exchanges.size === 1) return;
     this.all.pipelined += 1;
-    if (this.all.pipelined > MAX_PIPELINED) this.destroy();
+    if (this.all.pipelined > MAX_PIPELINED) this.all.closeBusiest();
   }
 
   remove(lifetime: Lifetime): void {
@@ -307,6 +308,19 @@ interface Silence {
   idleSince: number;
   heardAt: number;
   heardBytes: number;
+}
+
+/**
+ * Node stops to read a connection of HTTP/1.1 when 16 KiB of answers are queued behind one that is held (pipelining), and then
+ * does not see that the client has left. This has it read once more: requests that have come, after which it stops again; or
+ * the end of the connection. Node has no public way to do so. These three steps are its own, when the queue is empty.
+ */
+function readOn(socket: Socket): void {
+  const paused = socket as Socket & { _paused?: boolean; parser?: { resume?(): void } };
+  if (!paused._paused) return;
+  paused._paused = false;
+  paused.parser?.resume?.();
+  socket.resume();
 }
 
 /** Stands for no deferred requests: a map of its own would take 200 bytes of every connection. */
@@ -424,6 +438,14 @@ export class Connections {
     else if (this.unsent > 2 * MAX_ALL_UNSENT_BYTES) this.relieve(0);
   }
 
+  /** Closes the connection of HTTP/1.1 on which most requests are pipelined: nobody else pays for it. */
+  closeBusiest(): void {
+    let busiest: Connection | undefined;
+    for (const connection of this.open)
+      if (!connection.session && connection.exchanges.size > (busiest?.exchanges.size ?? 0)) busiest = connection;
+    busiest?.destroy();
+  }
+
   forget(connection: Connection): void {
     this.open.delete(connection);
     this.startable.delete(connection);
@@ -459,6 +481,7 @@ export class Connections {
     for (const connection of this.open) {
       if (connection.unsent > 0) this.dropStalled(connection, now);
       if (connection.session) this.look(connection, connection.session, connection.silence!, now);
+      else if (connection.exchanges.size > 1) readOn(connection.socket);
     }
     if (this.unsent > MAX_ALL_UNSENT_BYTES) this.relieve(PRESSED_STALL_MS);
     this.schedule();
