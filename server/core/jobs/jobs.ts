@@ -52,14 +52,10 @@ export class Jobs {
 
   /** Makes a job and commits it; or finds the one that another server has made with the key. All but uploads start at once. */
   async create(spec: Spec, key: Job['key'], jobId: string): Promise<JobRecord> {
-    const job: Job = {
-      ...{ jobId, spec, key, state: 'queued', progress: 0, version: 0 },
-      ...{ createdAt: now(), startedAt: null, finishedAt: null, result: null, error: null },
-    };
-    const record = new JobRecord(job);
+    const record = new JobRecord({ ...NEW, jobId, spec, key, createdAt: now() });
     if (key) this.keys.set(key.name, record);
     try {
-      const queued = this.change(record, 'queued', job.createdAt, {});
+      const queued = this.change(record, 'queued', record.job.createdAt, record.job);
       await (spec.kind === 'video' ? queued : this.start(record));
     } catch (error) {
       const other = key ? this.keys.get(key.name) : undefined;
@@ -74,12 +70,12 @@ export class Jobs {
   /** Starts the job. */
   start(record: JobRecord): Promise<void> {
     const startedAt = now(record.latest);
-    return this.change(record, 'started', startedAt, { state: 'running', startedAt });
+    return this.change(record, 'started', startedAt, { ...record.latest, state: 'running', startedAt });
   }
 
   /** Records the job's progress. `more` are further members of the event's data. */
   progress(record: JobRecord, progress: number, more: Record<string, unknown> = {}): Promise<void> {
-    return this.change(record, 'progress', now(record.latest), { progress }, more);
+    return this.change(record, 'progress', now(record.latest), { ...record.latest, progress }, more);
   }
 
   /** Ends the job. A job that has ended already is left as it is. */
@@ -93,7 +89,8 @@ export class Jobs {
     const result = 'result' in ending ? JSON.stringify(ending.result) : null;
     const error = 'error' in ending ? JSON.stringify(ending.error) : null;
     const progress = event === 'succeeded' ? 1 : record.latest.progress;
-    await this.change(record, event, finishedAt, { progress, state: event, finishedAt, result, error }, outcome);
+    const ended = { ...record.latest, progress, state: event, finishedAt, result, error };
+    await this.change(record, event, finishedAt, ended, outcome);
   }
 
   /** Takes note of a change that is committed, by this server or by another one. */
@@ -105,8 +102,8 @@ export class Jobs {
     this.onEnd(record);
   }
 
-  private change(record: JobRecord, event: EventName, at: string, patch: Partial<Job>, more = {}): Promise<void> {
-    const job: Job = { ...record.latest, ...patch, version: record.latest.version + 1 };
+  private change(record: JobRecord, event: EventName, at: string, changed: Job, more = {}): Promise<void> {
+    const job: Job = { ...changed, version: changed.version + 1 };
     const { jobId, progress, version } = job;
     const data = JSON.stringify({ ...more, jobId, progress, version });
     return this.log.append(record, job, { event, data, at });
@@ -129,12 +126,20 @@ export class Jobs {
   }
 }
 
+/** A job before its first event: V8 makes a copy with changes in a hundredth of the time that it takes to join two parts. */
+const NEW: Job = {
+  ...{ jobId: '', spec: { kind: 'manual' }, key: null, state: 'queued', progress: 0, version: 0 },
+  ...{ createdAt: '', startedAt: null, finishedAt: null, result: null, error: null },
+};
+
 /**
  * The time now (RFC 3339), but never before a time that the job has already: the clock may have been set back.
  * Durations are measured with `performance.now()`, which cannot be set.
  */
 function now(job?: Job): string {
   const told = job?.startedAt ?? job?.createdAt ?? '';
-  const time = new Date().toISOString();
-  return time > told ? time : told;
+  const ms = Date.now();
+  if (ms !== newest.ms) newest = { ms, time: new Date(ms).toISOString() }; // shared by all changes of a millisecond
+  return newest.time > told ? newest.time : told;
 }
+let newest = { ms: 0, time: '' };

@@ -92,8 +92,7 @@ export class Delivery {
 /** A cursor that is served once. A class: there are thousands of them, and closures would take more memory. */
 class OneTimeCursor implements Cursor {
   seen = 0;
-  private over = false;
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | null; // null: the wait is over
 
   constructor(
     private readonly delivery: Delivery,
@@ -118,10 +117,10 @@ class OneTimeCursor implements Cursor {
 
   /** Stops waiting, and does not call back. Returns false when the wait is over already. */
   abandon(): boolean {
-    if (this.over) return false;
+    if (!this.timer) return false;
     clearTimeout(this.timer);
+    this.timer = null;
     this.delivery.leave(this);
-    this.over = true;
     return true;
   }
 }
