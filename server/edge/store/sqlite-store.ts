@@ -44,15 +44,15 @@ export class SqliteStore implements Store {
   ) {
     this.name = this.meta('store');
     if (!NAME.test(this.name)) throw damaged(file, 'its name has changed');
-    const addEvents = inserter(db, 'INSERT INTO events (seq, jobId, event, data, at, prev, crc)', 7);
-    const putJobs = inserter(db, 'INSERT OR REPLACE INTO jobs (first, jobId, record, crc)', 4);
-    const dropJob = db.prepare('DELETE FROM jobs WHERE first = ?');
+    const addEvents = writer(db, 'INSERT INTO events (seq, jobId, event, data, at, prev, crc) VALUES ?', 7);
+    const putJobs = writer(db, 'INSERT OR REPLACE INTO jobs (first, jobId, record, crc) VALUES ?', 4);
+    const dropJobs = writer(db, 'DELETE FROM jobs WHERE (first) IN (VALUES ?)', 1);
     const dropEvents = db.prepare('DELETE FROM events WHERE seq <= ?');
     const setTrimmed = db.prepare(`UPDATE meta SET value = ? WHERE key = 'trimmed'`);
     this.write = db.transaction((changes: readonly Change[], dropped: Dropped) => {
       let seq = this.newest;
       const committed: Committed[] = [];
-      const events: Value[][] = [];
+      const events: Value[] = [];
       // A job may change more than once in a commit: only the last state is written.
       const jobs = new Map<string, StoredJob>();
       for (const { event, job, first, last } of changes) {
@@ -61,18 +61,18 @@ export class SqliteStore implements Store {
         const earlier = jobs.get(jobId);
         const prev = earlier?.last ?? last;
         const numbered = { seq, prev, jobId, event: name, data, at };
-        events.push([seq, jobId, name, data, at, prev, eventCrc(numbered)]);
+        events.push(seq, jobId, name, data, at, prev, eventCrc(numbered));
         jobs.set(jobId, { job, first: earlier?.first ?? (first || seq), last: seq });
         committed.push({ event: numbered, job });
       }
       addEvents(events);
-      putJobs(
-        Array.from(jobs, ([jobId, { job, first, last }]) => {
-          const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
-          return [first, jobId, record, crc32(record)];
-        }),
-      );
-      for (const { first } of dropped.jobs) dropJob.run(first);
+      const rows: Value[] = [];
+      for (const [jobId, { job, first, last }] of jobs) {
+        const record = JSON.stringify({ ...job, firstSeq: first, lastSeq: last });
+        rows.push(first, jobId, record, crc32(record));
+      }
+      putJobs(rows);
+      dropJobs(dropped.jobs.map(({ first }) => first));
       if (dropped.events > 0) {
         dropEvents.run(dropped.events);
         setTrimmed.run(dropped.events);
@@ -258,15 +258,16 @@ type Value = string | number;
 /** How many rows a statement writes at once: one call of libsql costs as much as it takes to write some rows. */
 const ROWS_AT_ONCE = 16;
 
-/** Makes the function that writes rows into a table. */
-function inserter(db: Database.Database, into: string, columns: number): (rows: Value[][]) => void {
+/** Makes the function that runs a statement for rows, whose values it takes one after the other. */
+function writer(db: Database.Database, sql: string, columns: number): (values: Value[]) => void {
   const row = `(${Array(columns).fill('?').join(', ')})`;
-  const one = db.prepare(`${into} VALUES ${row}`);
-  const many = db.prepare(`${into} VALUES ${Array(ROWS_AT_ONCE).fill(row).join(', ')}`);
-  return (rows) => {
+  const one = db.prepare(sql.replace('?', row));
+  const many = db.prepare(sql.replace('?', Array(ROWS_AT_ONCE).fill(row).join(', ')));
+  return (values) => {
     let at = 0;
-    for (; at + ROWS_AT_ONCE <= rows.length; at += ROWS_AT_ONCE) many.run(rows.slice(at, at + ROWS_AT_ONCE).flat());
-    for (; at < rows.length; at++) one.run(rows[at]);
+    for (const size = ROWS_AT_ONCE * columns; at + size <= values.length; at += size)
+      many.run(values.slice(at, at + size));
+    for (; at < values.length; at += columns) one.run(values.slice(at, at + columns));
   };
 }
 
