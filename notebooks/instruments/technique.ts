@@ -38,10 +38,11 @@ export function outlineOf(color: string): string {
 export const INK = { text: 'currentColor', quiet: '#767676' };
 
 /**
- * Opacities: of {@link INK}`.text` for second-rank text, for rules and axes, for a span of time, and for the grid; and of a
- * technique's color while a request waits or a stream is silent, so faint that a mark of the full color is seen on it.
+ * Opacities: of {@link INK}`.text` for second-rank text, for rules and axes, for a span of time, for an area that points lie
+ * on, and for the grid; and of a technique's color while a request waits or a stream is silent, so faint that a mark of the
+ * full color is seen on it.
  */
-export const FAINT = { text: 0.75, rule: 0.65, span: 0.12, grid: 0.12, wait: 0.1 };
+export const FAINT = { text: 0.75, rule: 0.65, span: 0.12, shade: 0.05, grid: 0.12, wait: 0.1 };
 
 /**
  * Names the technique of a request, by the same rule as the server but on the client's side of the wire: the

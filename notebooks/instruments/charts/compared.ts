@@ -161,7 +161,7 @@ function wallLayers({ at, says }: { at: string; says: string }, middle: number, 
   return [
     {
       ...wall,
-      mark: { type: 'rect', color: INK.text, opacity: FAINT.span },
+      mark: { type: 'rect', color: INK.text, fillOpacity: FAINT.shade, stroke: INK.text, strokeOpacity: FAINT.rule },
       encoding: { x, x2: { value: 'width' } },
     },
     { ...wall, mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeWidth: 2 }, encoding: { x } },
