@@ -98,6 +98,6 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
           },
           spec: { width: 620, height: 130, layer: [columns, marks(client, 16), ...(end ? [end] : [])] },
         }
-      : { height: { step: 36 }, layer: [...(end ? [end] : []), marks(lane, 60)] },
+      : { height: 36 * panels.length, layer: [...(end ? [end] : []), marks(lane, 60)] },
   });
 }

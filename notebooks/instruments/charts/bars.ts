@@ -37,8 +37,9 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
     subtitle,
     data,
     numbers: tell(data, ({ label, part, value }) => `${label}, ${part}: ${number(value)}`),
+    margin: 44,
     body: {
-      height: { step: 44 },
+      height: 44 * Math.max(1, labels.length),
       encoding: { y },
       layer: [
         {

@@ -20,8 +20,10 @@ interface Parts {
   data: Datum[];
   /** The data in words and numbers; {@link tell} makes it. */
   numbers: string;
-  /** The Vega-Lite of it: mark and encoding, layers, or a facet. */
+  /** The Vega-Lite of it: mark and encoding, or layers, which fill the width that there is; or a facet, which has its own. */
   body: Record<string, unknown>;
+  /** For text that stands to the right of the plot, in pixels. Default: none. */
+  margin?: number;
 }
 
 /** Tells the data in one line. A long run is cut off after so many. */
@@ -34,15 +36,18 @@ export function tell<D>(data: D[], say: (datum: D) => string, most = 24): string
 export const rounded = (field: string, title = field) => ({ field, type: 'quantitative', title, format: ',.5~r' });
 
 /** Makes a chart in the course's one visual language. */
-export function chart({ title, subtitle, data, numbers, body }: Parts): Chart {
+export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Parts): Chart {
   const text = `${title}${subtitle ? ` (${subtitle})` : ''}: ${numbers}.`;
+  const isFluid = !('facet' in body);
+  const broken = isFluid ? fitted : wrap;
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: text,
-    title: { text: wrap(title), ...(subtitle ? { subtitle: wrap(subtitle, 92) } : {}) },
+    title: { text: broken(title, LINE.title), ...(subtitle && { subtitle: broken(subtitle, LINE.subtitle) }) },
     data: { values: data },
-    width: 620,
     ...body,
+    ...(isFluid && fluid(body.params as object[] | undefined)),
+    padding: { left: 8, top: 8, bottom: 8, right: 8 + margin },
     config,
     usermeta: {
       embedOptions: {
@@ -55,9 +60,35 @@ export function chart({ title, subtitle, data, numbers, body }: Parts): Chart {
   return { title, text, spec };
 }
 
+/** The width of a chart where nothing gives it one, and the least, in pixels. */
+const WIDTH = { default: 700, least: 300 };
+
+/**
+ * As wide as what it stands in, whose size Vega knows in a page only. Vega-Lite's own `"width": "container"` would be
+ * nothing in a page that does not give its charts a width, such as a notebook's in another editor.
+ */
+function fluid(params: object[] = []) {
+  const width = `max(${WIDTH.least}, containerSize()[0] || ${WIDTH.default})`;
+  return {
+    width: WIDTH.default,
+    autosize: { type: 'fit-x', contains: 'padding' },
+    params: [{ name: 'width', init: width, on: [{ events: 'window:resize', update: width }] }, ...params],
+  };
+}
+
+/** How many letters fit into a line of {@link WIDTH}`.default` pixels. */
+const LINE = { title: 78, subtitle: 92 };
+
 /** Titles are sentences: they are broken before they are cut off. */
-function wrap(text: string, width = 78): string[] {
-  return text.match(new RegExp(`.{1,${width}}(?=\\s|$)|\\S+`, 'g'))?.map((line) => line.trim()) ?? [text];
+const wrap = (text: string, letters: number): string[] =>
+  text.match(new RegExp(`.{1,${letters}}(?=\\s|$)|\\S+`, 'g'))?.map((line) => line.trim()) ?? [text];
+
+/** A title that breaks where the chart's width at that moment says: whole, at two thirds of the letters, or at half of them. */
+function fitted(text: string, letters: number) {
+  const [whole, narrow, narrowest] = [1, 2 / 3, 1 / 2].map((share) =>
+    JSON.stringify(wrap(text, Math.floor(letters * share))),
+  );
+  return { expr: `width > 520 ? ${whole} : width > 360 ? ${narrow} : ${narrowest}` };
 }
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
@@ -67,7 +98,6 @@ const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
  */
 const config = {
   background: 'transparent',
-  padding: 8,
   font,
   title: {
     anchor: 'start',

@@ -290,10 +290,9 @@ it('draws what can be dragged at its first values, and says how far it can be dr
   const svg = await toSvg(chart);
   expect(svg).toContain('>5 at 200<');
   expect(chart.text).toContain('x (ms) from 100 to 400, a (ms) from 500 to 5,000');
-  const bound = (chart.spec.params as { name: string; bind: { input: string } }[]).map(({ name, bind }) => [
-    name,
-    bind.input,
-  ]);
+  const bound = (chart.spec.params as { name: string; bind?: { input: string } }[]).flatMap(({ name, bind }) =>
+    bind ? [[name, bind.input]] : [],
+  );
   expect(bound).toEqual([
     ['x', 'range'],
     ['a', 'range'],
@@ -431,9 +430,13 @@ it('puts no name over another, over a point, or out of the plot', async () => {
 it('breaks a long title, and loses no word of it', () => {
   const title = 'Of twenty-five clients in step, twenty-five asked within a moment; with jitter, only seven did';
   const { spec } = waterfall(rows, { title });
-  const lines = (spec.title as { text: string[] }).text;
-  expect(lines.length).toBeGreaterThan(1);
-  expect(lines.join(' ')).toBe(title);
+  const { expr } = (spec.title as { text: { expr: string } }).text;
+  const broken = [...expr.matchAll(/\[.*?\]/g)].map(([lines]) => JSON.parse(lines) as string[]);
+  expect(broken.map((lines) => lines.join(' '))).toEqual([title, title, title]);
+  const [wide, narrow, narrowest] = broken.map(({ length }) => length) as [number, number, number];
+  expect(wide).toBeGreaterThan(1);
+  expect(narrow).toBeGreaterThanOrEqual(wide);
+  expect(narrowest).toBeGreaterThan(narrow);
 });
 
 it('tells who learned last of the end of a race, and how late', () => {

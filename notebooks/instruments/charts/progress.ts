@@ -24,6 +24,7 @@ export function progress({ title, subtitle, done, color = INK.quiet }: Progress)
     subtitle,
     data: [{ done, percent }],
     numbers: percent,
+    margin: 44,
     body: {
       height: 18,
       layer: [

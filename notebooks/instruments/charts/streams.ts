@@ -111,7 +111,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
       return `${lane}: ${connections.length} connections, ${counts.join(', ') || 'nothing came'}`;
     }),
     body: {
-      height: { step: 44 },
+      height: 44 * Math.max(1, lanes.length),
       layer: [
         {
           data: { values: bars },

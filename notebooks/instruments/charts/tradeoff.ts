@@ -5,7 +5,7 @@ import { type Chart, chart, rounded, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
 import { placeNames } from './names.js';
 
-/** Of the plot, and what is left free at its edges, in pixels. */
+/** Of the plot where nothing gives it a width, and what is left free at its edges, in pixels. */
 const WIDTH = 620;
 const HEIGHT = 340;
 const PADDING = { x: 56, y: 24 };
@@ -74,7 +74,6 @@ export function tradeoff(parts: Tradeoff): Chart {
     data: points,
     numbers: `${x}, and ${y}: ${tell(points, (point) => `${point.label}: ${number(point.x)} and ${number(point.y)}`)}`,
     body: {
-      width: WIDTH,
       height: HEIGHT,
       layer: [
         ...(predict ? [predictionLayer(curve, encoding)] : []),

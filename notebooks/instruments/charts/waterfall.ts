@@ -81,6 +81,7 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
       ...(ended === null ? [] : [`the job ended at ${number(seconds(ended))} s`]),
       ...(late === null ? [] : [`a poll told of it ${number(late)} s later`]),
     ].join('; '),
+    margin: 40,
     body: {
       height,
       layer: [

@@ -54,15 +54,17 @@ async function enliven(chart) {
   const spec = JSON.parse(chart.querySelector('script').textContent);
   spec.config = { ...spec.config, font: getComputedStyle(chart).getPropertyValue('--sans') }; // as the page is set
   const live = document.createElement('div');
+  live.classList.toggle('fluid', spec.autosize?.type === 'fit-x');
   live.setAttribute('role', 'img');
   live.setAttribute('aria-label', picture.alt);
   const sliders = document.createElement('div'); // beside the picture: what stands in an image cannot be reached
   sliders.className = 'vega-bindings';
   const bound = { renderer: 'svg', container: live, bind: sliders };
+  picture.before(live); // in the page, it has a width that the chart can fill
   const view = new vega.View(vega.parse(vegaLite.compile(spec).spec), bound);
   const theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
   view.tooltip(new vegaTooltip.Handler({ theme }).call);
   await view.runAsync();
-  picture.replaceWith(live);
+  picture.remove();
   if (sliders.hasChildNodes()) live.after(sliders);
 }

@@ -12,6 +12,9 @@
     .jp-RenderedMarkdown > :is(p, ul, ol, blockquote) { max-width: 68ch; }
     /* A picture takes this for the system's, and draws its text in a color that suits it. */
     body[data-jp-theme-light='false'] :is(.jp-RenderedSVG img, .vega-bindings) { color-scheme: dark; }
+    /* A chart fills the width of its cell. When that shrinks, the chart does, too, until it is drawn anew. */
+    .vega-embed { width: 100%; }
+    .vega-embed svg { max-width: 100%; height: auto; }
     .vega-bind label { display: flex; align-items: center; gap: 0.7em; }
     .vega-bind-name { min-width: 20em; }
     .vega-bind input { width: 20em; max-width: none !important; }
