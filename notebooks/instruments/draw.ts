@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Chart, chart } from './charts/chart.js';
+import { type Chart, chart, still } from './charts/chart.js';
 import { type MimeBundle, newDisplay } from './display.js';
 import { visible } from './visible.js';
 
@@ -89,7 +89,7 @@ const ALONE =
 export async function toSvg(chart: Chart): Promise<string> {
   const { compile }: VegaLite = require('vega-lite');
   const { parse, View }: Vega = require('vega');
-  const view = new View(parse(compile(chart.spec).spec), { renderer: 'none' });
+  const view = new View(parse(compile(still(chart)).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
   return visible(svg.replace(/(?<=^<svg[^>]*>)/, `<style>${ALONE}</style>`));

@@ -60,8 +60,8 @@ export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Part
   return { title, text, spec };
 }
 
-/** The width of a chart where nothing gives it one, and the least, in pixels. */
-const WIDTH = { default: 700, least: 300 };
+/** The width of a chart where nothing gives it one, the least, and that of the plot in it on paper, in pixels. */
+const WIDTH = { default: 700, least: 300, plot: 620 };
 
 /**
  * As wide as what it stands in, whose size Vega knows in a page only. Vega-Lite's own `"width": "container"` would be
@@ -69,11 +69,20 @@ const WIDTH = { default: 700, least: 300 };
  */
 function fluid(params: object[] = []) {
   const width = `max(${WIDTH.least}, containerSize()[0] || ${WIDTH.default})`;
+  const signal = { init: width, on: [{ events: 'window:resize', update: width }] };
   return {
     width: WIDTH.default,
     autosize: { type: 'fit-x', contains: 'padding' },
-    params: [{ name: 'width', init: width, on: [{ events: 'window:resize', update: width }] }, ...params],
+    // Vega sets `width` to what is left for the plot.
+    params: [{ name: 'width', ...signal }, { name: 'room', ...signal }, ...params],
   };
+}
+
+/** The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are, and cannot fit them. */
+export function still({ spec }: Chart): Record<string, unknown> {
+  if (!spec.autosize) return spec;
+  const params = (spec.params as { name: string }[]).filter(({ name }) => name !== 'width');
+  return { ...spec, params, width: WIDTH.plot, autosize: 'pad' };
 }
 
 /** How many letters fit into a line of {@link WIDTH}`.default` pixels. */
@@ -88,7 +97,7 @@ function fitted(text: string, letters: number) {
   const [whole, narrow, narrowest] = [1, 2 / 3, 1 / 2].map((share) =>
     JSON.stringify(wrap(text, Math.floor(letters * share))),
   );
-  return { expr: `width > 520 ? ${whole} : width > 360 ? ${narrow} : ${narrowest}` };
+  return { expr: `room >= ${WIDTH.default} ? ${whole} : room > 480 ? ${narrow} : ${narrowest}` };
 }
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';

@@ -20,45 +20,58 @@ interface Queues {
   subtitle?: string;
 }
 
-/** How much of a panel a request takes, in pixels, and how high a panel may get. */
-const [LANE, PANEL] = [10, 190];
+/** How much of the chart a request takes, in pixels, and how high a panel may get. */
+const [LANE, PANEL] = [11, 200];
 
 /**
- * The waterfall of several clients that did the same, a panel for each: a bar is pale while its request waits for an answer,
- * and full from then on.
+ * How several clients used the connections that they had, a panel for each: a slot for each request that was open at the
+ * same time as others, and under a wall the requests that waited until a slot was free. A request that waited is pale there,
+ * and then has a full bar in its slot.
  */
 export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
-  const data = panels.flatMap(({ panel, rows, beganAt }) => {
-    const spans = rows.map(span);
-    const zero = beganAt ?? Math.min(...spans.map(({ sent }) => sent));
-    const seconds = (ms: number) => (ms - zero) / 1_000;
-    return spans.map(({ technique, sent, answered, end }, i) => ({
-      panel,
-      request: i + 1,
-      technique,
-      sent: seconds(sent),
-      answered: answered === null ? null : seconds(answered),
-      until: seconds(answered ?? end),
-      end: seconds(end),
-      never: answered === null ? 'never answered' : '',
-    }));
+  const drawn = panels.map(({ panel, rows, beganAt }) => ({ panel, spans: placed(rows.map(span), beganAt) }));
+  const lanes = drawn.flatMap(({ panel, spans }, i) => {
+    const open = 1 + Math.max(-1, ...spans.map(({ slot }) => slot ?? -1));
+    const held = 1 + Math.max(-1, ...spans.map(({ place }) => place ?? -1));
+    const names = [
+      ...Array.from({ length: open }, (_, slot) => ({ lane: laneOf(i, 'slot', slot), label: String(slot + 1) })),
+      ...Array.from({ length: held }, (_, place) => ({ lane: laneOf(i, 'waits', place), label: place ? '' : 'waits' })),
+    ];
+    const heads = ['', panel]
+      .slice(i === 0 ? 1 : 0)
+      .map((head, at) => ({ lane: laneOf(i, 'head', at), label: '', head }));
+    return [...heads, ...names.map((lane) => ({ ...lane, head: '' }))];
   });
-  const names = panels.map(({ panel }) => panel);
+  const data = drawn.flatMap(({ panel, spans }, i) =>
+    spans.map(({ technique, sent, answered, end, slot, place }, at) => ({
+      ...{ panel, request: at + 1, technique, sent, answered, end, until: answered ?? end },
+      slot: slot === null ? null : laneOf(i, 'slot', slot),
+      place: place === null ? null : laneOf(i, 'waits', place),
+      never: answered === null ? 'never answered' : '',
+    })),
+  );
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
-  const most = Math.max(1, ...panels.map(({ rows }) => rows.length));
+  const step = Math.min(LANE, (PANEL * panels.length) / Math.max(1, lanes.length));
+  const labels = Object.fromEntries(lanes.map(({ lane, label }) => [lane, label]));
   const y = {
-    field: 'request',
     type: 'ordinal',
-    title: 'request',
-    scale: { paddingInner: 0.35 },
-    axis: { labelOverlap: true, ticks: false, domain: false },
+    title: null,
+    scale: { domain: lanes.map(({ lane }) => lane), paddingInner: 0.3, paddingOuter: 0.1 },
+    axis: {
+      labelExpr: `${JSON.stringify(labels)}[datum.value]`,
+      labelFontSize: Math.min(11, step),
+      ticks: false,
+      domain: false,
+    },
   };
-  const bar = (from: string, to: string, fillOpacity: number, told: boolean) => ({
-    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1, aria: told },
+  const x = { type: 'quantitative', title: 'time (s)', scale: { nice: false, padding: 4 } };
+  const bar = (lane: 'slot' | 'place', from: string, to: string, fillOpacity: number) => ({
+    transform: [{ filter: `datum.${lane} !== null` }],
+    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1 },
     encoding: {
-      x: { field: from, type: 'quantitative', title: 'time (s)', scale: { nice: false, padding: 4 } },
+      x: { ...x, field: from },
       x2: { field: to },
-      y,
+      y: { ...y, field: lane },
       ...byTechnique(used),
       tooltip: [
         { field: 'request' },
@@ -69,36 +82,46 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
       ],
     },
   });
-  const answered = { transform: [{ filter: 'datum.answered !== null' }], ...bar('answered', 'end', 1, false) };
   const never = {
-    mark: { type: 'text', align: 'right', dx: -4, fontSize: Math.min(10, PANEL / most), color: INK.text },
-    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'never' } },
+    mark: { type: 'text', align: 'right', dx: -4, fontSize: Math.min(10, step), color: INK.text },
+    encoding: { x: { ...x, field: 'end' }, y: { ...y, field: 'place' }, text: { field: 'never' } },
   };
-  const layer = [bar('sent', 'until', FAINT.wait, true), answered, ...(LANE * most <= PANEL ? [never] : [])];
+  const heads = {
+    data: { values: lanes.filter(({ head }) => head) },
+    mark: { type: 'text', align: 'left', fontSize: 13, fontWeight: 'bold' },
+    encoding: { x: { value: 0 }, y: { ...y, field: 'lane' }, text: { field: 'head' } },
+  };
+  // On the upper edge of the first lane that waits.
+  const walls = {
+    data: { values: lanes.filter(({ label }) => label === 'waits') },
+    mark: { type: 'rule', color: INK.text, strokeWidth: 2, yOffset: -2 },
+    encoding: { x: { value: 0 }, x2: { value: 'width' }, y: { ...y, field: 'lane', bandPosition: 0 } },
+  };
   return chart({
     title,
-    subtitle: [subtitle, 'pale: waits; full: is answered'].filter(Boolean).join('; '),
+    subtitle: [subtitle, 'a row is a connection in use; below the line, pale: waits for one']
+      .filter(Boolean)
+      .join('; '),
     data,
-    numbers: tell(names, (panel) => {
-      const of = data.filter((row) => row.panel === panel);
-      return `${panel}: ${tell(of, words, 12)}`;
-    }),
+    numbers: tell(drawn, ({ panel, spans }) => `${panel}: ${tell(spans.map(words), String, 12)}`),
     body: {
-      facet: { row: { field: 'panel', type: 'nominal', sort: names, header: { labelAngle: 0 } } },
-      spec: { width: 620, height: Math.min(PANEL, LANE * most), layer },
+      height: step * lanes.length,
+      layer: [
+        bar('slot', 'answered', 'end', 1),
+        bar('place', 'sent', 'until', FAINT.wait),
+        ...(data.some(({ never }) => never) && step === LANE ? [never] : []),
+        ...(data.some(({ place }) => place) ? [walls] : []),
+        heads,
+      ],
     },
   });
 }
 
-function words({
-  request,
-  technique,
-  sent,
-  answered,
-  end,
-}: Record<'sent' | 'end' | 'request', number> & { technique: string; answered: number | null }) {
+const laneOf = (panel: number, what: 'head' | 'slot' | 'waits', which: number) => `${panel} ${what} ${which}`;
+
+function words({ technique, sent, answered, end }: Placed, i: number) {
   const when = answered === null ? `never answered, left at ${number(end)} s` : `answered at ${number(answered)} s`;
-  return `request ${request} (${technique}) sent at ${number(sent)} s, ${when}`;
+  return `request ${i + 1} (${technique}) sent at ${number(sent)} s, ${when}`;
 }
 
 interface Span {
@@ -106,6 +129,54 @@ interface Span {
   sent: number;
   answered: number | null;
   end: number;
+}
+
+/** Times in seconds; a slot from its answer on, and a place in the queue if it waited for a slot. */
+interface Placed extends Span {
+  slot: number | null;
+  place: number | null;
+}
+
+/**
+ * Two requests of one connection may seem to overlap, by this share of the whole: a server hears of the next before it has
+ * booked the end of the last.
+ */
+const SLACK = 0.02;
+
+/** Gives each request the first slot that is free when it is answered, and what waits for a slot the first free place. */
+function placed(spans: Span[], beganAt?: number): Placed[] {
+  const zero = beganAt ?? Math.min(...spans.map(({ sent }) => sent));
+  const seconds = (ms: number) => (ms - zero) / 1_000;
+  const requests: Placed[] = spans.map(({ technique, sent, answered, end }) => ({
+    ...{ technique, sent: seconds(sent), answered: answered === null ? null : seconds(answered), end: seconds(end) },
+    ...{ slot: null, place: null },
+  }));
+  const slack = SLACK * Math.max(0, ...requests.map(({ end }) => end));
+  // It waited for a slot if another request had to end before it was answered.
+  const waited = ({ sent, answered }: Placed) =>
+    answered === null || requests.some(({ end }) => sent + slack < end && end <= answered);
+  const opened = requests.filter(({ answered }) => answered !== null);
+  settle(opened, 'slot', slack, ({ answered, end }) => [answered as number, end]);
+  settle(requests.filter(waited), 'place', 0, ({ sent, answered, end }) => [sent, answered ?? end]);
+  return requests;
+}
+
+/** Puts each request into the first of the lanes that is free for the whole of its time, but for a slack. */
+function settle(
+  requests: Placed[],
+  lane: 'slot' | 'place',
+  slack: number,
+  time: (request: Placed) => [from: number, to: number],
+): void {
+  const busyUntil: number[] = [];
+  const inOrder = [...requests].sort((a, b) => time(a)[0] - time(b)[0]);
+  for (const request of inOrder) {
+    const [from, to] = time(request);
+    const free = busyUntil.findIndex((until) => until <= from + slack);
+    const which = free === -1 ? busyUntil.length : free;
+    request[lane] = which;
+    busyUntil[which] = to;
+  }
 }
 
 function span(row: SentRequest | LedgerRow): Span {
