@@ -15,6 +15,7 @@ export { type Queue, queues } from './charts/queues.js';
 export { sideBySide } from './charts/side-by-side.js';
 export { type Arrived, type Mark, type StreamRun, streamRun, streams } from './charts/streams.js';
 export { tradeoff } from './charts/tradeoff.js';
+export { versions } from './charts/versions.js';
 export { waterfall } from './charts/waterfall.js';
 export { connect } from './connect.js';
 export { inYourTab, openBrowser, type PageRow, type Trial, type Tried, type Visitor } from './connections.js';

@@ -1,6 +1,6 @@
 import { FAINT, INK, type Technique } from '../technique.js';
 import { ofTechnique } from './by-technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 
 /** A request of one client among many. */
 export interface Arrival {
@@ -24,6 +24,9 @@ interface Arrivals {
 /** The width of a column, in milliseconds. */
 const COLUMN_MS = 100;
 
+/** How high a panel with its head is, of a panel. */
+const HEAD = 1.25;
+
 /**
  * A dot for every request: time runs to the right. Runs of one client are lines of one chart; runs of many are
  * a panel each, with a line for each client, and behind the dots a column for every 100 ms, as high as the requests
@@ -40,10 +43,6 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     axis: { tickCount: 8 },
     scale: { nice: false, padding: 8 },
   };
-  const marks = (y: unknown, size: number) => ({
-    mark: { type: 'circle', size, opacity: 1, ...ofTechnique(technique), tooltip: true },
-    encoding: { x, y },
-  });
   const end = endsMs !== undefined && {
     data: { values: [{ seconds: endsMs / 1_000 }] },
     mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
@@ -54,24 +53,50 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     { aggregate: [{ op: 'count', as: 'requests' }], groupby: ['panel', 'from'] },
     { calculate: `datum.from + ${COLUMN_MS / 1_000}`, as: 'to' },
   ];
+  const top = Math.max(1, ...data.map(({ client }) => client));
+  // One plot, so that it can fill the width: each panel has a part of its height, and a head above it.
+  const span = top * HEAD;
+  const bases = Object.fromEntries(panels.map((panel, i) => [panel, (panels.length - 1 - i) * span]));
+  const based = { calculate: `${JSON.stringify(bases)}[datum.panel]`, as: 'base' };
+  const height = {
+    type: 'quantitative',
+    title: 'client',
+    scale: { domain: [0, panels.length * span], nice: false },
+    axis: {
+      values: Object.values(bases).flatMap((base) => [0, Math.round(top / 2), top].map((client) => base + client)),
+      labelExpr: `format(datum.value % ${span}, 'd')`,
+      grid: false,
+      domain: false,
+    },
+  };
   const columns = {
-    transform: counted,
+    transform: [...counted, based, { calculate: 'datum.base + datum.requests', as: 'to_y' }],
     mark: {
       ...{ type: 'rect', color: INK.text, fillOpacity: 0, stroke: INK.text, strokeOpacity: FAINT.rule },
-      ...{ strokeWidth: 0.75, tooltip: true },
+      ...{ strokeWidth: 0.75 },
     },
     encoding: {
       x: { ...x, field: 'from' },
       x2: { field: 'to' },
-      y: { field: 'requests', type: 'quantitative' },
-      y2: { datum: 0 },
+      y: { ...height, field: 'base' },
+      y2: { field: 'to_y' },
+      tooltip: [{ field: 'requests' }, rounded('from', 'from (s)'), rounded('to', 'to (s)')],
     },
   };
-  const client = {
-    field: 'client',
-    type: 'quantitative',
-    title: 'client',
-    axis: { grid: false, tickCount: 4 },
+  const dots = {
+    transform: [based, { calculate: 'datum.base + datum.client', as: 'lane' }],
+    mark: { type: 'circle', size: 16, opacity: 1, ...ofTechnique(technique) },
+    encoding: {
+      x,
+      y: { ...height, field: 'lane' },
+      tooltip: [{ field: 'client' }, { field: 'seconds', title: 'sent (s)' }],
+    },
+  };
+  const heads = {
+    data: { values: panels.map((panel) => ({ panel })) },
+    transform: [based, { calculate: `datum.base + ${(top + span) / 2}`, as: 'lane' }],
+    mark: { type: 'text', align: 'left', fontSize: 13, fontWeight: 'bold' },
+    encoding: { x: { value: 0 }, y: { ...height, field: 'lane' }, text: { field: 'panel' } },
   };
   const lane = {
     field: 'panel',
@@ -79,6 +104,10 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     sort: panels,
     title: null,
     axis: { grid: true, ticks: false, domain: false },
+  };
+  const single = {
+    mark: { type: 'circle', size: 60, opacity: 1, ...ofTechnique(technique), tooltip: true },
+    encoding: { x, y: lane },
   };
   return chart({
     title,
@@ -92,12 +121,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
       return `${panel}: ${dots.length} requests ${many ? `of ${clients} clients` : `at ${at}`}`;
     }),
     body: many
-      ? {
-          facet: {
-            row: { field: 'panel', type: 'nominal', sort: panels, header: { labelAngle: 0 } },
-          },
-          spec: { width: 620, height: 130, layer: [columns, marks(client, 16), ...(end ? [end] : [])] },
-        }
-      : { height: 36 * panels.length, layer: [...(end ? [end] : []), marks(lane, 60)] },
+      ? { height: 165 * panels.length, layer: [columns, ...(end ? [end] : []), dots, heads] }
+      : { height: 36 * panels.length, layer: [...(end ? [end] : []), single] },
   });
 }

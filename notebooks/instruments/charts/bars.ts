@@ -25,6 +25,8 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
     const sum = names.reduce((sum, part) => sum + (parts[label]?.[part] ?? 0), 0);
     return { label, sum, text: number(sum) };
   });
+  // Of one part, the axis says what it is.
+  const legend = names.length === 1 ? { legend: null } : {};
   const y = {
     field: 'label',
     type: 'nominal',
@@ -47,8 +49,8 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
           encoding: {
             tooltip: [{ field: 'label' }, { field: 'part' }, rounded('value', x)],
             x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
-            color: { field: 'part', scale: { domain: names, range: Object.values(colors) } },
-            stroke: { field: 'part', scale: { domain: names, range: Object.values(colors).map(outlineOf) } },
+            color: { field: 'part', scale: { domain: names, range: Object.values(colors) }, ...legend },
+            stroke: { field: 'part', scale: { domain: names, range: Object.values(colors).map(outlineOf) }, ...legend },
             strokeWidth: { condition: { test: 'datum.value > 0', value: 1 }, value: 0 },
             order: { field: 'order' },
           },

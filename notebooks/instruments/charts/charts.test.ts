@@ -18,6 +18,7 @@ import { lastOf, type Racer, race } from './race.js';
 import { sideBySide } from './side-by-side.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
+import { versions } from './versions.js';
 import { waterfall } from './waterfall.js';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -152,6 +153,18 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     ),
     6,
     'point',
+  ],
+  [
+    'versions',
+    versions(
+      [
+        { lane: 'a', technique: 'long-poll', versions: [2, 5] },
+        { lane: 'b', technique: 'consume', versions: [1, 2, 3, 4, 5] },
+      ],
+      { title: 'T', of: 5 },
+    ),
+    10,
+    'bar',
   ],
   ['a progress bar', progress({ title: 'T', done: 0.4 }), 1, 'bar'],
   [
@@ -378,6 +391,37 @@ it('rounds what a tooltip says, and has the status of a request in it', async ()
   expect((await tooltips(drawn[0]!))[0]).toMatchObject({ status: 202, technique: 'submit' });
 });
 
+it('gives each client a lane, and says in it what there is room for', async () => {
+  const ofClient = (text: string) => [...text.matchAll(/>(client(?: \d)?|first|second)</g)].map(([, name]) => name);
+  expect(ofClient(await toSvg(waterfall(rows, { title: 'T' })))).toEqual(['client']);
+  const together = [sent(1), { ...sent(1), endedAt: sent(4).endedAt }, sent(2)];
+  expect(ofClient(await toSvg(waterfall(together, { title: 'T' })))).toEqual(['client 1', 'client 2']);
+  const named = await toSvg(waterfall({ first: rows.slice(0, 2), second: rows.slice(2) }, { title: 'T' }));
+  expect(ofClient(named)).toEqual(['first', 'second']);
+});
+
+it('draws how a job goes on after its request was cut', async () => {
+  const cut = { ...sent(0), answeredAt: null, endedAt: start + 1_000, status: null };
+  const chart = waterfall([cut], { title: 'T', job });
+  expect(await toSvg(chart)).toContain('>goes on<');
+  expect(chart.text).toContain('its request was cut at 1 s, and it went on');
+  const answered = waterfall([{ ...cut, status: 200, endedAt: start + 3_300 }], { title: 'T', job });
+  expect(await toSvg(answered)).not.toContain('>goes on<');
+});
+
+it('puts what waits for a connection behind a wall, and then into the first slot that is free', async () => {
+  const request = (from: number, answeredAt: number, to: number) => ({
+    ...{ ...sent(1), sentAt: start + from, answeredAt: start + answeredAt, endedAt: start + to },
+  });
+  const chart = queues([{ panel: 'two', rows: [request(0, 1, 500), request(0, 1, 800), request(0, 501, 900)] }], {
+    title: 'T',
+  });
+  const { values } = chart.spec.data as { values: { slot: string; place: string | null }[] };
+  expect(values.map(({ slot }) => slot)).toEqual(['0 slot 0', '0 slot 1', '0 slot 0']);
+  expect(values.map(({ place }) => place)).toEqual([null, null, '0 waits 0']);
+  expect(await toSvg(chart)).toContain('>waits<');
+});
+
 it('gives a technique its color', async () => {
   const svg = await toSvg(waterfall(rows, { title: 'T', job }));
   expect(svg).toContain(COLORS['short-poll']);
@@ -416,7 +460,7 @@ it('puts no name over another, over a point, or out of the plot', async () => {
     const share = /text-anchor="start"/.test(attributes!) ? 0 : /text-anchor="end"/.test(attributes!) ? 1 : 0.5;
     return { text, left: Number(x) - share * width, top: Number(y) - 6, width };
   });
-  expect(boxes).toHaveLength(2 * points.length);
+  expect(boxes).toHaveLength(2 * points.length + 1); // and the arrow
   for (const [i, a] of boxes.entries()) {
     expect(a.left).toBeGreaterThan(0);
     expect(a.left + a.width).toBeLessThan(620);

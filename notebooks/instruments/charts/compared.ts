@@ -32,6 +32,8 @@ interface Compared {
   over?: [from: number, to: number];
   /** What of y is shown, so that the scale keeps still while the reader drags. Default: all that is drawn. */
   overY?: [from: number, to: number];
+  /** A y that matters beside the prediction, such as the most that a server can do: a line across the plot. */
+  level?: { y: number; says: string };
   /** Steps of x, or of y, that double stand equally far apart. Default: false. For y, `overY` has to be given. */
   logX?: boolean;
   logY?: boolean;
@@ -88,6 +90,7 @@ export function compared(parts: Compared): Chart {
         drag
           ? { ...predictionLayer([], encoding, legend), ...curve(drag.formula, least, most, logX) }
           : predictionLayer(sampled(predict, least, most, logX), encoding),
+        ...(parts.level ? levelLayers(parts.level, encoding.y) : []),
         ...(drag ? pointLayers(drag, encoding) : []),
         {
           mark: { type: 'point', filled: true, size: 70, opacity: 1 },
@@ -169,6 +172,19 @@ function wallLayers({ at, says }: { at: string; says: string }, middle: number, 
       ...wall,
       mark: { type: 'text', align, dx, baseline: 'top', fontSize: 12 },
       encoding: { x, y: { value: 6 }, text: { field: 'says' } },
+    },
+  ];
+}
+
+/** A line across the plot, and what it says at its end. */
+function levelLayers({ y: at, says }: { y: number; says: string }, y: object) {
+  const data = { values: [{ y: at, says }] };
+  return [
+    { data, mark: { type: 'rule', color: INK.text, strokeWidth: 1.5 }, encoding: { y } },
+    {
+      data,
+      mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -4, fontSize: 12 },
+      encoding: { x: { value: 'width' }, y, text: { field: 'says' } },
     },
   ];
 }

@@ -99,7 +99,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
   };
   return chart({
     title,
-    subtitle: [subtitle, 'a row is a connection in use; below the line, pale: waits for one']
+    subtitle: [subtitle, 'a row is a slot for an open request; below the line, pale: waits for a slot']
       .filter(Boolean)
       .join('; '),
     data,

@@ -25,6 +25,13 @@ interface Tradeoff {
   predict?: (x: number) => number;
 }
 
+/** An arrow to the lower left corner, where both costs are least. */
+const BETTER = {
+  data: { values: [{ says: '↙ better' }] },
+  mark: { type: 'text', align: 'left', baseline: 'bottom', fontSize: 12 },
+  encoding: { x: { value: 5 }, y: { value: HEIGHT - 4 }, text: { field: 'says' } },
+};
+
 /** Two costs against each other: whoever is nearer to the lower left corner is better. Both scales are logarithmic. */
 export function tradeoff(parts: Tradeoff): Chart {
   const { title, subtitle, x, y, technique = 'other', predict } = parts;
@@ -82,6 +89,7 @@ export function tradeoff(parts: Tradeoff): Chart {
           encoding: { ...dots, tooltip: [{ field: 'label' }, rounded('x', x), rounded('y', y)] },
         },
         ...names,
+        BETTER,
       ],
     },
   });

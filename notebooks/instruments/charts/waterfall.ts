@@ -5,54 +5,71 @@ import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
+type Row = SentRequest | LedgerRow;
+
+interface Job {
+  createdAt: string;
+  finishedAt: string | null;
+}
+
 interface Waterfall {
   /** What was found, as a sentence, computed from the data. */
   title: string;
   subtitle?: string;
-  /** When the job began and ended: a lane above the requests. It grows while `finishedAt` is null. */
-  job?: { createdAt: string; finishedAt: string | null } | undefined;
+  /** When the job began and ended, or several: lanes above the clients. A job grows while its `finishedAt` is null. */
+  job?: Job | Job[] | undefined;
 }
 
-/** Rows whose status is written beside them; with more, there is no room. */
+/** With more lanes, nothing is written beside them: there is no room. */
 const LABELLED = 30;
-
-const JOB = 'job';
+/** Of a status and the space beside it, as a share of the whole time. */
+const STATUS = 0.06;
 
 /**
- * The course's signature picture: a bar for every request, from its start to the end of its response, in the
- * order they were sent. Above them the job, and how much later a poll told of its end. Takes the client's record
- * (`run.rows`) or the ledger's (`seen.requests`).
+ * The course's signature picture: a lane for each client, and on it a bar for every request, from its start to the end of its
+ * response. Above them the job, how much later a poll told of its end, and how it went on after its request was cut: hatched.
+ * Takes the client's record (`run.rows`) or the ledger's (`seen.requests`), or those of several clients by their names. In the
+ * rows of one record, what was open at the same time came from several clients.
  */
-export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, job }: Waterfall): Chart {
-  const spans = rows.map(span);
-  const zero = Math.min(...spans.map(({ start }) => start), ...(job ? [Date.parse(job.createdAt)] : []));
+export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle, job }: Waterfall): Chart {
+  const named = Array.isArray(rows) ? Object.entries(unmixed(rows)) : Object.entries(rows);
+  const spans = named.flatMap(([client, rows]) => rows.map((row) => ({ client, ...span(row) })));
+  const inOrder = [...spans].sort((a, b) => a.start - b.start);
+  const jobs = job === undefined ? [] : [job].flat();
+  const zero = Math.min(...spans.map(({ start }) => start), ...jobs.map(({ createdAt }) => Date.parse(createdAt)));
   const seconds = (ms: number) => (ms - zero) / 1_000;
-  const data = spans.map(({ technique, start, end, status }, i) => ({
-    request: i + 1,
-    technique,
-    start: seconds(start),
-    end: seconds(end),
-    status,
-  }));
+  const whole = Math.max(0, ...spans.map(({ end }) => end)) - zero;
+  const data = inOrder.map(({ client, technique, start, end, status }, i) => {
+    const next = inOrder.find((other, at) => at > i && other.client === client);
+    const hasRoom = named.length <= LABELLED && (!next || next.start - end > STATUS * whole);
+    return {
+      ...{ client, request: i + 1, technique, start: seconds(start), end: seconds(end), status },
+      ...{ says: hasRoom ? String(status) : '' },
+    };
+  });
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
+  const drawnJobs = jobs.map((job, i) => ({ lane: jobs.length > 1 ? `job ${i + 1}` : 'job', ...course(job, spans) }));
+  const lanes = [...drawnJobs.map(({ lane }) => lane), ...named.map(([client]) => client)];
   const y = {
-    field: 'request',
-    type: 'ordinal',
-    title: 'request',
-    scale: { paddingInner: 0.3, domain: [...(job ? [JOB] : []), ...data.map(({ request }) => request)] },
-    axis: { labelOverlap: true, ticks: false, domain: false },
+    field: 'client',
+    type: 'nominal',
+    title: named.length > LABELLED ? `${named.length} clients` : null,
+    sort: lanes,
+    scale: { paddingInner: 0.3, paddingOuter: 0.2, domain: lanes },
+    axis: { labels: named.length <= LABELLED, ticks: false, domain: false, labelLimit: 220 },
   };
-  const lanes = Math.max(1, data.length + (job ? 1 : 0));
-  const height = Math.min(420, Math.max(60, 18 * lanes));
+  const height = Math.min(420, Math.max(60, (lanes.length > 8 ? 18 : 26) * lanes.length));
   const bars = {
     // A request that took a millisecond is still a request: the edge keeps it visible. Of a crowd it is thin, or it would be all.
-    mark: { type: 'bar', strokeWidth: Math.min(2, (0.3 * height) / lanes), cornerRadius: 1 },
+    mark: { type: 'bar', strokeWidth: Math.min(2, (0.3 * height) / lanes.length), cornerRadius: 1 },
     encoding: {
       x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
       x2: { field: 'end' },
       y,
       ...byTechnique(used),
+      fillOpacity: { condition: { test: "datum.status === 'cut'", value: FAINT.wait }, value: 1 },
       tooltip: [
+        { field: 'client' },
         { field: 'request' },
         { field: 'technique' },
         { field: 'start', type: 'quantitative', format: '.3f', title: 'from (s)' },
@@ -63,11 +80,8 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
   };
   const labels = {
     mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, color: INK.text, opacity: FAINT.text },
-    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'status' } },
+    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'says' } },
   };
-  const ended = job?.finishedAt ? Date.parse(job.finishedAt) : null;
-  const told = ended === null ? undefined : tellingPoll(spans, ended);
-  const late = ended !== null && told ? (told.end - ended) / 1_000 : null;
   return chart({
     title,
     subtitle,
@@ -78,43 +92,111 @@ export function waterfall(rows: (SentRequest | LedgerRow)[], { title, subtitle, 
         (bar) =>
           `request ${bar.request} (${bar.technique}) from ${number(bar.start)} s to ${number(bar.end)} s, ${bar.status}`,
       ),
-      ...(ended === null ? [] : [`the job ended at ${number(seconds(ended))} s`]),
-      ...(late === null ? [] : [`a poll told of it ${number(late)} s later`]),
+      ...drawnJobs.flatMap(({ lane, isOver, to, late, unheardFrom }) => [
+        ...(isOver ? [`the ${lane} ended at ${number(seconds(to))} s`] : []),
+        ...(late === null ? [] : [`a poll told of it ${number(late / 1_000)} s later`]),
+        ...(unheardFrom === null ? [] : [`its request was cut at ${number(seconds(unheardFrom))} s, and it went on`]),
+      ]),
     ].join('; '),
     margin: 40,
     body: {
       height,
       layer: [
-        ...(job ? jobLane(seconds(Date.parse(job.createdAt)), seconds(ended ?? now()), late, y) : []),
+        ...drawnJobs.flatMap((job) => jobLane(job, seconds, whole, y)),
         bars,
-        ...(data.length <= LABELLED ? [labels] : []),
+        ...(named.length <= LABELLED ? [labels] : []),
       ],
     },
   });
 }
 
-/** The job from one time to another, in seconds, and then for how long no client knew that it had ended; null if no poll told. */
-function jobLane(from: number, to: number, late: number | null, y: object) {
-  const data = { values: [{ request: JOB, from, to, told: to + (late ?? 0), late: `late ${number(late ?? 0)} s` }] };
-  const bar = (start: string, end: string) => ({
-    x: { field: start, type: 'quantitative' },
-    x2: { field: end },
-    y,
+/** Requests of one record by their clients: whoever waits for an answer sends no other request. */
+function unmixed(rows: Row[]): Record<string, Row[]> {
+  const clients: { rows: Row[]; busyUntil: number }[] = [];
+  for (const row of rows) {
+    const { start, end } = span(row);
+    const free = clients.find(({ busyUntil }) => busyUntil <= start) ?? { rows: [], busyUntil: 0 };
+    if (free.rows.length === 0) clients.push(free);
+    free.rows.push(row);
+    free.busyUntil = end;
+  }
+  const name = (i: number) => (clients.length > 1 ? `client ${i + 1}` : 'client');
+  return Object.fromEntries(clients.map(({ rows }, i) => [name(i), rows]));
+}
+
+interface Course {
+  from: number;
+  to: number;
+  isOver: boolean;
+  /** For how long no client knew of the end; null if no poll told. In milliseconds. */
+  late: number | null;
+  /** When the request that the job came with was cut, if the job went on then. */
+  unheardFrom: number | null;
+}
+
+/** A job as its clients saw it. Times are milliseconds since the epoch. */
+function course({ createdAt, finishedAt }: Job, spans: Span[]): Course {
+  const [from, to] = [Date.parse(createdAt), finishedAt ? Date.parse(finishedAt) : now()];
+  const told = finishedAt ? tellingPoll(spans, to) : undefined;
+  const own = spans.filter(({ technique, start }) => technique === 'submit' && start <= from + 1).at(-1);
+  const unheardFrom = own?.status === 'cut' && own.end < to ? own.end : null;
+  return {
+    from,
+    to,
+    isOver: finishedAt !== null,
+    late: told && unheardFrom === null ? told.end - to : null,
+    unheardFrom,
+  };
+}
+
+/** A short slanted stroke, and how far two of a hatching are apart, as a share of the whole time. */
+const HATCH = { shape: 'M-0.35,1L0.35,-1', apart: 0.012 };
+
+/** The job from its beginning to its end, and then for how long no client knew of it. */
+function jobLane(job: Course & { lane: string }, seconds: (ms: number) => number, whole: number, y: object) {
+  const { lane, late, unheardFrom } = job;
+  const [from, to] = [seconds(job.from), seconds(job.to)];
+  const x = (field: string) => ({ field, type: 'quantitative' });
+  const bar = (start: string, end: string) => ({ x: x(start), x2: { field: end }, y });
+  const heard = unheardFrom === null ? to : seconds(unheardFrom);
+  const late_s = (late ?? 0) / 1_000;
+  const data = {
+    values: [
+      { client: lane, from, heard, to, told: to + late_s, late: `late ${number(late_s)} s`, unheard: 'goes on' },
+    ],
+  };
+  const outline = { type: 'rect', color: INK.text, fillOpacity: FAINT.span, stroke: INK.text, strokeDash: [2, 2] };
+  const says = (field: string, at: string) => ({
+    data,
+    mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, fontWeight: 'bold' },
+    encoding: { x: x(at), y, text: { field } },
   });
-  const lane = { data, mark: { type: 'rect', color: INK.quiet }, encoding: bar('from', 'to') };
-  if (late === null) return [lane];
+  const layers: object[] = [{ data, mark: { type: 'rect', color: INK.quiet }, encoding: bar('from', 'heard') }];
+  if (late !== null) layers.push({ data, mark: outline, encoding: bar('to', 'told') }, says('late', 'told'));
+  if (unheardFrom === null) return layers;
+  const apart = (HATCH.apart * whole) / 1_000;
+  const strokes = Array.from({ length: Math.max(1, Math.floor((to - heard) / apart)) }, (_, i) => ({
+    client: lane,
+    at: heard + (i + 0.5) * apart,
+  }));
+  const hatching = {
+    data: { values: strokes },
+    mark: {
+      type: 'point',
+      shape: HATCH.shape,
+      size: 120,
+      filled: false,
+      stroke: INK.text,
+      strokeWidth: 1,
+      aria: false,
+    },
+    encoding: { x: x('at'), y },
+  };
   return [
-    lane,
-    {
-      data,
-      mark: { type: 'rect', color: INK.text, fillOpacity: FAINT.span, stroke: INK.text, strokeDash: [2, 2] },
-      encoding: bar('to', 'told'),
-    },
-    {
-      data,
-      mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, fontWeight: 'bold' },
-      encoding: { x: { field: 'told', type: 'quantitative' }, y, text: { field: 'late' } },
-    },
+    ...layers,
+    { data, mark: { ...outline, fillOpacity: 0 }, encoding: bar('heard', 'to') },
+    hatching,
+    says('unheard', 'to'),
   ];
 }
 
