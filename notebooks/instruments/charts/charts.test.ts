@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { toSvg } from '../draw.js';
 import type { SentRequest } from '../experiment.js';
+import type { LedgerRow } from '../ledger.js';
 import { CHECKOUT } from '../own-server.js';
 import { COLORS, TECHNIQUES } from '../technique.js';
 import { arrivals } from './arrivals.js';
@@ -12,10 +13,12 @@ import { compared } from './compared.js';
 import { cumulative } from './cumulative.js';
 import { growth } from './growth.js';
 import { closeness, guessed, ratioOf } from './guessed.js';
+import { ladder } from './ladder.js';
 import { progress } from './progress.js';
 import { queues } from './queues.js';
 import { lastOf, type Racer, race } from './race.js';
 import { sideBySide } from './side-by-side.js';
+import { states } from './states.js';
 import { streams } from './streams.js';
 import { tradeoff } from './tradeoff.js';
 import { versions } from './versions.js';
@@ -59,6 +62,14 @@ function dragged(formula: string): Chart {
 const guess = (n: number, predicted: number) => {
   return { notebook: '03-short-polling', what: 'polls', predicted, measured: 10, at: `2026-01-01T00:0${n}:00Z` };
 };
+/** The same requests as the server's ledger has them: each arrives after a millisecond, and is answered after another. */
+const seen = (row: SentRequest): LedgerRow => ({
+  ...{ method: row.method, route: '/jobs', experiment: null, technique: row.technique, status: row.status },
+  arrivedAt: new Date(row.sentAt + 1).toISOString(),
+  answeredAt: row.answeredAt === null ? null : new Date(row.answeredAt - 0.5).toISOString(),
+  endedAt: row.endedAt === null ? null : new Date(row.endedAt).toISOString(),
+  ...{ bytesIn: 0, bytesOut: 0, events: 0, connection: 1, protocol: 'HTTP/1.1' },
+});
 
 /** Each chart with the number of its data, and the role that its marks have in the SVG. */
 const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
@@ -166,6 +177,13 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     10,
     'bar',
   ],
+  [
+    'the states of jobs',
+    states([['queued', 'started', 'progress', 'progress', 'succeeded'], ['queued', 'cancelled'], []], { title: 'T' }),
+    5,
+    'rule mark',
+  ],
+  ['a ladder', ladder(rows.slice(0, 3), rows.slice(0, 3).map(seen), { title: 'T', job }), 2 + 6, 'rule mark'],
   ['a progress bar', progress({ title: 'T', done: 0.4 }), 1, 'bar'],
   [
     'queues',
@@ -420,6 +438,28 @@ it('puts what waits for a connection behind a wall, and then into the first slot
   expect(values.map(({ slot }) => slot)).toEqual(['0 slot 0', '0 slot 1', '0 slot 0']);
   expect(values.map(({ place }) => place)).toEqual([null, null, '0 waits 0']);
   expect(await toSvg(chart)).toContain('>waits<');
+});
+
+it('counts how many jobs went each way, by their own events', async () => {
+  const went = [['queued', 'started', 'progress', 'progress', 'succeeded'], ['queued', 'cancelled'], ['queued']];
+  const chart = states(went, { title: 'T' });
+  const ways = (chart.spec.data as { values: { from: string; to: string; times: number }[] }).values;
+  expect(Object.fromEntries(ways.map(({ from, to, times }) => [`${from} ${to}`, times]))).toEqual({
+    'queued running': 1,
+    'running running': 2,
+    'running succeeded': 1,
+    'running failed': 0,
+    'queued cancelled': 1,
+    'running cancelled': 0,
+  });
+});
+
+it('draws an arrow each way between a client and the server, and none for an answer that did not come', async () => {
+  const asked = [rows[0]!, { ...rows[1]!, answeredAt: null, status: null }];
+  const { text } = ladder(asked, asked.map(seen), { title: 'T' });
+  expect(text.match(/client to server/g)).toHaveLength(2);
+  expect(text.match(/server to client/g)).toHaveLength(1);
+  expect(text).toContain('client to server at 0.5 s, there at 0.501 s: GET /jobs');
 });
 
 it('gives a technique its color', async () => {

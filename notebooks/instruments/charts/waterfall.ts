@@ -98,7 +98,7 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
         ...(unheardFrom === null ? [] : [`its request was cut at ${number(seconds(unheardFrom))} s, and it went on`]),
       ]),
     ].join('; '),
-    margin: 40,
+    margin: jobs.length > 0 ? 80 : 40,
     body: {
       height,
       layer: [
