@@ -25,6 +25,7 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
     const sum = names.reduce((sum, part) => sum + (parts[label]?.[part] ?? 0), 0);
     return { label, sum, text: number(sum) };
   });
+  const isCount = data.every(({ value }) => Number.isInteger(value));
   // Of one part, the axis says what it is.
   const legend = names.length === 1 ? { legend: null } : {};
   const y = {
@@ -48,7 +49,13 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
           mark: 'bar',
           encoding: {
             tooltip: [{ field: 'label' }, { field: 'part' }, rounded('value', x)],
-            x: { field: 'value', type: 'quantitative', title: x, stack: 'zero' },
+            x: {
+              field: 'value',
+              type: 'quantitative',
+              title: x,
+              stack: 'zero',
+              axis: isCount ? { tickMinStep: 1 } : {},
+            },
             color: { field: 'part', scale: { domain: names, range: Object.values(colors) }, ...legend },
             stroke: { field: 'part', scale: { domain: names, range: Object.values(colors).map(outlineOf) }, ...legend },
             strokeWidth: { condition: { test: 'datum.value > 0', value: 1 }, value: 0 },

@@ -41,7 +41,7 @@ export function tradeoff(parts: Tradeoff): Chart {
   const colors = techniques.map((name) => COLORS[name]);
   const xs = points.map((point) => point.x);
   const curve = predict ? sampled(predict, Math.min(...xs), Math.max(...xs), true) : [];
-  const axis = { grid: true, tickCount: 6, format: '~s' };
+  const axis = { grid: true, tickCount: 6, format: ',.3~r' };
   const scale = { type: 'log', nice: false };
   const encoding = {
     x: { field: 'x', type: 'quantitative', title: x, scale: { ...scale, padding: PADDING.x }, axis },
@@ -54,7 +54,7 @@ export function tradeoff(parts: Tradeoff): Chart {
       scale: { domain: families },
       // The shape's legend has no color of its own: with one technique it takes that one's.
       legend:
-        families.length === 1
+        families.length === 1 || families.length === techniques.length
           ? null
           : { symbolFillColor: colors.length === 1 ? colors[0] : INK.quiet, symbolStrokeWidth: 0 },
     },

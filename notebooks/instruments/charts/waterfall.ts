@@ -61,7 +61,7 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   const height = Math.min(420, Math.max(60, (lanes.length > 8 ? 18 : 26) * lanes.length));
   const bars = {
     // A request that took a millisecond is still a request: the edge keeps it visible. Of a crowd it is thin, or it would be all.
-    mark: { type: 'bar', strokeWidth: Math.min(2, (0.3 * height) / lanes.length), cornerRadius: 1 },
+    mark: { type: 'bar', strokeWidth: Math.min(2, (0.1 * height) / lanes.length), cornerRadius: 1 },
     encoding: {
       x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
       x2: { field: 'end' },
@@ -162,7 +162,15 @@ function jobLane(job: Course & { lane: string }, seconds: (ms: number) => number
   const late_s = (late ?? 0) / 1_000;
   const data = {
     values: [
-      { client: lane, from, heard, to, told: to + late_s, late: `late ${number(late_s)} s`, unheard: 'goes on' },
+      {
+        client: lane,
+        from,
+        heard,
+        to,
+        told: to + late_s,
+        late: `late ${number(Number(late_s.toPrecision(2)))} s`,
+        unheard: 'goes on',
+      },
     ],
   };
   const outline = { type: 'rect', color: INK.text, fillOpacity: FAINT.span, stroke: INK.text, strokeDash: [2, 2] };
