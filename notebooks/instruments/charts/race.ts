@@ -84,7 +84,7 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: R
     data,
     numbers: tell(results, (result) => `${result.name}: ${told(result)}`),
     body: {
-      height: { step: 36 },
+      height: 36 * (racers.length + 1),
       layer: [
         {
           data: { values: [{ lane: JOB, from: 0, to: until }] },
