@@ -249,7 +249,8 @@ or all but the PDFs was built because there is no browser.`,
   pictures: {
     call: 'npm run pictures',
     about: `Makes .github/images: runs the notebooks in JupyterLab, in a browser of this machine, and takes a plot of each,
-and pictures of one notebook and of the server's page beside it. In a copy of this checkout, which is removed.`,
+an animation of the first one's race, and pictures of one notebook and of the server's page beside it. In a copy of this
+checkout, which is removed.`,
     flags: { notebook: { value: 'N', about: 'only this one, by its number' } },
   },
   doctor: {

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { commands } from './commands.mjs';
+import { animatedSvg, type Frame } from './pictures/animated-svg.js';
 import { setUp } from './setup/set-up.mjs';
 import type { Running } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
@@ -21,6 +22,11 @@ import { LabPage } from './test/lab-page.js';
 
 /** The one that is shown running. */
 const SHOWN = '03';
+
+/** The notebook that begins with something that moves, and the cell that draws it. */
+const MOVING = { name: '00-start-here.ipynb', cell: 'race', image: 'race.svg' };
+/** For how long the last frame stands before the animation begins again, in milliseconds. */
+const HOLD_MS = 4_000;
 
 const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 };
 
@@ -43,6 +49,12 @@ await runCommand(async () => {
     children.push(server, lab);
     const serverUrl = await server.ready;
     const running = await lab.tell(serverUrl);
+    if (chosen === null || chosen === MOVING.name) {
+      const notebook = `notebooks/${MOVING.name}`;
+      const moving = await movingPlot(browser, copy, notebook, notebookUrl(running, notebook));
+      writeFileSync(join(images, MOVING.image), moving);
+      process.stdout.write('00\n');
+    }
     for (const { name, picture } of notebooks) {
       const [notebook, number] = [`notebooks/${name}`, name.slice(0, 2)];
       const plot = await plotOf(browser, copy, notebook, notebookUrl(running, notebook), {
@@ -58,6 +70,38 @@ await runCommand(async () => {
     copy.remove();
   }
 });
+
+/** Runs the first cell of a notebook, and resolves with an animation of what it showed meanwhile. */
+async function movingPlot(browser: Browser, copy: Paths, notebook: string, url: string): Promise<string> {
+  const page = await browser.newPage(SIZE);
+  const lab = new LabPage(page);
+  await lab.open(url);
+  const cell = lab.cells.first();
+  const frames = cell.evaluate(async (element) => {
+    const seen: Frame[] = [];
+    while (!element.querySelector('.vega-embed')) {
+      const { src = '' } = element.querySelector<HTMLImageElement>('.jp-OutputArea-output img') ?? {};
+      const svg = decodeURIComponent(src.slice(src.indexOf(',') + 1));
+      if (svg && svg !== seen.at(-1)?.svg) seen.push({ at: performance.now(), svg });
+      await new Promise(requestAnimationFrame);
+    }
+    return [...seen, { at: performance.now(), svg: '' }]; // a chart, whose picture is in the saved notebook
+  });
+  const [shown] = await Promise.all([frames, lab.run(cell)]);
+  await lab.save();
+  await page.close();
+  const outputs = await outputsOf(copy, notebook, MOVING.cell);
+  const chart = outputs.find((output) => shownAs(output, 'image/svg+xml'));
+  if (!chart) throw new Problem(`${notebook}: its cell "${MOVING.cell}" drew nothing.`, { exitCode: 1 });
+  const last = { ...(shown.at(-1) as Frame), svg: shownAs(chart, 'image/svg+xml') };
+  return animatedSvg([...shown.slice(0, -1), last], { alt: shownAs(chart, 'text/plain'), holdMs: HOLD_MS });
+}
+
+/** The outputs of a cell, as the notebook was saved with them. */
+async function outputsOf(copy: Paths, notebook: string, cell: string | null) {
+  const { content } = await readNotebookFile(join(copy.root, notebook));
+  return content.cells.filter(isCode).find(({ id }) => id === cell)?.outputs ?? [];
+}
 
 interface Wanted {
   cell: string | null;
@@ -79,7 +123,10 @@ async function plotOf(browser: Browser, copy: Paths, notebook: string, url: stri
     throw new Problem(`${notebook} failed.`, { exitCode: 1, details });
   }
   if (shown) {
-    for (const view of [monitor!, lab.monitor]) await view.locator('#span').selectOption('60');
+    for (const view of [monitor!, lab.monitor]) {
+      await view.locator('#experiment').selectOption(`notebook:${basename(notebook, '.ipynb')}`);
+      await view.locator('#span').selectOption('60');
+    }
     await monitor!.screenshot({ path: join(shown.images, 'monitor.png') });
     const chart = lab.charts.first();
     await chart.evaluate((element) => element.scrollIntoView({ block: 'end' }));
@@ -88,7 +135,6 @@ async function plotOf(browser: Browser, copy: Paths, notebook: string, url: stri
   }
   await lab.save();
   await Promise.all([page.close(), monitor?.close()]);
-  const { content } = await readNotebookFile(join(copy.root, notebook));
-  const outputs = content.cells.filter(isCode).find(({ id }) => id === cell)?.outputs ?? [];
+  const outputs = await outputsOf(copy, notebook, cell);
   return outputs.map((output) => shownAs(output, 'image/svg+xml')).find(Boolean);
 }

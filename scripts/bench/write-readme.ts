@@ -9,10 +9,10 @@ import { type Line, type Measured, median } from './rounds.js';
 import { billTable, ownTable, peerTable } from './tables.js';
 
 const picture = join(checkout, '.github', 'images', 'bench.svg');
-const top = join(checkout, 'README.md');
+const server = join(checkout, 'server', 'README.md');
 const readme = join(import.meta.dirname, 'README.md');
 
-/** The rows that the first page of the repository shows: a workload, and a row's words. */
+/** The rows that the server's README shows: a workload, and a row's words. */
 const SHOWN = [
   ['short-poll', 'CPU per request'],
   ['long-poll', 'memory per waiter'],
@@ -57,7 +57,7 @@ export async function writeTables(
   await put(readme, 'own', ownTable(lines));
   await put(readme, 'bill', billTable(all.bill!));
   const shown = lines.filter(({ workload, what }) => SHOWN.some(([w, t]) => w === workload && t === what));
-  await put(top, 'bench', `${peerTable(shown)}\n\n${note}`);
+  await put(server, 'bench', `${peerTable(shown)}\n\n${note}`);
   writeWhole(committedFile, `${JSON.stringify(committedOf(lines, { machine, date, clients }), null, 2)}\n`);
 }
 
