@@ -85,6 +85,9 @@ export function still({ spec }: Chart): Record<string, unknown> {
   return { ...spec, params, width: WIDTH.plot, autosize: 'pad' };
 }
 
+/** A Vega expression: whether the chart is as narrow as a phone. */
+export const NARROW = 'room <= 480';
+
 /** How many letters fit into a line of {@link WIDTH}`.default` pixels. */
 const LINE = { title: 78, subtitle: 92 };
 
@@ -97,7 +100,7 @@ function fitted(text: string, letters: number) {
   const [whole, narrow, narrowest] = [1, 2 / 3, 1 / 2].map((share) =>
     JSON.stringify(wrap(text, Math.floor(letters * share))),
   );
-  return { expr: `room >= ${WIDTH.default} ? ${whole} : room > 480 ? ${narrow} : ${narrowest}` };
+  return { expr: `room >= ${WIDTH.default} ? ${whole} : !(${NARROW}) ? ${narrow} : ${narrowest}` };
 }
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
@@ -139,7 +142,7 @@ const config = {
     labelPadding: 4,
     title: null,
   },
-  axisX: { tickCount: 8, labelFlush: false, labelOverlap: true },
+  axisX: { tickCount: 8, labelFlush: false, labelOverlap: true, labelSeparation: 6 },
   view: { stroke: null },
   text: { color: INK.text },
   rule: { color: INK.text },

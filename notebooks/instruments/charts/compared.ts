@@ -1,6 +1,6 @@
 import { number } from '../table.js';
 import { COLORS, FAINT, INK, OUTLINES, type Technique } from '../technique.js';
-import { type Chart, chart, rounded, tell } from './chart.js';
+import { type Chart, chart, NARROW, rounded, tell } from './chart.js';
 import { assertSame, ofRow, params, ranges, type Slider } from './sliders.js';
 
 interface Compared {
@@ -146,8 +146,14 @@ function pointLayers({ formula, says }: { formula: string; says: string }, encod
     {
       ...here,
       // Above the plot: beside the point it would be cut off, since a chart keeps the size it has at first.
-      mark: { type: 'text', align: 'left', baseline: 'bottom', fontSize: 13, fontWeight: 'bold' },
-      encoding: { x: { value: 0 }, y: { value: -6 }, text: { field: 'says' } },
+      mark: {
+        type: 'text',
+        align: 'left',
+        baseline: 'bottom',
+        fontSize: { expr: `${NARROW} ? 11 : 13` },
+        fontWeight: 'bold',
+      },
+      encoding: { x: { value: { expr: `${NARROW} ? -36 : 0` } }, y: { value: -6 }, text: { field: 'says' } },
     },
   ];
 }

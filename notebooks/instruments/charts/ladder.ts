@@ -67,7 +67,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
     toX: X[message.to as keyof typeof X],
     labelX: message.to === 'server' ? 0.02 : 0.98,
   }));
-  const x = { type: 'quantitative', scale: { domain: [-0.08, 1.2], nice: false }, axis: null };
+  const x = { type: 'quantitative', scale: { domain: [-0.04, 1.06], nice: false }, axis: null };
   const times = Object.fromEntries(data.map(({ row, time }) => [row, time]));
   const y = {
     type: 'quantitative',
@@ -100,6 +100,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
     mark: { type: 'text', align, baseline: 'bottom', dy: -3, fontSize: 12 },
     encoding: { x: { ...x, field: 'labelX' }, y: { ...y, field: 'row' }, text: { field: 'says' } },
   });
+  const head = { type: 'text', fontSize: 13, fontWeight: 'bold', baseline: 'top' };
   return chart({
     title,
     subtitle,
@@ -118,8 +119,13 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
           encoding: { x: { ...x, field: 'x' } },
         },
         {
-          data: { values: Object.entries(X).map(([who, x]) => ({ who, x })) },
-          mark: { type: 'text', fontSize: 13, fontWeight: 'bold', baseline: 'top', dx: 6, align: 'left' },
+          data: { values: [{ who: 'client', x: 0 }] },
+          mark: { ...head, dx: 6, align: 'left' },
+          encoding: { x: { ...x, field: 'x' }, y: { value: 2 }, text: { field: 'who' } },
+        },
+        {
+          data: { values: [{ who: 'server', x: 1 }] },
+          mark: { ...head, dx: -6, align: 'right' },
           encoding: { x: { ...x, field: 'x' }, y: { value: 2 }, text: { field: 'who' } },
         },
         ...(works ? [works] : []),

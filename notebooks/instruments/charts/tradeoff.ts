@@ -1,12 +1,13 @@
 import { number } from '../table.js';
 import { COLORS, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
-import { type Chart, chart, rounded, tell } from './chart.js';
+import { type Chart, chart, NARROW, rounded, tell } from './chart.js';
 import { predictionLayer, sampled } from './compared.js';
 import { placeNames } from './names.js';
 
-/** Of the plot where nothing gives it a width, and what is left free at its edges, in pixels. */
+/** Of the plot where nothing gives it a width, and on a phone; and what is left free at its edges, in pixels. */
 const WIDTH = 620;
+const PHONE = 280;
 const HEIGHT = 340;
 const PADDING = { x: 56, y: 24 };
 
@@ -62,17 +63,23 @@ export function tradeoff(parts: Tradeoff): Chart {
   };
   // Where Vega will put them, so that no name hides another. What a prediction does not know (NaN) is not drawn.
   const line = curve.filter(({ y }) => y > 0 && y < Number.POSITIVE_INFINITY);
-  const across = logarithmic(xs, PADDING.x, WIDTH - PADDING.x);
   const down = logarithmic(
     [...points, ...line].map((spot) => spot.y),
     HEIGHT - PADDING.y,
     PADDING.y,
   );
-  const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
-  const sides = placeNames(points.map(placed), line.map(placed), WIDTH, HEIGHT);
+  const sidesAt = (width: number) => {
+    const across = logarithmic(xs, PADDING.x, width - PADDING.x);
+    const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
+    return placeNames(points.map(placed), line.map(placed), width, HEIGHT);
+  };
+  const [sides, narrow] = [sidesAt(WIDTH), sidesAt(PHONE)];
+  const side = (i: number, part: 'align' | 'dx' | 'dy') => ({
+    [part]: { expr: `${NARROW} ? ${JSON.stringify(narrow[i]![part])} : ${JSON.stringify(sides[i]![part])}` },
+  });
   const names = points.map(({ label, x, y }, i) => ({
     data: { values: [{ label, x, y }] },
-    mark: { type: 'text', fontSize: 12, color: INK.text, ...sides[i]! },
+    mark: { type: 'text', fontSize: 12, color: INK.text, ...side(i, 'align'), ...side(i, 'dx'), ...side(i, 'dy') },
     encoding: { ...encoding, text: { field: 'label' } },
   }));
   return chart({

@@ -22,8 +22,8 @@ interface Waterfall {
 
 /** With more lanes, nothing is written beside them: there is no room. */
 const LABELLED = 30;
-/** Of a status and the space beside it, as a share of the whole time. */
-const STATUS = 0.06;
+/** The width of a status and the space beside it, in pixels. */
+const STATUS = 36;
 
 /**
  * The course's signature picture: a lane for each client, and on it a bar for every request, from its start to the end of its
@@ -41,10 +41,9 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   const whole = Math.max(0, ...spans.map(({ end }) => end)) - zero;
   const data = inOrder.map(({ client, technique, start, end, status }, i) => {
     const next = inOrder.find((other, at) => at > i && other.client === client);
-    const hasRoom = named.length <= LABELLED && (!next || next.start - end > STATUS * whole);
     return {
       ...{ client, request: i + 1, technique, start: seconds(start), end: seconds(end), status },
-      ...{ says: hasRoom ? String(status) : '' },
+      room: next ? (next.start - end) / whole : 1,
     };
   });
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
@@ -81,8 +80,9 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
     },
   };
   const labels = {
+    transform: [{ filter: `datum.room * width > ${STATUS}` }],
     mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, color: INK.text, opacity: FAINT.text },
-    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'says' } },
+    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'status' } },
   };
   return chart({
     title,
