@@ -247,10 +247,10 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
 ];
 
 it.each([
-  [[12], 'Your first prediction was off by a factor of 1.2'],
-  [[10], 'Your first prediction was exact'],
-  [[12, 40], 'Half of your 2 predictions were off by a factor of 4 or less'],
-  [[1, 20, 5, 10, 10, 11], 'Your first 3 predictions were off by a factor of 2, your last 3 exact'],
+  [[12], 'Your first prediction: 1.2× off'],
+  [[10], 'Your first prediction: exact'],
+  [[12, 40], 'Your 2 predictions: 4× off, in the median'],
+  [[1, 20, 5, 10, 10, 11], 'Your first 3 predictions: 2× off; your last 3: exact'],
 ])('tells of the predictions %j whether they got closer', (numbers, title) => {
   const guesses = numbers.map((n, i) => guess(i, n));
   expect(closeness(guesses.reverse())).toBe(title);

@@ -29,12 +29,11 @@ const inOrder = (guesses: RememberedGuess[]) => [...guesses].sort((a, b) => a.at
 /** A title for {@link guessed}: whether the later guesses are closer than the earlier ones. */
 export function closeness(given: RememberedGuess[]): string {
   const guesses = inOrder(given);
-  const off = (some: RememberedGuess[]) =>
-    factorOf(some) === 1 ? 'exact' : `off by a factor of ${number(factorOf(some))}`;
-  if (guesses.length === 1) return `Your first prediction was ${off(guesses)}`;
-  if (guesses.length < ENOUGH) return `Half of your ${guesses.length} predictions were ${off(guesses)} or less`;
+  const off = (some: RememberedGuess[]) => (factorOf(some) === 1 ? 'exact' : `${number(factorOf(some))}× off`);
+  if (guesses.length === 1) return `Your first prediction: ${off(guesses)}`;
+  if (guesses.length < ENOUGH) return `Your ${guesses.length} predictions: ${off(guesses)}, in the median`;
   const half = guesses.length >> 1;
-  return `Your first ${half} predictions were ${off(guesses.slice(0, half))}, your last ${half} ${off(guesses.slice(-half))}`;
+  return `Your first ${half} predictions: ${off(guesses.slice(0, half))}; your last ${half}: ${off(guesses.slice(-half))}`;
 }
 
 /** Each guess against its measurement, in the order in which they were compared: on the line, a guess was exact. */
@@ -48,7 +47,7 @@ export function guessed(guesses: RememberedGuess[], { title }: { title: string }
   const y = {
     field: 'ratio',
     type: 'quantitative',
-    title: 'prediction, as a multiple of the measurement',
+    title: 'prediction / measurement',
     scale: { type: 'log', domain: [1 / furthest, furthest], nice: false, padding: 10 },
     axis: {
       values: [...ticks.map((factor) => 1 / factor), ...ticks],
@@ -72,7 +71,7 @@ export function guessed(guesses: RememberedGuess[], { title }: { title: string }
       ({ what, predicted, measured }) => `${what}: ${number(predicted)}, measured ${number(measured)}`,
     ),
     body: {
-      height: 180,
+      height: 200,
       layer: [
         {
           data: { values: [{ ratio: 1 }] },
