@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type RememberedGuess, remember } from './guesses.js';
+import { remember } from './guesses.js';
 import { exercisesOf, predictionSkill, progress } from './progress.js';
 
 let memory: string;
@@ -55,13 +55,5 @@ it('counts the predictions that were close, notebook by notebook', async () => {
   expect(guesses.map(({ what }) => what).sort()).toEqual(['bytes', 'late', 'polls']);
   expect(course.filter((one) => one.guesses.length > 0)).toHaveLength(1);
   expect(predictionSkill(guesses)).toBe('2 of 3 predictions were within 10 % of the measurement.');
-});
-
-it('tells the earlier predictions from the later ones', () => {
-  const guess = (minute: number, predicted: number): RememberedGuess => {
-    return { notebook: '', what: '', predicted, measured: 10, at: `2026-01-01T00:0${minute}:00Z` };
-  };
-  const guesses = [guess(6, 10), guess(5, 10), guess(1, 20), guess(2, 5), guess(3, 10), guess(4, 1)];
-  expect(predictionSkill(guesses)).toMatch(/: 1 of 3 in the earlier half, and 2 of 3 in the later half\.$/);
   expect(predictionSkill([])).toBe("You haven't compared a prediction yet.");
 });

@@ -54,18 +54,10 @@ export async function showProgress(): Promise<void> {
   if (guesses.length > 0) await draw(guessed(guesses, { title: closeness(guesses) }));
 }
 
-/** How many guesses it takes to compare the earlier half of them with the later one. */
-const ENOUGH = 6;
-
-/** Says in words how many guesses were close, and whether the later ones were closer than the earlier ones. */
+/** Says in words how many guesses were close. */
 export function predictionSkill(guesses: RememberedGuess[]): string {
   if (guesses.length === 0) return "You haven't compared a prediction yet.";
-  const close = (some: RememberedGuess[]) => `${some.filter(isClose).length} of ${some.length}`;
-  const all = `${close(guesses)} predictions were within 10 % of the measurement`;
-  if (guesses.length < ENOUGH) return `${all}.`;
-  const inOrder = [...guesses].sort((a, b) => a.at.localeCompare(b.at));
-  const half = Math.floor(guesses.length / 2);
-  return `${all}: ${close(inOrder.slice(0, half))} in the earlier half, and ${close(inOrder.slice(half))} in the later half.`;
+  return `${guesses.filter(isClose).length} of ${guesses.length} predictions were within 10 % of the measurement.`;
 }
 
 /** The notebooks that have exercises, in the order to read them in. */
