@@ -201,6 +201,21 @@ describe('every page', () => {
     10 * MINUTE,
   );
 
+  it('has a glossary, the figures and an index to turn to', () => {
+    const page = readFileSync(path('student', 'reference.html'), 'utf8');
+    const plots = chapters.flatMap(({ name }) =>
+      readFileSync(path('student', `${name}.html`), 'utf8').match(/<figcaption>/g),
+    );
+    const [, glossary, figures, index] = page.split('<section ');
+    expect(figures!.match(/<li>/g)).toHaveLength(plots.length);
+    expect(index).toMatch(/<li>job id <a href="02-a-job-and-its-id.html#/);
+    expect(glossary).toContain('<dt>job id</dt>');
+    // A term that no notebook names does not get in.
+    const terms = readFileSync(join(checkout, 'notebooks', 'glossary.md'), 'utf8').match(/^\*\*/gm)!;
+    if (ALL) expect(glossary!.match(/<dt>/g)).toHaveLength(terms.length);
+    else expect(glossary).not.toContain('bfcache');
+  });
+
   it('links only to what is there', () => {
     const dangling: string[] = [];
     for (const edition of EDITIONS) {
@@ -240,6 +255,48 @@ describe('every page', () => {
     expect(await page.locator('textarea').first().inputValue()).toBe('while (true) ask();');
     await context.close();
   });
+
+  it.runIf(browserPath)(
+    'replays what a cell recorded, by keyboard, and by itself unless the reader wants no motion',
+    async () => {
+      const url = `file://${path('student', `${lesson.name}.html`)}`;
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      await page.clock.install({ time: 0 });
+      await page.goto(url);
+      const chart = page.locator('.watched').first();
+      await chart.scrollIntoViewIfNeeded();
+      const time = chart.getByLabel('Time of the replay');
+      const seconds = async () => Number(await time.inputValue());
+      const shown = () => chart.locator('clipPath rect').evaluate((rect) => Number(rect.getAttribute('width')));
+      await time.waitFor();
+      const [last, whole] = [await seconds(), await shown()];
+      expect(await chart.locator('[clip-path^="url(#replay"]').count()).toBe(0);
+      await time.press('Home');
+      expect(await seconds()).toBe(0);
+      expect(await chart.locator('[clip-path^="url(#replay"]').count()).toBeGreaterThan(0);
+      const nothing = await shown();
+      await page.clock.pauseAt(3_600_000);
+      await chart.getByRole('button', { name: 'Replay' }).press('Enter');
+      await page.clock.runFor(500);
+      expect(await seconds()).toBeGreaterThan(0);
+      expect(await seconds()).toBeLessThan(last);
+      expect(await shown()).toBeGreaterThan(nothing);
+      expect(await shown()).toBeLessThan(whole);
+      await page.clock.runFor(20_000);
+      expect(await seconds()).toBe(last);
+      expect(await chart.locator('[clip-path^="url(#replay"]').count()).toBe(0);
+      await chart.getByRole('button', { name: 'Replay' }).waitFor(); // it can be seen again
+      await context.close();
+
+      const still = await browser.newPage({ reducedMotion: 'reduce' });
+      await still.goto(url);
+      await still.locator('.watched').first().scrollIntoViewIfNeeded();
+      await still.getByLabel('Time of the replay').first().waitFor();
+      expect(await still.getByRole('button', { name: 'Replay' }).count()).toBe(0);
+      await still.close();
+    },
+  );
 
   it.runIf(browserPath)('shows its plots without scripts, too', async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
@@ -309,7 +366,7 @@ describe.runIf(browserPath)('the PDFs', () => {
           const page = readFileSync(path(edition, `${name}.html`), 'utf8');
           const headings = [...page.matchAll(/<(h[1-3])\b[^>]*>(.*?)<\/\1>/g)].map(([, , text]) => plain(text!));
           expect(pdf!.bookmarks.map(({ title }) => title)).toEqual(headings);
-          const told = [...page.matchAll(/<figure class="chart"><img [^>]*alt="([^"]+)"/g)].map(([, alt]) => alt!);
+          const told = [...page.matchAll(/<figure class="chart[^>]*><img [^>]*alt="([^"]+)"/g)].map(([, alt]) => alt!);
           expect(told.length).toBeGreaterThan(0);
           expect(pdf!.strings).toEqual(expect.arrayContaining(told.map(plain)));
         }

@@ -40,6 +40,8 @@ async function readyToPrint(): Promise<void> {
     const chart = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
     chart.setAttribute('role', 'img');
     chart.setAttribute('aria-label', picture.alt);
+    chart.setAttribute('style', `width: ${picture.getAttribute('width')}px`); // as wide as the picture, and no wider
+    chart.setAttribute('preserveAspectRatio', 'xMinYMin');
     picture.replaceWith(chart);
   }
   await Promise.all([document.fonts.ready, ...[...document.images].map((image) => image.decode())]);
@@ -49,7 +51,7 @@ async function readyToPrint(): Promise<void> {
 function number(page: Page, pages: Record<string, number>): Promise<number> {
   return page.evaluate((pages) => {
     let changed = 0;
-    for (const link of document.querySelectorAll('.contents a[href^="#"]')) {
+    for (const link of document.querySelectorAll('a[href^="#"]:has(> .page)')) {
       const target = decodeURIComponent(link.getAttribute('href')!.slice(1));
       const shown = link.querySelector('.page')!;
       const text = String(pages[target] ?? '?');

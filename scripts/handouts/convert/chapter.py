@@ -18,6 +18,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.lexers.javascript import TypeScriptLexer
 from pygments.token import Number
 from pygments.util import ClassNotFound
+from terms import Terms
 from traitlets.config import Config
 
 TEMPLATES = Path(__file__).parent.parent
@@ -59,20 +60,30 @@ def lexer_for(language: str):
         return get_lexer_by_name("text", **as_is)
 
 
-def chart(data: dict, metadata: dict) -> str:
-    """A chart: its picture, and beside it what the page's script draws the live one from."""
-    picture, spec = data["image/svg+xml"], data.get("application/vnd.vegalite.v5+json")
+def picture_of(data: dict, metadata: dict) -> str:
+    """The picture of a chart. An image, so that no page of a browser mixes its ids with those of others."""
+    picture = data["image/svg+xml"]
     alt = metadata.get("image/svg+xml", {}).get("alt") or data.get("text/plain", "")
     width, height = (re.search(rf'<svg[^>]*\s{side}="(\d+)', picture) for side in ("width", "height"))
     size = f'width="{width[1]}" height="{height[1]}"' if width and height else ""
     url = f"data:image/svg+xml;base64,{base64.b64encode(picture.encode()).decode()}"
+    return f'<img src="{url}" alt="{html.escape(alt)}" {size}>'
+
+
+def chart(data: dict, metadata: dict) -> str:
+    """A numbered figure: the chart's picture, and what the page's script draws the live chart from."""
+    figure, spec = metadata["figure"], data.get("application/vnd.vegalite.v5+json")
     live = json.dumps(spec).replace("<", "\\u003c") if spec else ""
     script = f'<script type="application/json">{live}</script>' if spec else ""
-    return f'<figure class="chart"><img src="{url}" alt="{html.escape(alt)}" {size}>{script}</figure>'
+    watched = " watched" if figure["watched"] else ""
+    return (
+        f'<figure class="chart{watched}" id="figure-{figure["number"]}">{picture_of(data, metadata)}{script}'
+        f'<figcaption>Figure {figure["number"]}</figcaption></figure>'
+    )
 
 
 class Renderer(IPythonRenderer):
-    """Markdown's parts. Headings and links are the chapter's, mathematics is MathML, which browsers draw by themselves."""
+    """Markdown's parts. Headings, links and terms are the chapter's; mathematics is MathML, which browsers draw."""
 
     def __init__(self, chapter: "ChapterExporter", **options):
         folder = Path(chapter.chapter["path"]).parent
@@ -80,14 +91,40 @@ class Renderer(IPythonRenderer):
         self.chapter = chapter
 
     def heading(self, text: str, level: int, **attrs) -> str:
-        anchor = self.chapter.anchor(html.unescape(re.sub("<[^>]+>", "", text)))
+        plain = html.unescape(re.sub("<[^>]+>", "", text))
+        text = re.sub("</?span[^>]*>", "", text)  # the marks of terms: the heading itself is where they lead
+        anchor = self.chapter.anchor(plain)
+        if level <= 2:
+            self.chapter.section = {"id": anchor, "title": text}
         if level == 2:
-            self.chapter.sections.append({"id": anchor, "title": text})
+            self.chapter.sections.append(self.chapter.section)
+        for term in self.chapter.terms.within(plain):
+            self.chapter.mention(term, anchor)
         return f'<h{level} id="{html.escape(anchor)}">{text}</h{level}>\n'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         target = self.chapter.target(url)
-        return super().link(text, target, title) if target else text
+        if not target:
+            return text
+        figure = re.search(r"#figure-([\d.]+)$", target)
+        return super().link(f"{text} (Figure {figure[1]})" if figure else text, target, title)
+
+    def emphasis(self, text: str) -> str:
+        return self.marked(super().emphasis(text), self.chapter.terms.named(text))
+
+    def strong(self, text: str) -> str:
+        return self.marked(super().strong(text), self.chapter.terms.named(text))
+
+    def codespan(self, text: str) -> str:
+        return self.marked(super().codespan(text), self.chapter.terms.named(text) or self.chapter.terms.of_http(text))
+
+    def marked(self, element: str, term: str | None) -> str:
+        """An element that names a term, as a place to which the index can lead: once a section."""
+        if not term or self.chapter.mentions.get(term, [{}])[-1].get("section") is self.chapter.section:
+            return element
+        anchor = self.chapter.own(f"term-{sum(map(len, self.chapter.mentions.values()))}")
+        self.chapter.mention(term, anchor)
+        return f'<span id="{anchor}">{element}</span>'
 
     def block_code(self, code: str, info: str | None = None) -> str:
         return listing(code, (info or "text").split()[0])
@@ -106,9 +143,12 @@ class Renderer(IPythonRenderer):
 
 
 class ChapterExporter(TemplateExporter):
-    """Makes the body of a chapter, and tells its sections. Every id in it begins with the chapter's name."""
+    """
+    Makes the body of a chapter, and tells its sections, and where it names which term. Every id in it begins with the
+    chapter's name, but for those of figures, which have the chapter's number.
+    """
 
-    def __init__(self, chapter: dict, names: list[str]):
+    def __init__(self, chapter: dict, figures: dict[str, list[dict]], terms: Terms):
         config = Config({"NbConvertBase": {"display_data_priority": [
             "image/svg+xml", "text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain",
         ]}})
@@ -120,8 +160,11 @@ class ChapterExporter(TemplateExporter):
             file_extension=".html",
         )
         self.chapter = chapter
-        self.names = names
+        self.figures = figures  # by the name of their chapter
+        self.terms = terms
+        self.section: dict = {}
         self.sections: list[dict] = []
+        self.mentions: dict[str, list[dict]] = {}
         self.anchors: dict[str, int] = {}
 
     def default_filters(self):
@@ -160,12 +203,22 @@ class ChapterExporter(TemplateExporter):
         count = self.anchors[name] = self.anchors.get(name, 0) + 1
         return self.own(name if count == 1 else f"{name}-{count}")
 
+    def mention(self, term: str, anchor: str) -> None:
+        self.mentions.setdefault(term, []).append({"id": anchor, "section": self.section})
+
     def target(self, url: str) -> str | None:
-        """Where a link leads in the handouts; nowhere, if that is not handed out."""
+        """
+        Where a link leads in the handouts; nowhere, if that is not handed out. One to a cell, as JupyterLab has them
+        (`#cell-id=NAME`), leads to the first figure that the cell draws.
+        """
         if re.match(r"[a-z]+:", url):
             return url
         path, _, fragment = url.partition("#")
         name = path.removeprefix("./").removesuffix(".ipynb") if path else self.chapter["name"]
-        if name not in self.names:
+        if name not in self.figures:
             return None
+        if fragment.startswith("cell-id="):
+            cell = fragment.removeprefix("cell-id=")
+            drawn = [figure["number"] for figure in self.figures[name] if figure["cell"] == cell]
+            return f"{name}.html#figure-{drawn[0]}" if drawn else f"{name}.html#{name}.{cell}"
         return f"{name}.html#{name}.{fragment}" if fragment else f"{name}.html"

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import nbformat
 from chapter import ChapterExporter
-from edition import handed_out, shown
+from edition import figures_of, handed_out, hints_of, shown
 from pages import Pages
+from terms import Terms
 
 order = json.load(sys.stdin)
+terms = Terms()
 out = Path(order["out"])
 
 for edition in order["editions"]:
@@ -20,18 +22,26 @@ for edition in order["editions"]:
     for asset in order["assets"]:
         shutil.copy(asset, folder / "assets")
 
-    names = [chapter["name"] for chapter in order["chapters"]]
+    executed = {one["name"]: nbformat.read(one["executed"], as_version=4) for one in order["chapters"]}
+    pages = {one["name"]: shown(executed[one["name"]], edition, one) for one in order["chapters"]}
+    figures = {name: figures_of(page) for name, page in pages.items()}
     chapters = []
     for chapter in order["chapters"]:
-        executed = nbformat.read(chapter["executed"], as_version=4)
+        name = chapter["name"]
+        exporter = ChapterExporter(chapter, figures, terms)
+        opener, rest = exporter.parts(pages[name], edition)
+        chapters.append({
+            **chapter,
+            "opener": opener,
+            "rest": rest,
+            "sections": exporter.sections,
+            "figures": figures[name],
+            "hints": hints_of(pages[name], chapter),
+            "mentions": exporter.mentions,
+        })
+
         untouched = nbformat.read(chapter["path"], as_version=4)
-        exporter = ChapterExporter(chapter, names)
-        opener, rest = exporter.parts(shown(executed, edition, chapter), edition)
-        chapters.append({**chapter, "opener": opener, "rest": rest, "sections": exporter.sections})
+        nbformat.write(handed_out(untouched, edition, chapter), folder / "notebooks" / f"{name}.ipynb")
+        nbformat.write(handed_out(executed[name], edition, chapter), folder / "notebooks" / "executed" / f"{name}.ipynb")
 
-        file = f"{chapter['name']}.ipynb"
-        nbformat.write(handed_out(untouched, edition, chapter), folder / "notebooks" / file)
-        nbformat.write(handed_out(executed, edition, chapter), folder / "notebooks" / "executed" / file)
-        print(json.dumps({"edition": edition, "chapter": chapter["name"]}), flush=True)
-
-    Pages(order, edition, chapters).write(folder)
+    Pages(order, edition, chapters, terms).write(folder)

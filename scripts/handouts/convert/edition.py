@@ -1,6 +1,7 @@
 """What an edition has of a notebook: on its page, where an exercise has room to be answered, and as a notebook."""
 
 import html
+import json
 import re
 from copy import deepcopy
 from functools import partial
@@ -19,7 +20,7 @@ EXERCISES = {
     "your answer, and says what it still lacks.",
     "instructor": "Each with its hint, a solution, and what its check asks of an answer.",
 }
-PNG, SVG = "image/png", "image/svg+xml"
+PNG, SVG, VEGA_LITE = "image/png", "image/svg+xml", "application/vnd.vegalite.v5+json"
 
 
 def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
@@ -40,6 +41,7 @@ def shown(notebook: NotebookNode, edition: str, chapter: dict) -> NotebookNode:
     page = without(page, cells={"navigation", *(("solution", "check") if edition == STUDENT else ())})
     in_order_of_reading(page)
     frame(page)
+    number_figures(page, chapter)
     return page
 
 
@@ -91,13 +93,29 @@ def parts_of(cell: NotebookNode) -> list[NotebookNode]:
     if kind(cell) != "check":
         return [cell]
     [output] = cell.outputs
-    hint = re.search(r"<details>.*</details>", output.data["text/html"], re.DOTALL)[0]
+    hint = re.search(r"<summary>Hint</summary>(.*)</details>", output.data["text/html"], re.DOTALL)[1]
     answer, _, call = cell.source.rpartition("\n\n")
     exercise = exercise_of(cell)
     return [
         new_code_cell(answer, id=f"{exercise}-answer", metadata={"tags": ["exercise"]}),
         new_code_cell(id=f"{exercise}-hint", metadata={"tags": ["exercise", "hint"], "html": hint}),
         new_code_cell(call, id=f"{exercise}-check", metadata={"tags": ["exercise", "check"], "of": cell.id}),
+    ]
+
+
+def hints_of(page: NotebookNode, chapter: dict) -> list[dict]:
+    """The hint of each exercise, with the exercise's number and title."""
+    titles = {
+        cell.id: re.match(r"\*\*(\d+)\. (.+?)\.?\*\*", cell.source) for cell in page.cells if exercise_of(cell) == cell.id
+    }
+    return [
+        {
+            "id": cell.id,
+            "title": "{}.{}  {}".format(number_of(chapter), *titles[exercise_of(cell)].groups()),
+            "html": cell.metadata.html,
+        }
+        for cell in page.cells
+        if kind(cell) == "hint"
     ]
 
 
@@ -125,6 +143,34 @@ def frame(page: NotebookNode) -> None:
     for cell, before, own, after in zip(page.cells, neighbors, neighbors[1:], neighbors[2:], strict=False):
         cell.metadata.handout["begins"] = own is not None and own != before
         cell.metadata.handout["ends"] = own is not None and own != after
+
+
+def number_of(chapter: dict) -> int:
+    return chapter["number"] or 0
+
+
+def number_figures(page: NotebookNode, chapter: dict) -> None:
+    """Numbers the plots of a chapter: "3.2". What a figure is to the page stands in its output's metadata, under `figure`."""
+    count = 0
+    for cell in page.cells:
+        for output in cell.get("outputs", []) if kind(cell) not in ("check", "solution") else []:
+            if SVG not in output.get("data", {}):
+                continue
+            count += 1
+            spec = output.data.get(VEGA_LITE, {})
+            title = spec.get("title", {}).get("text") or output.data.get("text/plain", "")
+            output.metadata["figure"] = {
+                "number": f"{number_of(chapter)}.{count}",
+                "title": " ".join(title) if isinstance(title, list) else title,
+                "cell": cell.id,
+                # The notebook drew it while the cell ran, along an axis of time.
+                "watched": re.search(r"\blive\(", cell.source) is not None and '"time (s)"' in json.dumps(spec),
+            }
+
+
+def figures_of(page: NotebookNode) -> list[dict]:
+    outputs = [output for cell in page.cells for output in cell.get("outputs", [])]
+    return [{**output.metadata.figure, "output": output} for output in outputs if "figure" in output.get("metadata", {})]
 
 
 def without(notebook: NotebookNode, cells: set[str], outputs: set[str] = frozenset()) -> NotebookNode:

@@ -1,10 +1,13 @@
 """The pages of an edition: the map, the chapters, how to use them, and the book that is printed."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
+from chapter import picture_of
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from terms import Terms, inline, sorting
 
 TEMPLATE = Path(__file__).parent.parent / "template"
 COURSE = {
@@ -16,8 +19,21 @@ COURSE = {
 EDITIONS = {"student": "Student edition", "instructor": "Instructor edition"}
 
 
+SCRIPT = (TEMPLATE / "page.js").read_text("utf-8")
+# A page runs its own script and the charts of its folder, and fetches nothing. Vega compiles the expressions of a chart.
+POLICY = "; ".join([
+    "default-src 'none'",
+    f"script-src 'self' 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}' 'unsafe-eval'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src data:",
+    "font-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+])
+
+
 class Pages:
-    def __init__(self, order: dict, edition: str, chapters: list[dict]):
+    def __init__(self, order: dict, edition: str, chapters: list[dict], terms: Terms):
         self.chapters = [described(chapter) for chapter in chapters]
         self.templates = Environment(
             loader=FileSystemLoader(TEMPLATE), undefined=StrictUndefined, trim_blocks=True, autoescape=False
@@ -27,8 +43,12 @@ class Pages:
             edition={"title": EDITIONS[edition]},
             student=edition == "student",
             chapters=self.chapters,
+            terms=[entry for entry in terms.glossary if any(entry["term"] in one["mentions"] for one in chapters)],
+            index_entries=index_of(self.chapters),
+            cover=cover_of(chapters),
             style=(TEMPLATE / "style.css").read_text("utf-8"),
-            script=(TEMPLATE / "page.js").read_text("utf-8"),
+            script=SCRIPT,
+            policy=POLICY,
             **order["about"],
             pdf=order["pdf"],
         )
@@ -36,6 +56,7 @@ class Pages:
     def write(self, folder: Path) -> None:
         self._write(folder / "index.html", "index")
         self._write(folder / "how-to-use.html", "how-to-use")
+        self._write(folder / "reference.html", "reference")
         around = [None, *self.chapters, None]
         for before, chapter, after in zip(around, self.chapters, around[2:], strict=False):
             file = folder / f"{chapter['name']}.html"
@@ -58,8 +79,19 @@ def described(chapter: dict) -> dict:
     }
 
 
-def inline(markdown: str) -> str:
-    return re.sub(r"^<p>|</p>$", "", markdown2html_mistune(markdown).strip())
+def index_of(chapters: list[dict]) -> list[dict]:
+    """Every term that the chapters name, with the places, in the order of the alphabet."""
+    places: dict[str, list[dict]] = {}
+    for chapter in chapters:
+        for term, mentions in chapter["mentions"].items():
+            places.setdefault(term, []).extend({**mention, "chapter": chapter} for mention in mentions)
+    return [{"term": inline(term), "places": places[term]} for term in sorted(places, key=sorting)]
+
+
+def cover_of(chapters: list[dict]) -> dict | None:
+    """The first figure of the course, as a picture for the cover."""
+    figure = next((figure for chapter in chapters for figure in chapter["figures"]), None)
+    return figure and {**figure, "picture": picture_of(figure["output"]["data"], figure["output"]["metadata"])}
 
 
 def within(page: str) -> str:

@@ -18,6 +18,21 @@ for (const listing of document.querySelectorAll('pre.code')) {
   frame.append(listing, button);
 }
 
+// The contents mark the section that is being read: the last one that begins in the upper third of the screen, or above it.
+const entries = [...document.querySelectorAll('.contents a')].map((link) => ({
+  link,
+  heading: document.getElementById(decodeURIComponent(link.hash.slice(1))),
+}));
+function markSection() {
+  const read = entries.findLast(({ heading }) => heading.getBoundingClientRect().top < innerHeight / 3);
+  for (const entry of entries) {
+    if (entry === read) entry.link.setAttribute('aria-current', 'location');
+    else entry.link.removeAttribute('aria-current');
+  }
+}
+addEventListener('scroll', markSection, { passive: true });
+markSection();
+
 // What was written stays, in this browser, for this page.
 for (const [number, area] of document.querySelectorAll('textarea').entries()) {
   const key = `${document.title}: answer ${number + 1}`;
@@ -67,4 +82,74 @@ async function enliven(chart) {
   await view.runAsync();
   picture.remove();
   if (sliders.hasChildNodes()) live.after(sliders);
+  if (chart.classList.contains('watched')) live.after(replayOf(live, view.scale('x')));
+}
+
+/**
+ * Controls that replay a chart of recorded rows: at every moment of the replay, the chart shows what had happened by then. It
+ * takes as long as the run took, or LONGEST_S. A reader who asked for less motion gets the slider only.
+ */
+function replayOf(chart, timeScale) {
+  const LONGEST_S = 12;
+  const SVG = 'http://www.w3.org/2000/svg';
+  const [first, last] = timeScale.domain();
+  const start = Math.max(0, first);
+  const speed = Math.max(1, (last - start) / LONGEST_S);
+
+  // The marks are clipped at the time of the replay. The axes stay.
+  const clip = document.createElementNS(SVG, 'clipPath');
+  clip.id = `replay-${document.querySelectorAll('.replay').length + 1}`;
+  const past = document.createElementNS(SVG, 'rect');
+  const FAR = 10_000; // beyond every edge of the chart
+  for (const [name, value] of Object.entries({ x: -FAR, y: -FAR, height: 2 * FAR })) past.setAttribute(name, value);
+  clip.append(past);
+  chart.querySelector('svg').append(clip);
+
+  const controls = document.createElement('div');
+  controls.className = 'replay';
+  const button = document.createElement('button');
+  button.type = 'button';
+  const slider = document.createElement('input');
+  Object.assign(slider, { type: 'range', min: start, max: last, step: (last - start) / 500, value: last });
+  slider.setAttribute('aria-label', 'Time of the replay');
+  const clock = document.createElement('span');
+  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) controls.append(button);
+  controls.append(slider, clock);
+
+  let previousMs = null; // while it plays, when the frame before was drawn
+  let time = last;
+  function show(seconds) {
+    time = Math.min(seconds, last);
+    slider.value = time;
+    clock.textContent = `${time.toFixed(2)} s`;
+    slider.setAttribute('aria-valuetext', clock.textContent);
+    past.setAttribute('width', FAR + timeScale(time));
+    for (const marks of chart.querySelectorAll('.role-mark')) {
+      if (time < last) marks.setAttribute('clip-path', `url(#${clip.id})`);
+      else marks.removeAttribute('clip-path');
+    }
+  }
+  function setPlaying(playing) {
+    previousMs = playing ? performance.now() : null;
+    button.textContent = playing ? '❚❚ Pause' : '▶ Replay';
+    if (playing) requestAnimationFrame(play);
+  }
+  function play(nowMs) {
+    if (previousMs === null) return;
+    show(time + (Math.max(0, nowMs - previousMs) / 1_000) * speed);
+    previousMs = nowMs;
+    if (time < last) requestAnimationFrame(play);
+    else setPlaying(false);
+  }
+  button.addEventListener('click', () => {
+    if (previousMs === null && time >= last) show(start);
+    setPlaying(previousMs === null);
+  });
+  slider.addEventListener('input', () => {
+    setPlaying(false);
+    show(slider.valueAsNumber);
+  });
+  setPlaying(false);
+  show(last);
+  return controls;
 }

@@ -12,7 +12,7 @@ interface Kept {
 
 /**
  * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables, lists and paragraphs, and
- * what is left behind alone (a heading, a label, the sentence before a listing), or comes after (a cell's table).
+ * what is left behind alone (a heading, a label, the sentence before a listing).
  *
  * A PDF tells on which page the target of a link stands. So links are put at the end of the page, where they move
  * nothing, to the first and the last of all that must stay together. In the book a chapter has no contents of its own,
@@ -46,8 +46,8 @@ export async function torn(browser: Browser, html: string): Promise<string[]> {
 
 /** Gives ids to what must stay together, and links to them. Runs in the page. */
 function markKept(): Kept[] {
-  /** Of a page's lines; a listing as long as that may be broken. */
-  const LONG = 60;
+  /** A listing of more lines may be broken, and a table of more rows. */
+  const WHOLE = { lines: 12, rows: 4 };
   let count = 0;
   const mark = (element: Element) => {
     element.id ||= `kept-${++count}`;
@@ -68,11 +68,12 @@ function markKept(): Kept[] {
   for (const folded of document.querySelectorAll('.folded')) folded.remove();
   for (const pre of document.querySelectorAll('pre')) {
     const lines = [...pre.querySelectorAll('.line')];
-    if (lines.length === 0 || lines.length > LONG || pre.closest('.check')) continue;
+    if (lines.length === 0 || lines.length > WHOLE.lines) continue;
     kept.push({ what: `a listing, ${said(pre)}`, from: mark(lines[0]!), to: mark(lines.at(-1)!) });
   }
   for (const table of document.querySelectorAll('table')) {
     const cells = [...table.querySelectorAll('th, td')];
+    if (table.querySelectorAll('tbody tr').length > WHOLE.rows) continue;
     kept.push({ what: `a table, ${said(table)}`, from: mark(cells[0]!), to: mark(cells.at(-1)!) });
   }
   for (const heading of document.querySelectorAll('.chapter :is(h1, h2, h3), .chapter .prose p:last-child')) {
@@ -89,24 +90,18 @@ function markKept(): Kept[] {
       to: mark(next),
     });
   }
-  for (const paragraph of document.querySelectorAll('.chapter .prose p, .hint p')) {
+  for (const paragraph of document.querySelectorAll('.chapter .prose p, .hinted p')) {
     kept.push({ what: `a paragraph, ${said(paragraph)}`, from: mark(paragraph), to: lastWord(paragraph) });
   }
   for (const list of document.querySelectorAll('.prose > :is(ul, ol)')) {
     kept.push({ what: `a list, ${said(list)}`, from: mark(list), to: lastWord(list) });
   }
-  for (const label of document.querySelectorAll('.exercise :is(.label, summary)')) {
+  for (const label of document.querySelectorAll('.exercise .label, .check summary, .hinted .label')) {
     const named = label.parentElement!.querySelector('.line, p:not(.label)')!;
     kept.push({ what: `left behind: ${said(label)} of ${said(named)}`, from: mark(label), to: mark(named) });
   }
-  for (const table of document.querySelectorAll('.outputs > .table')) {
-    const above = table.previousElementSibling ?? table.closest('.cell')!.querySelector('pre');
-    if (!above || above.matches('.chart')) continue;
-    kept.push({ what: `far from its cell: ${said(table)}`, from: lastWord(above), to: mark(table) });
-  }
-  for (const ruled of document.querySelectorAll('.ruled')) {
-    const [question] = ruled.closest('.exercise')!.querySelectorAll('p');
-    kept.push({ what: `an exercise, ${said(question!)}`, from: mark(question!), to: mark(ruled.lastElementChild!) });
+  for (const figure of document.querySelectorAll('.chart')) {
+    kept.push({ what: `a figure, ${said(figure)}`, from: mark(figure), to: mark(figure.querySelector('figcaption')!) });
   }
   const links = document.createElement('div');
   links.style.breakBefore = 'page';
