@@ -82,17 +82,19 @@ async function enliven(chart) {
   await view.runAsync();
   picture.remove();
   if (sliders.hasChildNodes()) live.after(sliders);
-  if (chart.classList.contains('watched')) live.after(replayOf(live, view.scale('x')));
+  if (chart.classList.contains('watched')) live.after(replayOf(live, () => view.scale('x')));
 }
 
 /**
  * Controls that replay a chart of recorded rows: at every moment of the replay, the chart shows what had happened by then. It
  * takes as long as the run took, or LONGEST_S. A reader who asked for less motion gets the slider only.
+ *
+ * @param timeScale gives the scale of the chart as it is drawn at that moment: its width is the window's.
  */
 function replayOf(chart, timeScale) {
   const LONGEST_S = 12;
   const SVG = 'http://www.w3.org/2000/svg';
-  const [first, last] = timeScale.domain();
+  const [first, last] = timeScale().domain();
   const start = Math.max(0, first);
   const speed = Math.max(1, (last - start) / LONGEST_S);
 
@@ -123,7 +125,7 @@ function replayOf(chart, timeScale) {
     slider.value = time;
     clock.textContent = `${time.toFixed(2)} s`;
     slider.setAttribute('aria-valuetext', clock.textContent);
-    past.setAttribute('width', FAR + timeScale(time));
+    past.setAttribute('width', FAR + timeScale()(time));
     for (const marks of chart.querySelectorAll('.role-mark')) {
       if (time < last) marks.setAttribute('clip-path', `url(#${clip.id})`);
       else marks.removeAttribute('clip-path');
