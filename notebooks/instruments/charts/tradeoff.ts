@@ -33,6 +33,9 @@ const BETTER = {
   encoding: { x: { value: 5 }, y: { value: HEIGHT - 4 }, text: { field: 'says' } },
 };
 
+/** Where the arrow is, so that no name stands on it. */
+const ARROW = [12, 28, 44].map((x) => ({ x, y: HEIGHT - 10, label: '' }));
+
 /** Two costs against each other: whoever is nearer to the lower left corner is better. Both scales are logarithmic. */
 export function tradeoff(parts: Tradeoff): Chart {
   const { title, subtitle, x, y, technique = 'other', predict } = parts;
@@ -71,7 +74,7 @@ export function tradeoff(parts: Tradeoff): Chart {
   const sidesAt = (width: number) => {
     const across = logarithmic(xs, PADDING.x, width - PADDING.x);
     const placed = <S extends { x: number; y: number }>(spot: S) => ({ ...spot, x: across(spot.x), y: down(spot.y) });
-    return placeNames(points.map(placed), line.map(placed), width, HEIGHT);
+    return placeNames([...points.map(placed), ...ARROW], line.map(placed), width, HEIGHT);
   };
   const [sides, narrow] = [sidesAt(WIDTH), sidesAt(PHONE)];
   const side = (i: number, part: 'align' | 'dx' | 'dy') => ({
