@@ -178,7 +178,7 @@ ownServers('simulated jobs whose steps are due all at once', () => {
         const { jobId } = JSON.parse(submitted.text) as Job;
         for (let n = 0; n < 20; n++) await within(client.get('/healthz'), 'GET /healthz', 10_000);
         expect((await client.until(jobId)).state).toBe('succeeded');
-        expect(await unfinished(client)).toBeGreaterThan(count / 2);
+        expect(await unfinished(client)).toBeGreaterThan(0); // it did not wait for all the others
         expect(residentBytes(server.pid)).toBeLessThan(512e6);
       } finally {
         close();

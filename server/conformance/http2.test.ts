@@ -367,73 +367,77 @@ describe('a client that leaves', () => {
   });
 });
 
-withSettings(
-  'limits',
-  ['--max-upload-bytes', '100000', '--body-timeout-ms', '500', '--stall-ms', '500', '--grace-ms', '500'],
-  (own, server) => {
-    let client: Http2Client;
-    beforeAll(async () => {
-      client = await Http2Client.connect(await httpsUrlOf(own));
-    });
-    afterAll(() => client.close());
-    const uploads = () => filesOf(`${server().data}/uploads`);
+withSettings('limits', ['--max-upload-bytes', '100000', '--grace-ms', '500'], (own, server) => {
+  let client: Http2Client;
+  beforeAll(async () => {
+    client = await Http2Client.connect(await httpsUrlOf(own));
+  });
+  afterAll(() => client.close());
+  const uploads = () => filesOf(`${server().data}/uploads`);
 
-    test('an upload that is too large is 413, and nothing is left of it', async () => {
-      expectProblem(await client.upload(randomBytes(200_000)), 413);
-      async function* chunks() {
-        for (let n = 0; n < 200; n++) yield randomBytes(1_000);
-      }
-      expectProblem(await client.upload(chunks()), 413);
-      expect(await uploads()).toEqual([]);
-    });
+  test('an upload that is too large is 413, and nothing is left of it', async () => {
+    expectProblem(await client.upload(randomBytes(200_000)), 413);
+    async function* chunks() {
+      for (let n = 0; n < 200; n++) yield randomBytes(1_000);
+    }
+    expectProblem(await client.upload(chunks()), 413);
+    expect(await uploads()).toEqual([]);
+  });
 
-    test('one that falls silent is 408', async () => {
-      const stream = client.send('POST', '/jobs', { 'content-type': 'video/mp4' }, false);
-      stream.write('half');
-      expect(await statusOf(stream)).toBe(408);
-      await over(stream);
-      expect(await uploads()).toEqual([]);
-    });
+  test.each([
+    { broken: 'reset', off: (stream: http2.ClientHttp2Stream) => stream.destroy() },
+    { broken: 'cut with its connection', off: (stream: http2.ClientHttp2Stream) => stream.session?.destroy() },
+  ])('one that is $broken makes no job', async ({ off }) => {
+    const experiment = newExperiment();
+    const leaving = await Http2Client.connect(client.base);
+    const stream = leaving.send('POST', '/jobs', { 'content-type': 'video/mp4', experiment }, false);
+    stream.write(randomBytes(10_000));
+    await own.held(experiment);
+    await eventually(async () => (await uploads()).length === 1 || undefined, 'the upload to begin');
+    off(stream);
+    const [row] = (await own.settled(experiment, 1)).requests;
+    expect(row).toMatchObject({ status: null, bytesIn: 10_000 });
+    await eventually(async () => (await uploads()).length === 0 || undefined, 'half an upload to go');
+    expect((await own.get('/jobs')).json<{ jobs: Job[] }>().jobs.filter(({ kind }) => kind === 'video')).toEqual([]);
+    leaving.close();
+  });
 
-    test.each([
-      { broken: 'reset', off: (stream: http2.ClientHttp2Stream) => stream.destroy() },
-      { broken: 'cut with its connection', off: (stream: http2.ClientHttp2Stream) => stream.session?.destroy() },
-    ])('one that is $broken makes no job', async ({ off }) => {
-      const experiment = newExperiment();
-      const leaving = await Http2Client.connect(client.base);
-      const stream = leaving.send('POST', '/jobs', { 'content-type': 'video/mp4', experiment }, false);
-      stream.write(randomBytes(10_000));
-      await own.held(experiment);
-      await eventually(async () => (await uploads()).length === 1 || undefined, 'the upload to begin');
-      off(stream);
-      const [row] = (await own.settled(experiment, 1)).requests;
-      expect(row).toMatchObject({ status: null, bytesIn: 10_000 });
-      await eventually(async () => (await uploads()).length === 0 || undefined, 'half an upload to go');
-      expect((await own.get('/jobs')).json<{ jobs: Job[] }>().jobs.filter(({ kind }) => kind === 'video')).toEqual([]);
-      leaving.close();
-    });
+  test('a head that is too large is refused, and its connection goes on', async () => {
+    const stream = client.send('GET', '/healthz', { 'x-padding': 'x'.repeat(20_000) });
+    expect(await over(stream)).not.toBe(http2.constants.NGHTTP2_NO_ERROR);
+    expect((await client.get('/healthz')).status).toBe(200);
+  });
+});
 
-    test('a reader that takes nothing is dropped, and its connection goes on', async () => {
-      const experiment = newExperiment();
-      const stream = client.send('GET', '/events', { experiment });
-      await statusOf(stream);
-      stream.pause();
-      for (let round = 0; round < 5; round++) {
-        await own.until((await own.simulated({ durationMs: 0, steps: 1000 })).jobId);
-      }
-      const [row] = (await own.settled(experiment, 1)).requests;
-      expect(row?.bytesOut).toBeGreaterThan(0);
-      expect(await over(stream)).toBe(http2.constants.NGHTTP2_INTERNAL_ERROR);
-      expect((await client.get('/healthz')).status).toBe(200);
-    });
+withSettings('time limits', ['--body-timeout-ms', '500', '--stall-ms', '2000'], (own, server) => {
+  let client: Http2Client;
+  beforeAll(async () => {
+    client = await Http2Client.connect(await httpsUrlOf(own));
+  });
+  afterAll(() => client.close());
 
-    test('a head that is too large is refused, and its connection goes on', async () => {
-      const stream = client.send('GET', '/healthz', { 'x-padding': 'x'.repeat(20_000) });
-      expect(await over(stream)).not.toBe(http2.constants.NGHTTP2_NO_ERROR);
-      expect((await client.get('/healthz')).status).toBe(200);
-    });
-  },
-);
+  test('an upload that falls silent is 408, and nothing is left of it', async () => {
+    const stream = client.send('POST', '/jobs', { 'content-type': 'video/mp4' }, false);
+    stream.write('half');
+    expect(await statusOf(stream)).toBe(408);
+    await over(stream);
+    expect(await filesOf(`${server().data}/uploads`)).toEqual([]);
+  });
+
+  test('a reader that takes nothing is dropped, and its connection goes on', async () => {
+    const experiment = newExperiment();
+    const stream = client.send('GET', '/events', { experiment });
+    await statusOf(stream);
+    stream.pause();
+    for (let round = 0; round < 5; round++) {
+      await own.until((await own.simulated({ durationMs: 0, steps: 1000 })).jobId);
+    }
+    const [row] = (await own.settled(experiment, 1)).requests;
+    expect(row?.bytesOut).toBeGreaterThan(0);
+    expect(await over(stream)).toBe(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    expect((await client.get('/healthz')).status).toBe(200);
+  });
+});
 
 ownServers('SIGTERM', () => {
   test('streams are ended, waits are answered, the connection is told to go away', async () => {

@@ -276,7 +276,7 @@ test('uploads that are arriving are bounded in number: 503 past the bound, other
   await eventually(async () => ((await lab.upload('x')).status === 202 ? true : undefined), 'an upload to be taken');
 });
 
-withSettings('uploads that stand still', ['--stall-ms', '1000'], (lab, server) => {
+withSettings('uploads that stand still', ['--stall-ms', '2000'], (lab, server) => {
   test('make room for another: one of them is refused, and not one that goes on', async () => {
     const { httpsUrl } = (await lab.get('/healthz')).json<{ httpsUrl: string }>();
     const sessions = await Promise.all([1, 2, 3].map(() => Http2Client.connect(httpsUrl)));
@@ -286,7 +286,7 @@ withSettings('uploads that stand still', ['--stall-ms', '1000'], (lab, server) =
       upload.resume().write('x');
       return upload.on('response', () => refused.push(n));
     });
-    const drip = setInterval(() => uploads[0]!.write('x'), 100);
+    const goesOn = setInterval(() => uploads[0]!.write(Buffer.alloc(64 * 1024)), 100);
     const files = () => readdir(join(server().data, 'uploads'));
     try {
       await eventually(async () => ((await files()).length === 256 ? true : undefined), 'all to arrive');
@@ -296,7 +296,7 @@ withSettings('uploads that stand still', ['--stall-ms', '1000'], (lab, server) =
       expect(refused).toHaveLength(1);
       expect(refused).not.toContain(0);
     } finally {
-      clearInterval(drip);
+      clearInterval(goesOn);
       for (const session of sessions) session.close();
     }
   });

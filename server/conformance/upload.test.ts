@@ -211,7 +211,7 @@ ownServers('videos whose headers are made to keep the server busy', () => {
       const jobId = await beginSlow(client);
       let answers = 0;
       while ((await client.job(jobId)).state === 'running') answers += 1;
-      expect(answers).toBeGreaterThan(100);
+      expect(answers).toBeGreaterThan(2); // in the thread of the server, MediaInfo would hold them up until then
       expect((await client.job(jobId)).error?.detail).toMatch(
         /^Expected .* 10 s .* got one that takes longer\. Upload /,
       );
@@ -229,10 +229,11 @@ ownServers('videos whose headers are made to keep the server busy', () => {
 
   test('one that is cancelled makes room for the next at once, and one that is being read does not hold up the end', async () => {
     await withServer(['--grace-ms', '1000'], async (server, client) => {
-      await client.delete(`/jobs/${await beginSlow(client)}`);
-      const began = performance.now();
-      await succeeds(client);
-      expect(performance.now() - began).toBeLessThan(9_000);
+      const cancelled = (await client.delete(`/jobs/${await beginSlow(client)}`)).job;
+      const next = await client.until((await client.upload(clip)).job.jobId);
+      expect(next.state).toBe('succeeded');
+      // By the server's own clock: MediaInfo would have gone on for 10 s.
+      expect(Date.parse(next.startedAt!) - Date.parse(cancelled.finishedAt!)).toBeLessThan(9_000);
       await beginSlow(client);
       server.kill('SIGTERM');
       expect(await within(server.exited, 'the server to exit', 9_000)).toEqual({ code: 0, signal: null });
