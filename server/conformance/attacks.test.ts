@@ -424,7 +424,9 @@ withSettings(
         const { links } = await lab.simulated({ durationMs: 600_000, steps: 1 });
         await lab.delete(links.self);
       }
-      expect((await server().memory()).resources.Timeout ?? 0).toBeLessThan(50);
+      // A connection that is being closed has one for a moment.
+      const few = async () => ((await server().memory()).resources.Timeout ?? 0) < 50 || undefined;
+      await eventually(few, 'fewer than 50 timers');
     });
   },
   { memoryProbe: true },

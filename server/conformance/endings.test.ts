@@ -567,7 +567,7 @@ ownServers('HTTP/2 requests with large heads whose answers are not taken', () =>
         Array.from({ length: 95 }, () => client.send('GET', '/nothing', { x: Array(4).fill(value) })),
       );
       const dropped = Promise.race(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
-      await within(dropped, 'one of them to be dropped', 20_000);
+      await within(dropped, 'one of them to be dropped', 60_000);
       expect((await lab.get('/healthz')).status).toBe(200);
       for (const client of clients) client.close();
     });
@@ -583,7 +583,7 @@ ownServers('SIGTERM', () => {
       for (const url of [lab.base, httpsUrl]) (await plainConnection(url)).destroy();
       expect((await lab.get('/healthz')).status).toBe(200);
       server.kill('SIGTERM');
-      expect(await within(server.exited, 'the server to exit', 10_000)).toMatchObject({ code: 0 });
+      expect(await within(server.exited, 'the server to exit', 30_000)).toMatchObject({ code: 0 });
       for (const socket of idle) socket.destroy();
     });
   });
@@ -596,8 +596,8 @@ ownServers('SIGTERM', () => {
       for (let n = 0; n < 2; n++) await lab.finished();
       expect((await lab.get(forgotten.links.self)).status).toBe(404);
       server.kill('SIGTERM');
-      await within(stream.ended, 'the stream to end', 10_000);
-      expect(await within(server.exited, 'the server to exit', 10_000)).toMatchObject({ code: 0 });
+      await within(stream.ended, 'the stream to end', 30_000);
+      expect(await within(server.exited, 'the server to exit', 30_000)).toMatchObject({ code: 0 });
     });
   });
 });

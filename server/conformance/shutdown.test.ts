@@ -22,7 +22,7 @@ async function stopping(flags: string[], use: (server: LocalServer, client: Clie
 }
 
 async function gone(server: LocalServer): Promise<void> {
-  const exit = await within(server.exited, () => `the server to exit; ${server.stderr}`, 15_000);
+  const exit = await within(server.exited, () => `the server to exit; ${server.stderr}`, 30_000);
   expect(exit, server.stderr).toEqual({ code: 0, signal: null });
 }
 

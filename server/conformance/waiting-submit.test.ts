@@ -246,6 +246,6 @@ withSettings('clients that leave while their jobs are stored', [], (lab) => {
     }
     const waiting = async () =>
       /^polling_lab_waiting_clients (\d+)$/m.exec((await lab.get('/metrics')).text)?.[1] === '0' ? true : undefined;
-    await eventually(waiting, 'nobody to wait any more', 10_000);
+    await eventually(waiting, 'nobody to wait any more');
   });
 });
