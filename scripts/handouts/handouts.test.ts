@@ -208,7 +208,7 @@ describe('every page', () => {
     );
     const [, glossary, figures, index] = page.split('<section ');
     expect(figures!.match(/<li>/g)).toHaveLength(plots.length);
-    expect(index).toMatch(/<li>idempotent: <a href="02-a-job-and-its-id.html#/);
+    expect(index).toMatch(/<li>idempotent <a href="02-a-job-and-its-id.html#/);
     expect(glossary).toContain('<dt>idempotent</dt>');
     // A term that no notebook names does not get in.
     const terms = readFileSync(join(checkout, 'notebooks', 'glossary.md'), 'utf8').match(/^\*\*/gm)!;

@@ -58,6 +58,13 @@ function number(page: Page, pages: Record<string, number>): Promise<number> {
       if (shown.textContent !== text) changed += 1;
       shown.textContent = text;
     }
+    // The index names a page once.
+    for (const place of document.querySelectorAll<HTMLElement>('.index a + a')) {
+      const [before, own] = [place.previousElementSibling!, place].map(
+        (link) => link.querySelector('.page')!.textContent,
+      );
+      place.hidden = before === own;
+    }
     return changed;
   }, pages);
 }

@@ -50,6 +50,7 @@ export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Part
     padding: { left: 8, top: 8, bottom: 8, right: 8 + margin },
     config,
     usermeta: {
+      title, // unbroken, for a list of figures
       embedOptions: {
         // Elements of the page, so that they take their text color from it; a canvas would keep that of its first moment.
         renderer: 'svg',

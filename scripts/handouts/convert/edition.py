@@ -158,10 +158,9 @@ def number_figures(page: NotebookNode, chapter: dict) -> None:
                 continue
             count += 1
             spec = output.data.get(VEGA_LITE, {})
-            title = spec.get("title", {}).get("text") or output.data.get("text/plain", "")
             output.metadata["figure"] = {
                 "number": f"{number_of(chapter)}.{count}",
-                "title": " ".join(title) if isinstance(title, list) else title,
+                "title": spec.get("usermeta", {}).get("title") or output.data["text/plain"],
                 "cell": cell.id,
                 # The notebook drew it while the cell ran, along an axis of time.
                 "watched": re.search(r"\blive\(", cell.source) is not None and '"time (s)"' in json.dumps(spec),

@@ -84,7 +84,8 @@ def index_of(chapters: list[dict]) -> list[dict]:
     places: dict[str, list[dict]] = {}
     for chapter in chapters:
         for term, mentions in chapter["mentions"].items():
-            places.setdefault(term, []).extend({**mention, "chapter": chapter} for mention in mentions)
+            explained = [mention for mention in mentions if mention["section"].get("title") not in ("Exercises", "Take away")]
+            places.setdefault(term, []).extend({**mention, "chapter": chapter} for mention in explained or mentions[:1])
     return [{"term": inline(term), "places": places[term]} for term in sorted(places, key=sorting)]
 
 
