@@ -85,6 +85,11 @@ export class Lifetime {
     return !this.connection.session && !this.res.socket && !this.ended;
   }
 
+  /** Whether its answer has begun. */
+  get answered(): boolean {
+    return this.res.headersSent;
+  }
+
   /** Whether an answer is still to be sent, or a part of it; not of a request that is still arriving, and may be refused. */
   get owed(): boolean {
     const { req, res } = this;
@@ -274,6 +279,13 @@ export class Connection {
     // are handed on in their order, so that many are committed together.
     const overtakes = this.changing > 0 && (this.alone > 0 || next.kind !== 'report');
     return overtakes || this.unsent > MAX_UNSENT_BYTES;
+  }
+
+  /** Whether answers are queued behind one that has not begun. */
+  get holdsOthersUp(): boolean {
+    if (this.exchanges.size < 2) return false;
+    const [first] = this.exchanges;
+    return first?.answered === false;
   }
 
   add(lifetime: Lifetime): void {
@@ -481,7 +493,7 @@ export class Connections {
     for (const connection of this.open) {
       if (connection.unsent > 0) this.dropStalled(connection, now);
       if (connection.session) this.look(connection, connection.session, connection.silence!, now);
-      else if (connection.exchanges.size > 1) readOn(connection.socket);
+      else if (connection.holdsOthersUp) readOn(connection.socket);
     }
     if (this.unsent > MAX_ALL_UNSENT_BYTES) this.relieve(PRESSED_STALL_MS);
     this.schedule();
