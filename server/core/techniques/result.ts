@@ -3,13 +3,13 @@ import { hasEnded, type Job, jobJson } from '../jobs/job.js';
 import { Problem } from '../problem.js';
 
 /** **Long poll**: `GET /jobs/{id}/result`. Holds the request until the job ends, if the client is willing to wait. */
-export async function result(x: Exchange): Promise<void> {
+export function result(x: Exchange): void | Promise<void> {
   const wait = x.wait();
   x.setTechnique(wait ? 'long-poll' : 'other');
   x.accepts('application/json');
   const record = x.job();
-  if (wait) await x.holdForEnd(record, wait.seconds);
-  outcome(x, record.job, wait?.applied);
+  if (!wait) return outcome(x, record.job); // not async: an async function would keep its variables while it waits
+  return x.holdForEnd(record, wait.seconds).then(() => outcome(x, record.job, wait.applied));
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */

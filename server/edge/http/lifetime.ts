@@ -153,8 +153,8 @@ export class Lifetime {
 
 /**
  * A property of each response, and a property of each connection: what belongs to it. All responses share their listeners,
- * which find it there: closures of each would be five objects more that a client who waits holds, and a weak map costs
- * the garbage collector time for each entry.
+ * which find it there. With closures of its own, and sets and weak maps, a client that waits held twelve objects more, and to
+ * open a long poll took a fifth more time.
  */
 const LIFETIME = Symbol('lifetime');
 const CONNECTION = Symbol('connection');
