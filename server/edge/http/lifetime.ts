@@ -284,8 +284,8 @@ export class Connection {
   /** Whether answers are queued behind one that has not begun. */
   get holdsOthersUp(): boolean {
     if (this.exchanges.size < 2) return false;
-    const [first] = this.exchanges;
-    return first?.answered === false;
+    const [front] = this.exchanges;
+    return front?.answered === false;
   }
 
   add(lifetime: Lifetime): void {
