@@ -163,7 +163,7 @@ def number_figures(page: NotebookNode, chapter: dict) -> None:
                 "title": spec.get("usermeta", {}).get("title") or output.data["text/plain"],
                 "cell": cell.id,
                 # The notebook drew it while the cell ran, along an axis of time.
-                "watched": re.search(r"\blive\(", cell.source) is not None and '"time (s)"' in json.dumps(spec),
+                "watched": re.search(r"\b(live|race)\(", cell.source) is not None and '"time (s)"' in json.dumps(spec),
             }
 
 
