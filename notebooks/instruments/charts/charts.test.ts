@@ -418,6 +418,13 @@ it('gives each client a lane, and says in it what there is room for', async () =
   expect(ofClient(named)).toEqual(['first', 'second']);
 });
 
+it('takes a request that overlaps the last by a moment for the next of the same client', async () => {
+  const late = [sent(1), { ...sent(2), sentAt: sent(1).endedAt! - 1 }, sent(8)];
+  const svg = await toSvg(waterfall(late, { title: 'T' }));
+  expect(svg).toContain('>client<');
+  expect(svg).not.toContain('>client 2<');
+});
+
 it('draws how a job goes on after its request was cut', async () => {
   const cut = { ...sent(0), answeredAt: null, endedAt: start + 1_000, status: null };
   const chart = waterfall([cut], { title: 'T', job });

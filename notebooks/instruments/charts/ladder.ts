@@ -1,4 +1,4 @@
-import type { SentRequest } from '../experiment.js';
+import { now, type SentRequest } from '../experiment.js';
 import type { LedgerRow } from '../ledger.js';
 import { number } from '../table.js';
 import { FAINT, INK } from '../technique.js';
@@ -27,7 +27,9 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const zero = Math.min(...sent.map(({ sentAt }) => sentAt));
   const seconds = (ms: number) => (ms - zero) / 1_000;
   const messages = sent.flatMap((row, i) => {
-    const { method, route, arrivedAt, answeredAt } = seen[i] as LedgerRow;
+    const arrived = seen[i];
+    if (!arrived) return []; // the server has not seen it
+    const { method, route, arrivedAt, answeredAt } = arrived;
     const request = {
       from: 'client',
       to: 'server',
@@ -84,7 +86,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const works = job && {
     data: {
       values: [
-        { from: rowOf(Date.parse(job.createdAt)), to: rowOf(job.finishedAt ? Date.parse(job.finishedAt) : Date.now()) },
+        { from: rowOf(Date.parse(job.createdAt)), to: rowOf(job.finishedAt ? Date.parse(job.finishedAt) : now()) },
       ],
     },
     mark: { type: 'rect', color: INK.quiet, x: { expr: "scale('x', 1) + 2" }, x2: { expr: "scale('x', 1) + 12" } },
@@ -103,7 +105,10 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const head = { type: 'text', fontSize: 13, fontWeight: 'bold', baseline: 'top' };
   return chart({
     title,
-    subtitle,
+    subtitle:
+      [subtitle, messages.length > MOST && `the first ${MOST} of ${messages.length} messages`]
+        .filter(Boolean)
+        .join('; ') || undefined,
     data: ends,
     numbers: tell(
       data,

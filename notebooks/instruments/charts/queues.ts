@@ -4,6 +4,7 @@ import { number } from '../table.js';
 import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { lanesOf, SLACK } from './lanes.js';
 
 /** Requests of one client, or what the ledger saw of them. */
 export interface Queue {
@@ -137,12 +138,6 @@ interface Placed extends Span {
   place: number | null;
 }
 
-/**
- * Two requests of one connection may seem to overlap, by this share of the whole: a server hears of the next before it has
- * booked the end of the last.
- */
-const SLACK = 0.02;
-
 /** Gives each request the first slot that is free when it is answered, and what waits for a slot the first free place. */
 function placed(spans: Span[], beganAt?: number): Placed[] {
   const zero = beganAt ?? Math.min(...spans.map(({ sent }) => sent));
@@ -152,31 +147,16 @@ function placed(spans: Span[], beganAt?: number): Placed[] {
     ...{ slot: null, place: null },
   }));
   const slack = SLACK * Math.max(0, ...requests.map(({ end }) => end));
-  // It waited for a slot if another request had to end before it was answered.
-  const waited = ({ sent, answered }: Placed) =>
-    answered === null || requests.some(({ end }) => sent + slack < end && end <= answered);
   const opened = requests.filter(({ answered }) => answered !== null);
-  settle(opened, 'slot', slack, ({ answered, end }) => [answered as number, end]);
-  settle(requests.filter(waited), 'place', 0, ({ sent, answered, end }) => [sent, answered ?? end]);
+  const slots = lanesOf(opened.map(({ answered, end }) => ({ from: answered as number, to: end })));
+  for (const [i, request] of opened.entries()) request.slot = slots[i] as number;
+  // It waited for a slot if another request had to end before it was answered.
+  const waited = requests.filter(
+    ({ sent, answered }) => answered === null || requests.some(({ end }) => sent + slack < end && end <= answered),
+  );
+  const places = lanesOf(waited.map(({ sent, answered, end }) => ({ from: sent, to: answered ?? end })));
+  for (const [i, request] of waited.entries()) request.place = places[i] as number;
   return requests;
-}
-
-/** Puts each request into the first of the lanes that is free for the whole of its time, but for a slack. */
-function settle(
-  requests: Placed[],
-  lane: 'slot' | 'place',
-  slack: number,
-  time: (request: Placed) => [from: number, to: number],
-): void {
-  const busyUntil: number[] = [];
-  const inOrder = [...requests].sort((a, b) => time(a)[0] - time(b)[0]);
-  for (const request of inOrder) {
-    const [from, to] = time(request);
-    const free = busyUntil.findIndex((until) => until <= from + slack);
-    const which = free === -1 ? busyUntil.length : free;
-    request[lane] = which;
-    busyUntil[which] = to;
-  }
 }
 
 function span(row: SentRequest | LedgerRow): Span {

@@ -4,6 +4,7 @@ import { number } from '../table.js';
 import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { lanesOf } from './lanes.js';
 
 type Row = SentRequest | LedgerRow;
 
@@ -112,18 +113,14 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   });
 }
 
-/** Requests of one record by their clients: whoever waits for an answer sends no other request. */
+/** Requests of one record by their clients: a client that waits for an answer sends no other request. */
 function unmixed(rows: Row[]): Record<string, Row[]> {
-  const clients: { rows: Row[]; busyUntil: number }[] = [];
-  for (const row of rows) {
-    const { start, end } = span(row);
-    const free = clients.find(({ busyUntil }) => busyUntil <= start) ?? { rows: [], busyUntil: 0 };
-    if (free.rows.length === 0) clients.push(free);
-    free.rows.push(row);
-    free.busyUntil = end;
-  }
-  const name = (i: number) => (clients.length > 1 ? `client ${i + 1}` : 'client');
-  return Object.fromEntries(clients.map(({ rows }, i) => [name(i), rows]));
+  const lanes = lanesOf(rows.map(span).map(({ start, end }) => ({ from: start, to: end })));
+  const clients = 1 + Math.max(0, ...lanes);
+  const name = (lane: number) => (clients > 1 ? `client ${lane + 1}` : 'client');
+  return Object.fromEntries(
+    Array.from({ length: clients }, (_, lane) => [name(lane), rows.filter((_, i) => lanes[i] === lane)]),
+  );
 }
 
 interface Course {
