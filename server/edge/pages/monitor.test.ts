@@ -251,6 +251,27 @@ test('shows what the ledger keeps of a request: by mouse, by keyboard, and from 
   expect(visit.complaints).toEqual([]);
 });
 
+test('stands still while a mouse moves over the bars, so that one can be hit', async () => {
+  const page = await open();
+  await visit.lab.manual();
+  await count(page, 'submit', 1);
+  const held = await page.evaluate(async () => {
+    const track = document.querySelector<HTMLElement>('.track:has(.bar)')!;
+    const lanes = document.querySelector('#lanes')!;
+    const frame = () => new Promise(requestAnimationFrame);
+    const places: string[] = [];
+    for (let n = 0; n < 5; n++) {
+      lanes.dispatchEvent(new PointerEvent('pointermove', { pointerType: 'mouse' }));
+      await frame();
+      if (n > 0) places.push(track.style.transform); // the first frame may show what was before
+    }
+    lanes.dispatchEvent(new PointerEvent('pointerleave'));
+    while (track.style.transform === places[0]) await frame(); // goes on, or the test is over its time
+    return places;
+  });
+  expect(new Set(held).size).toBe(1);
+});
+
 test('is accessible: empty and full, light and dark, on a phone and at a zoom of 200 %', async () => {
   const page = await open();
   await page.emulateMedia({ reducedMotion: 'reduce' });
