@@ -20,11 +20,12 @@
     .vega-bind input { width: 20em; max-width: none !important; }
   `;
 
-  const plugin = ({ Widget }, { ICommandPalette }) => ({
+  const plugin = ({ Widget }, { ICommandPalette }, { INotebookTracker }) => ({
     id: 'polling-lab:traffic',
     autoStart: true,
-    optional: [ICommandPalette],
-    activate({ shell, commands, restored }, palette) {
+    optional: [ICommandPalette, INotebookTracker],
+    activate({ shell, commands, restored }, palette, notebooks) {
+      notebooks?.widgetAdded.connect((_, { sessionContext }) => awaitFirstKernel(sessionContext));
       const style = document.createElement('style');
       style.textContent = STYLE;
       document.head.append(style);
@@ -51,6 +52,25 @@
       });
     },
   });
+
+  /**
+   * A cell that is run while the notebook's kernel is on its way waits for it. JupyterLab lets go of such a cell in silence, so
+   * that a reader who is quick would have to press the keys again. What runs a cell asks for `hasNoKernel`, and then calls
+   * `startKernel`: https://jupyterlab.readthedocs.io/en/stable/api/classes/apputils.SessionContext.html
+   */
+  function awaitFirstKernel(context) {
+    const { startKernel } = context;
+    let starting;
+    Object.defineProperty(context, 'hasNoKernel', { get: () => !context.session?.kernel });
+    context.startKernel = async () => {
+      await Promise.all([context.specsManager.ready, context.sessionManager.ready]);
+      if (context.session?.kernel) return false; // the reader need not choose one
+      starting ??= startKernel.call(context).finally(() => {
+        starting = undefined;
+      });
+      return starting;
+    };
+  }
 
   const isOpen = (shell) => [...shell.widgets('right')].some(({ id, isVisible }) => id === ID && isVisible);
 
@@ -83,7 +103,8 @@
     },
     get: async () => {
       const shared = async (name) => (await Object.values(modules[name])[0].get())();
-      const extension = plugin(await shared('@lumino/widgets'), await shared('@jupyterlab/apputils'));
+      const used = ['@lumino/widgets', '@jupyterlab/apputils', '@jupyterlab/notebook'];
+      const extension = plugin(...(await Promise.all(used.map(shared))));
       return () => extension;
     },
   };
