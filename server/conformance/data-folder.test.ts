@@ -87,7 +87,7 @@ ownServers('what the data folder holds of others is left alone', () => {
     ];
     try {
       for (const { named, server } of starts) {
-        expect((await within(server.exited, `the server to give up ${named}`)).code).toBeGreaterThan(0);
+        expect((await within(server.exited, `the server to give up ${named}`, 80_000)).code).toBeGreaterThan(0);
         expect(server.stderr).toContain(named);
         expect(server.stderr).toMatch(/choose another (folder|one)/i);
         expect(server.stderr).not.toMatch(/\n\s+at /);
@@ -126,7 +126,7 @@ ownServers('what the data folder holds of others is left alone', () => {
     await writeFile(file, 'my notes');
     for (const state of [file, join(file, 'state.json')]) {
       const server = new LocalServer(['--state', state], join(data, 'data'));
-      expect((await within(server.exited, 'the server to give up')).code).toBe(2);
+      expect((await within(server.exited, 'the server to give up', 80_000)).code).toBe(2);
       expect(server.stderr).toContain(state);
       expect(server.stderr).not.toMatch(/\n\s+at /);
     }

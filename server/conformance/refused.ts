@@ -6,7 +6,7 @@ import { within } from './within.js';
 export async function refused(data: string, options: StartOptions = {}): Promise<Exit & { stderr: string }> {
   const server = new LocalServer([], data, options);
   try {
-    const exit = await within(server.exited, () => `the server to give up; ${server.stderr}`);
+    const exit = await within(server.exited, () => `the server to give up; ${server.stderr}`, 80_000);
     expect(exit.code).toBeGreaterThan(0);
     expect(server.stdout).toBe('');
     expect(server.stderr).not.toMatch(/\n\s+at /);

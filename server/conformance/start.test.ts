@@ -75,7 +75,7 @@ async function refused(flags: string[], options: StartOptions = {}) {
   const data = await temporaryFolder();
   const server = new LocalServer(flags, data, options);
   try {
-    const exit = await within(server.exited, `exit with ${flags.join(' ')}`, 30_000);
+    const exit = await within(server.exited, `exit with ${flags.join(' ')}`, 80_000);
     return { ...exit, stdout: server.stdout, stderr: server.stderr };
   } finally {
     server.kill('SIGKILL');
