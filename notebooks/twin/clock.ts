@@ -12,11 +12,16 @@ export class Clock {
    *
    * @param beginAt when each process begins, in milliseconds: none earlier than the one before it
    * @returns when each of them ended, in milliseconds
-   * @throws RangeError if a process yields anything but a number of 0 or more
+   * @throws RangeError if a process begins before the one before it, or yields anything but a number of 0 or more
    */
   run(processes: Process[], beginAt: (index: number) => number): Float64Array {
-    const goesOnAt = Float64Array.from(processes.keys(), beginAt); // in order, so it is a heap already
-    const heap = Int32Array.from(processes.keys()); // the indices of the processes; the next is at 0
+    const goesOnAt = Float64Array.from(processes.keys(), beginAt);
+    const tooEarly = goesOnAt.findIndex((at, i) => !(at >= (goesOnAt[i - 1] ?? 0)));
+    if (tooEarly >= 0)
+      throw new RangeError(
+        `Expected processes to begin in order, got process ${tooEarly} at ${goesOnAt[tooEarly]} ms.`,
+      );
+    const heap = Int32Array.from(processes.keys()); // the indices of the processes; the next is at 0. In order, it is a heap already.
     const isBefore = (a: number, b: number) => goesOnAt[a]! < goesOnAt[b]! || (goesOnAt[a] === goesOnAt[b] && a < b);
     /** Moves a process from the top of a heap down to its place. https://en.wikipedia.org/wiki/Binary_heap */
     const place = (process: number, size: number) => {

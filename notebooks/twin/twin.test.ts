@@ -47,6 +47,11 @@ describe('the clock', () => {
     }
     expect(() => new Clock().run([process()], () => 0)).toThrow(/0 ms or more, got/);
   });
+
+  it.each([-1, Number.NaN])('refuses processes that begin in disorder, after %d ms each', (ms) => {
+    function* process(): Process {}
+    expect(() => new Clock().run([process(), process()], (i) => i * ms)).toThrow(/begin in order/);
+  });
 });
 
 describe('short polling', () => {
