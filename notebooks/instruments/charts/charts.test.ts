@@ -212,10 +212,10 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     'how many so far, in a run and its twin',
     cumulative(
       [
-        { panel: 'a', technique: 'short-poll', measured: [-20, 5, 9], twin: [-18, 4] },
-        { panel: 'b', technique: 'long-poll', measured: [3], twin: [] },
+        { technique: 'short-poll', measured: [-20, 5, 9], twin: [-18, 4] },
+        { technique: 'long-poll', measured: [3], twin: [] },
       ],
-      { title: 'T', x: 'time (s)' },
+      { title: 'T', x: 'time (s)', y: 'so far' },
     ),
     4,
     'line mark',

@@ -1,10 +1,8 @@
 import { FAINT, INK, OUTLINES, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
 
-/** The same thing that happens again and again, as it was measured and as a twin has it. */
+/** What happens again and again, as it was measured and as a twin has it. */
 export interface Counted {
-  /** What is counted: a panel of the chart. */
-  panel: string;
   technique: Technique;
   /** When it happened, in milliseconds. */
   measured: number[];
@@ -17,27 +15,28 @@ interface Cumulative {
   subtitle?: string;
   /** What the time counts from: `time from the end of the job (s)`. */
   x: string;
+  /** What is counted: `requests so far`. */
+  y: string;
 }
 
 /** How many there have been so far: a step for each. A twin's run is a dashed line over the measured one. */
-export function cumulative(runs: Counted[], { title, subtitle, x }: Cumulative): Chart {
+export function cumulative(runs: Counted[], { title, subtitle, x, y }: Cumulative): Chart {
   const times = runs.flatMap(({ measured, twin }) => [...measured, ...twin]);
   const [least, most] = [times.reduce((a, b) => Math.min(a, b), 0), times.reduce((a, b) => Math.max(a, b), 0)];
-  const steps = ({ panel, technique }: Counted, run: string, happened: number[]) => {
+  const steps = ({ technique }: Counted, run: string, happened: number[]) => {
     const sorted = [...happened].sort((a, b) => a - b);
     const points = sorted.map((ms, i) => ({ seconds: ms / 1_000, count: i + 1 }));
     const [first, last] = [
       { seconds: least / 1_000, count: 0 },
       { seconds: most / 1_000, count: sorted.length },
     ];
-    return [first, ...points, last].map((point) => ({ panel, technique, run, ...point }));
+    return [first, ...points, last].map((point) => ({ technique, run, ...point }));
   };
   const data = runs.flatMap((run) => [...steps(run, 'measured', run.measured), ...steps(run, 'the twin', run.twin)]);
-  const panels = [...new Set(runs.map(({ panel }) => panel))];
-  const techniques = [...new Set(runs.map(({ technique }) => technique))];
+  const techniques = runs.map(({ technique }) => technique);
   const encoding = {
     x: { field: 'seconds', type: 'quantitative', title: x, scale: { nice: false, zero: false } },
-    y: { field: 'count', type: 'quantitative', title: 'so far' },
+    y: { field: 'count', type: 'quantitative', title: y },
     detail: { field: 'technique' },
   };
   const line = { type: 'line', interpolate: 'step-after' };
@@ -46,47 +45,42 @@ export function cumulative(runs: Counted[], { title, subtitle, x }: Cumulative):
     title,
     subtitle,
     data,
-    numbers: tell(runs, ({ panel, technique, measured, twin }) => {
-      return `${panel}, ${technique}: ${measured.length} measured, ${twin.length} in the twin`;
+    numbers: tell(runs, ({ technique, measured, twin }) => {
+      return `${technique}: ${measured.length} measured, ${twin.length} in the twin`;
     }),
     body: {
-      facet: { row: { field: 'panel', type: 'nominal', sort: panels, header: { labelFontWeight: 'bold' } } },
-      resolve: { scale: { y: 'independent' } },
-      spec: {
-        width: 620,
-        height: 150,
-        layer: [
-          {
-            ...only('measured'),
-            mark: { ...line, strokeWidth: 4 },
-            encoding: {
-              ...encoding,
-              color: {
-                field: 'technique',
-                scale: { domain: techniques, range: techniques.map((name) => OUTLINES[name]) },
-                legend: { symbolType: 'stroke', symbolStrokeWidth: 4 },
-              },
+      height: 200,
+      layer: [
+        {
+          ...only('measured'),
+          mark: { ...line, strokeWidth: 4 },
+          encoding: {
+            ...encoding,
+            color: {
+              field: 'technique',
+              scale: { domain: techniques, range: techniques.map((name) => OUTLINES[name]) },
+              legend: { symbolType: 'stroke', symbolStrokeWidth: 4 },
             },
           },
-          {
-            ...only('the twin'),
-            mark: { ...line, strokeWidth: 1.5, color: INK.text },
-            encoding: {
-              ...encoding,
-              strokeDash: {
-                field: 'run',
-                scale: { domain: ['the twin'], range: [[4, 3]] },
-                legend: { symbolType: 'stroke', symbolStrokeColor: INK.text, symbolSize: 120 },
-              },
+        },
+        {
+          ...only('the twin'),
+          mark: { ...line, strokeWidth: 1.5, color: INK.text },
+          encoding: {
+            ...encoding,
+            strokeDash: {
+              field: 'run',
+              scale: { domain: ['the twin'], range: [[4, 3]] },
+              legend: { symbolType: 'stroke', symbolStrokeColor: INK.text, symbolSize: 120 },
             },
           },
-          {
-            data: { values: [{ seconds: 0 }] },
-            mark: { type: 'rule', color: INK.text, opacity: FAINT.rule },
-            encoding: { x: encoding.x },
-          },
-        ],
-      },
+        },
+        {
+          data: { values: [{ seconds: 0 }] },
+          mark: { type: 'rule', color: INK.text, opacity: FAINT.rule },
+          encoding: { x: encoding.x },
+        },
+      ],
     },
   });
 }
