@@ -10,7 +10,7 @@ import { kernelspecs, labSettings, npmPackages, pythonEnvironment, uvVersion } f
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readJson } from './shared/files.mjs';
-import { findBrowser } from './shared/find-program.mjs';
+import { findBrowser, findEngine } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
@@ -59,6 +59,7 @@ async function look() {
     await port(4321, 'the server'),
     await port(8888, 'JupyterLab'),
     browser(),
+    engine(),
   ];
 }
 
@@ -115,6 +116,14 @@ function port(/** @type {number} */ number, /** @type {string} */ whose) {
     () => ({ name, ok: true, found: 'free' }),
     () => ({ name, ok: null, found: `taken; ${whose} would take the next free one` }),
   );
+}
+
+/** @returns {Finding} */
+function engine() {
+  const found = findEngine(pathsOf(checkout));
+  const fix =
+    'npm run setup fetches one; or install one (Debian: sudo apt install redis-server; macOS: brew install valkey)';
+  return { name: 'Valkey', ok: found ? true : null, found: found ?? 'none found: "npm run cluster" needs one', fix };
 }
 
 /** @returns {Finding} */

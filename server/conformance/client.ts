@@ -51,8 +51,24 @@ export class Answer {
 
 /** A client of the contract's interface, with nothing of its own: no retries, no kept connections, no cache. */
 export class Client {
-  /** @param base - the server's URL without a slash at its end; may be set later, before the first request. */
-  constructor(public base = '') {}
+  private bases: string[] = [];
+  private turn = 0;
+
+  /**
+   * @param base - the server's URL without a slash at its end; may be set later, before the first request. Of several servers
+   * that share an engine, all their URLs, with commas: every request goes to the next of them.
+   */
+  constructor(base = '') {
+    this.base = base;
+  }
+
+  set base(urls: string) {
+    this.bases = urls.split(',');
+  }
+
+  get base(): string {
+    return this.bases[this.turn++ % this.bases.length] as string;
+  }
 
   /** Sends a request and resolves with its response once the headers are there; the body is the caller's to read. */
   open(method: string, path: string, options: RequestOptions = {}): Promise<http.IncomingMessage> {
@@ -200,9 +216,14 @@ export class Client {
 
   async traffic(experiment?: string): Promise<Traffic> {
     const query = experiment === undefined ? '' : `?experiment=${encodeURIComponent(experiment)}`;
-    const answer = await this.get(`/traffic${query}`);
-    if (answer.status !== 200) throw new Error(`/traffic: ${answer.status} ${answer.text}`);
-    return answer.json<Traffic>();
+    const read = async (base: string) => {
+      const answer = await new Client(base).get(`/traffic${query}`);
+      if (answer.status !== 200) throw new Error(`/traffic: ${answer.status} ${answer.text}`);
+      return answer.json<Traffic>();
+    };
+    // Each server has a ledger of its own.
+    const [first, ...others] = await Promise.all(this.bases.map(read));
+    return others.reduce(added, first as Traffic);
   }
 
   /** Waits until the ledger shows so many requests of an experiment, all of them over. */
@@ -241,6 +262,17 @@ export class Client {
       () => `${requests} held requests of ${experiment}; there are ${JSON.stringify(last, null, 1)}`,
     );
   }
+}
+
+/** The ledgers of two servers as one. */
+function added(one: Traffic, other: Traffic): Traffic {
+  const requests = [...one.requests, ...other.requests].sort((a, b) => a.arrivedAt.localeCompare(b.arrivedAt));
+  const members = ['requests', 'bytesIn', 'bytesOut', 'events', 'open'] as const;
+  const totals = Object.entries(one.totals).map(([technique, total]) => {
+    const more = other.totals[technique as Technique] as Total;
+    return [technique, Object.fromEntries(members.map((member) => [member, total[member] + more[member]]))];
+  });
+  return { requests, totals: Object.fromEntries(totals) };
 }
 
 function accepted(answer: Answer): Job {

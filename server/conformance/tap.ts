@@ -15,8 +15,8 @@ export interface Tap {
   url: string;
   /** In the order in which they were opened. */
   connections: TappedConnection[];
-  /** Where new connections go; undefined refuses them, as a server that is down does. */
-  target: string | undefined;
+  /** Where new connections go, or what is asked for each of them; undefined refuses them, as a server that is down does. */
+  target: string | (() => string) | undefined;
   /** Cuts all connections that are there. */
   breakAll(): void;
   close(): Promise<void>;
@@ -30,7 +30,7 @@ export async function openTap(target: string | undefined): Promise<Tap> {
       client.destroy();
       return;
     }
-    const { hostname, port } = new URL(tap.target);
+    const { hostname, port } = new URL(typeof tap.target === 'string' ? tap.target : tap.target());
     const upstream = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true });
     const count: TappedConnection = {
       in: 0,

@@ -70,6 +70,7 @@ export interface Row {
   events: number;
   connection: unknown;
   protocol: string;
+  server: string;
 }
 
 export interface Total {

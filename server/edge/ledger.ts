@@ -67,7 +67,7 @@ export class Row {
       arrivedAt: timestamp(this.arrivedAt),
       answeredAt: timestamp(this.answeredAt),
       endedAt: timestamp(this.endedAt),
-      ...{ bytesIn, bytesOut, events, protocol, connection },
+      ...{ bytesIn, bytesOut, events, protocol, connection, server: this.ledger.server },
     });
     if (this.settled) this.text = json;
     return json;
@@ -123,6 +123,8 @@ export class Ledger {
   revision = 0;
 
   constructor(
+    /** The name of the server. */
+    readonly server: string,
     private readonly maxRows: number,
     private readonly maxExperiments: number,
   ) {}

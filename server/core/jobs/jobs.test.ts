@@ -39,7 +39,7 @@ test('a retry that comes while its first try fails keeps the Idempotency-Key', a
 });
 
 test('an upload whose file cannot be removed does not stop those after it', async () => {
-  const uploads = new Uploads(join(folder, 'uploads'), jobs, 1e6, 1_000);
+  const uploads = new Uploads(join(folder, 'uploads'), jobs, { maxStoredBytes: 1e6, stallMs: 1_000, abandonedMs: 0 });
   mkdirSync(join(uploads.folder, 'stuck'));
   writeFileSync(join(uploads.folder, 'next'), 'x');
   const topics = await Promise.all(

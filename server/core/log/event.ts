@@ -23,18 +23,20 @@ export const NOWHERE = -1;
  * store that no longer exists is recognized and answered with a gap, not with another store's events.
  */
 export class Ids {
-  /** @param store - the store's name, and the names that it had before with the newest good position of each */
-  constructor(private readonly store: { readonly name: string; readonly earlier?: ReadonlyMap<string, number> }) {}
+  constructor(private readonly store: { name: string; earlier?: readonly { name: string; end: number }[] }) {}
 
+  /** An event keeps its id when the store takes another name. */
   of(seq: number): string {
-    return `${this.store.name}-${seq}`;
+    const named = this.store.earlier?.find(({ end }) => seq <= end) ?? this.store;
+    return `${named.name}-${seq}`;
   }
 
   /** The position that an id names: {@link NOWHERE} for one that was lost or is another store's; null for text that is no id. */
   read(id: string): number | null {
     const [, name, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
     if (name === undefined) return null;
-    const end = name === this.store.name ? Number.POSITIVE_INFINITY : (this.store.earlier?.get(name) ?? NOWHERE);
+    if (name === this.store.name) return Number(digits);
+    const end = this.store.earlier?.find((one) => one.name === name)?.end ?? NOWHERE;
     return Number(digits) <= end ? Number(digits) : NOWHERE;
   }
 }

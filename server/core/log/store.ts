@@ -60,8 +60,8 @@ export type Tail = (committed: Committed[]) => void;
 export interface Store {
   /** Names this store: event ids that another store gave are not taken for its own. 8 characters of a-z and 0-9. */
   readonly name: string;
-  /** Names that this store had before, each with the newest position under that name that is still good. */
-  readonly earlier?: ReadonlyMap<string, number>;
+  /** The names that this store had before, the oldest first, each with the newest position that has that name. */
+  readonly earlier?: readonly { name: string; end: number }[];
 
   /**
    * Reads what is held, within bounds, and lets go what is beyond them. From then on every commit is told to `tail`,

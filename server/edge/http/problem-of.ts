@@ -1,5 +1,5 @@
 import { NoSuchJob, TooManyJobs } from '../../core/jobs/errors.js';
-import { NotReadable, NotWritable } from '../../core/log/errors.js';
+import { NotReadable, NotWritable, Overtaken } from '../../core/log/errors.js';
 import { Problem } from '../../core/problem.js';
 import { TooManyWaiters } from '../../core/waiting.js';
 import { TooManyUploads } from '../uploads/uploads.js';
@@ -12,6 +12,7 @@ export function problemOf(error: Error): Problem {
   if (error instanceof TooManyWaiters) return unavailable(error.message, 1);
   if (error instanceof TooManyUploads) return unavailable(error.message, 5);
   if (error instanceof NotWritable || error instanceof NotReadable) return unavailable(error.message, 5);
+  if (error instanceof Overtaken) return unavailable('Another server was first at this job. Try again.', 1);
   return new Problem(500, 'The server failed at this request: a bug. Its log says more.');
 }
 

@@ -136,6 +136,7 @@ export const row = z
     events: count.describe('How many were sent.'),
     connection: z.int().min(1).describe('Which TCP connection it came on.'),
     protocol: z.string().meta({ examples: ['HTTP/1.1', 'HTTP/2'] }),
+    server: z.string().describe('The name of the server (`--server-name`).'),
   })
   .meta(named('Row', 'One request, as the server saw it.'));
 

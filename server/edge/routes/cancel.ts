@@ -1,5 +1,6 @@
 import { jobJson } from '../../core/jobs/job.js';
 import type { HttpExchange } from '../http/http-exchange.js';
+import { untilFirst } from '../http/until-first.js';
 import { HEADERS, RESPONSES } from '../interface/parts.js';
 import { json, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
@@ -8,7 +9,7 @@ import * as schemas from '../interface/schemas.js';
 export async function cancel(x: HttpExchange): Promise<void> {
   x.accepts('application/json');
   const record = x.job();
-  await x.context.jobs.end(record, { event: 'cancelled' });
+  await untilFirst(() => x.context.jobs.end(record, { event: 'cancelled' }));
   x.json(200, jobJson(record.job), { ETag: `"${record.job.version}"` });
 }
 

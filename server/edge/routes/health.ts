@@ -6,12 +6,22 @@ import { json, type Route } from '../interface/route.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
-/** `GET /healthz`: that it serves, where else, and which server it is: the hash of a token that only its starter knows. */
+/** `GET /healthz`: that it serves, where else, on which engine, and which server it is: its name, and the hash of a token that only its starter knows. */
 export function health(x: HttpExchange): void {
   x.accepts('application/json');
-  const { httpsUrl, token } = x.context;
+  const { httpsUrl, token, engine, settings } = x.context;
   const tokenHash = createHash('sha256').update(token).digest('hex');
-  x.json(200, JSON.stringify({ status: 'ok', version, pid: process.pid, httpsUrl, tokenHash }));
+  x.json(
+    200,
+    JSON.stringify({
+      status: 'ok',
+      version,
+      ...{ server: settings.serverName, engine: engine.kind },
+      pid: process.pid,
+      httpsUrl,
+      tokenHash,
+    }),
+  );
 }
 
 export const checkHealth: Route = {
@@ -24,6 +34,8 @@ export const checkHealth: Route = {
         .object({
           status: z.literal('ok'),
           version: z.string(),
+          server: z.string().describe('The name of this server (--server-name).'),
+          engine: z.enum(['sqlite', 'redis']).describe('What keeps the log.'),
           pid: z.int(),
           httpsUrl: z
             .string()

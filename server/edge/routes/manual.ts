@@ -4,6 +4,7 @@ import type { EventLog, JobRecord } from '../../core/log/log.js';
 import { Problem } from '../../core/problem.js';
 import { readJson } from '../http/body.js';
 import type { HttpExchange } from '../http/http-exchange.js';
+import { untilFirst } from '../http/until-first.js';
 import { RESPONSES } from '../interface/parts.js';
 import { empty, type Route } from '../interface/route.js';
 
@@ -67,7 +68,7 @@ export async function inTurn(log: EventLog, record: JobRecord, move: () => Promi
     if (record.staged) void log.flush(); // not at the end of this turn of the event loop, but now
     await before;
     while (record.staged) await log.flush();
-    await move();
+    await untilFirst(move);
   })();
   newest.set(
     record,

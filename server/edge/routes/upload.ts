@@ -32,5 +32,13 @@ export async function receive(
 
 /** Removes what was received for a job that is not to be. */
 export async function discard(x: HttpExchange, spec: Spec): Promise<void> {
-  if (spec.kind === 'video') await x.context.uploads.remove(spec.file, spec.bytes);
+  if (spec.kind !== 'video') return;
+  const { engine, uploads } = x.context;
+  const remove = () => uploads.remove(spec.file, spec.bytes);
+  const settled = engine.settled();
+  if (!settled) return remove();
+  // The job may have been made although the engine did not answer: then the file is its file.
+  void settled.then(() => {
+    if (!x.context.log.find(Uploads.jobOf(spec.file))) return remove();
+  });
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs';
 import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../../scripts/shared/files.mjs';
 import { hasEnded, type Spec } from '../../core/jobs/job.js';
 import type { Jobs } from '../../core/jobs/jobs.js';
-import { NotWritable } from '../../core/log/errors.js';
+import { NotWritable, Overtaken } from '../../core/log/errors.js';
 import type { JobRecord } from '../../core/log/log.js';
 import { StoreError } from '../../core/log/store.js';
 import { THE_END } from '../../core/log/topic.js';
@@ -45,21 +45,22 @@ export class Uploads {
   constructor(
     readonly folder: string,
     private readonly jobs: Jobs,
-    private readonly maxBytes: number,
-    private readonly stallMs: number,
+    /** `abandonedMs`: the age at which a file that no job names is removed when the server starts, in milliseconds. */
+    private readonly limits: { maxStoredBytes: number; stallMs: number; abandonedMs: number },
   ) {
     const unfinished = [...jobs.log.jobs()].filter(({ job }) => job.spec.kind === 'video' && !hasEnded(job));
     const kept = new Set(unfinished.map((record) => specOf(record).file));
     // A file is removed when its job has ended. Whoever made this data folder must not choose which one.
     for (const file of kept)
       if (!NAME.test(file)) throw new StoreError(`A job names "${file}", which is no upload. Choose another --data.`);
-    for (const record of unfinished) this.bytes += specOf(record).bytes;
     try {
       makeFolder(folder);
       // A kill leaves files behind: of uploads that were arriving, and of jobs that ended just then.
       for (const entry of readdirSync(folder, { withFileTypes: true })) {
-        if (entry.isFile() && NAME.test(entry.name) && !kept.has(entry.name))
-          rmSync(join(folder, entry.name), { force: true });
+        const path = join(folder, entry.name);
+        if (!entry.isFile() || !NAME.test(entry.name) || kept.has(entry.name)) continue;
+        const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+        if (limits.abandonedMs === 0 || age > limits.abandonedMs) rmSync(path, { force: true });
       }
     } catch (error) {
       const { message } = error as Error;
@@ -80,6 +81,10 @@ export class Uploads {
     return `${jobId}.upload`;
   }
 
+  static jobOf(file: string): string {
+    return file.replace(/\.upload$/, '');
+  }
+
   /**
    * Makes room for one more upload, of so many bytes: the slowest one is refused instead. A client that sent a byte now and
    * then would otherwise keep its place for as long as a body may take. Error: {@link TooManyUploads}, when none is slower than
@@ -90,16 +95,16 @@ export class Uploads {
     if (this.arriving < MAX_ARRIVING) return;
     const many = `${MAX_ARRIVING} uploads are arriving`;
     const [slowest] = [...this.waiting].sort(([, a], [, b]) => a - b);
-    if (!slowest || performance.now() - slowest[1] < this.stallMs)
+    if (!slowest || performance.now() - slowest[1] < this.limits.stallMs)
       throw new TooManyUploads(`${many}, and no more are taken. Come back when some have.`);
     this.waiting.delete(slowest[0]);
     slowest[0](new TooManyUploads(`${many}, and this one is the slowest. Send it again, faster.`));
   }
 
   private reserve(bytes: number): void {
-    if (this.bytes + bytes > this.maxBytes)
+    if (this.bytes + bytes > this.limits.maxStoredBytes)
       throw new TooManyUploads(
-        `The uploads that wait to be read may take ${this.maxBytes} bytes, and this one would be more. Come back when some have ended.`,
+        `The uploads that wait to be read may take ${this.limits.maxStoredBytes} bytes, and this one would be more. Come back when some have ended.`,
       );
   }
 
@@ -156,6 +161,11 @@ export class Uploads {
     this.bytes -= bytes;
   }
 
+  /** Counts the file of a job that another server has received, and this one is to read. */
+  count({ job }: JobRecord): void {
+    if (job.spec.kind === 'video') this.bytes += job.spec.bytes;
+  }
+
   /** Reads a job's file when its turn comes. */
   enqueue(record: JobRecord): void {
     this.queue.add(record);
@@ -173,6 +183,7 @@ export class Uploads {
     for (const record of this.queue) {
       if (this.stopped) return;
       this.queue.delete(record);
+      if (hasEnded(record.job)) continue;
       const { file, bytes } = specOf(record);
       try {
         await this.process(record, join(this.folder, file));
@@ -233,6 +244,10 @@ export class Uploads {
   /** The job has failed; or the log or the process's descriptors have, and the job is tried again. */
   private async fail(record: JobRecord, error: NodeJS.ErrnoException): Promise<void> {
     if (this.stopped || hasEnded(record.job)) return;
+    if (error instanceof Overtaken) {
+      this.bytes -= specOf(record).bytes; // Another server reads the file now, and removes it.
+      return;
+    }
     const again = () => setTimeout(() => this.enqueue(record), RETRY_MS);
     if (error instanceof NotWritable || error.code === 'EMFILE' || error.code === 'ENFILE') return void again();
     const [status, detail] =
