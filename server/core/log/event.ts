@@ -27,17 +27,15 @@ export class Ids {
 
   /** An event keeps its id when the store takes another name. */
   of(seq: number): string {
-    const named = this.store.earlier?.find(({ end }) => seq <= end) ?? this.store;
-    return `${named.name}-${seq}`;
+    return `${(this.store.earlier?.find(({ end }) => seq <= end) ?? this.store).name}-${seq}`;
   }
 
   /** The position that an id names: {@link NOWHERE} for one that was lost or is another store's; null for text that is no id. */
   read(id: string): number | null {
     const [, name, digits] = /^([a-z0-9]{8})-(0|[1-9]\d{0,14})$/.exec(id) ?? [];
     if (name === undefined) return null;
-    if (name === this.store.name) return Number(digits);
     const end = this.store.earlier?.find((one) => one.name === name)?.end ?? NOWHERE;
-    return Number(digits) <= end ? Number(digits) : NOWHERE;
+    return name === this.store.name || Number(digits) <= end ? Number(digits) : NOWHERE;
   }
 }
 
