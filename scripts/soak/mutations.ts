@@ -218,7 +218,7 @@ const changes: Record<string, Record<string, Change>> = {
       'cut-compare',
     ],
     'a kill costs the events': ['load', 'this.hold($$$);', '{}', 'kill-compare'],
-    'a job does not go on after a kill': ['App.constructor', 'this.run($JOB);', '{}', 'kill-live'],
+    'a job does not go on after a kill': ['App.begin', 'this.run($JOB);', '{}', 'kill-live'],
     'a gap is hidden': ['gap', '`event: gap\\ndata: ${$DATA}\\n\\n`', "''", 'gap-compare'],
     'a gap moves the place of its reader': [
       'gap',
