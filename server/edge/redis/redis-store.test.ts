@@ -45,8 +45,8 @@ class Server {
   contents!: Contents;
   lost = 0;
 
-  constructor(url: string, name: string) {
-    this.store = new RedisStore(url, { name, leaseMs: LEASE_MS, uploads: 'none' });
+  constructor(url: string, name: string, leaseMs = LEASE_MS) {
+    this.store = new RedisStore(url, { name, leaseMs, uploads: 'none' });
     this.store.onWork = (jobId) => this.works.push(jobId);
     this.store.onLost = () => {
       this.lost++;
@@ -74,8 +74,8 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
   let engine: EngineProcess;
   const servers: Server[] = [];
   const proxies: net.Server[] = [];
-  const serve = async (name: string, url = engine.url) => {
-    const server = new Server(url, name);
+  const serve = async (name: string, url = engine.url, leaseMs = LEASE_MS) => {
+    const server = new Server(url, name, leaseMs);
     servers.push(server);
     return server.open();
   };
@@ -204,12 +204,16 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
 
   test('the jobs of a server that stops are taken over after its lease; if it goes on, its changes of them are refused', async () => {
     const spec = { kind: 'simulated' as const, durationMs: 1, steps: 1, failAtStep: null };
-    const [a, b] = [await serve('a'), await serve('b')];
+    const [a, b] = [await serve('a', engine.url, 60_000), await serve('b')];
     await a.store.commit([change('x', 1, { spec }, 'queued'), change('m', 1)], NONE);
     expect(await a.store.commit([change('x', 2, { spec })], NONE)).toBeUndefined();
     expect(b.works).toEqual([]);
     // As a process that is stopped: it does not renew its lease, and knows nothing of it.
-    clearInterval((a.store as unknown as { heart: NodeJS.Timeout }).heart);
+    const { heart, id } = a.store as unknown as { heart: NodeJS.Timeout; id: string };
+    clearInterval(heart);
+    const client = new Redis(engine.port);
+    await client.zadd('polling-lab:servers', 0, id);
+    client.disconnect();
     await until(() => b.works.length > 0);
     expect(b.works).toEqual(['x']);
     expect(await a.store.commit([change('x', 3, { spec }), change('m', 2)], NONE)).toEqual(new Set(['x']));
