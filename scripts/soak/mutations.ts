@@ -14,8 +14,8 @@ const changes: Record<string, Record<string, Change>> = {
     'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'wait'],
     'a long poll is answered at the first progress': [
       'result',
-      'await $X.holdForEnd($JOB, $S);',
-      'await $X.hold($JOB.events, $JOB.events.head, 1, $S);',
+      '$X.holdForEnd($JOB, $S)',
+      '$X.hold($JOB.events, $JOB.events.head, 1, $S)',
       'counts',
     ],
     'an event is dropped': [
@@ -35,7 +35,7 @@ const changes: Record<string, Record<string, Change>> = {
   // The answer that waits, and the ledger.
   '01-request-and-response': {
     'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'run-one'],
-    'Preference-Applied is missing': ['readWait', "{ 'Preference-Applied': $WAIT }", '{}', 'wire-compare'],
+    'Preference-Applied is missing': ['waitOf', "{ 'Preference-Applied': $WAIT }", '{}', 'wire-compare'],
     'the ledger counts a byte too much': [
       'measure',
       '$ROW.bytesOut = $BYTES',
@@ -61,7 +61,7 @@ const changes: Record<string, Record<string, Change>> = {
       'new Problem(200, $$$REST)',
       'failed-compare',
     ],
-    'cancel is ignored': ['cancel', 'await $JOBS.end($$$);', '{}', 'cancel-compare'],
+    'cancel is ignored': ['cancel', 'await untilFirst($$$);', '{}', 'cancel-compare'],
     'a job that has ended ends once more': ['Jobs.end', 'hasEnded($JOB)', 'false', 'cancel-compare'],
     'the Idempotency-Key is ignored': [
       'submit',
@@ -100,8 +100,8 @@ const changes: Record<string, Record<string, Change>> = {
   '04-long-polling': {
     'a long poll is answered at the first progress': [
       'result',
-      'await $X.holdForEnd($JOB, $S);',
-      'await $X.hold($JOB.events, $JOB.events.head, 1, $S);',
+      '$X.holdForEnd($JOB, $S)',
+      '$X.hold($JOB.events, $JOB.events.head, 1, $S)',
       'compare-one',
     ],
     'a long poll is booked as a short one': [
@@ -233,7 +233,7 @@ const changes: Record<string, Record<string, Change>> = {
 
   // These need a browser.
   '07-six-connections': {
-    'a long poll of a browser is answered at once': ['result', 'await $X.holdForEnd($$$);', '{}', 'pool-table'],
+    'a long poll of a browser is answered at once': ['result', '$X.holdForEnd($$$)', 'Promise.resolve()', 'pool-table'],
     'the port with TLS speaks HTTP/1.1 only': ['listen', "['h2', 'http/1.1']", "['http/1.1']", 'http2-compare'],
     'HTTP/2 is not told how many streams there may be': [
       'http2Server',
