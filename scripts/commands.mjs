@@ -27,7 +27,7 @@ export const soakParts = /** @type {const} */ ({
   endings: 'three thousand clients that leave in every way, over every protocol',
   bounds: 'a server filled to all its bounds at once, and 60,000 large results',
   endurance: 'half an hour of everything at once, and the memory of it',
-  cluster: 'a hundred faults of three servers on one engine, under clients that change server at every request',
+  cluster: 'a hundred faults of three servers on one engine; their clients change server at every request',
   kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",
   jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it, and every end of npm start',
   elsewhere: 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users',
@@ -181,9 +181,9 @@ Exit code: 0 if all was measured, whether or not the aims were met. --gate: 1 if
   },
   cluster: {
     call: 'npm run cluster',
-    about: `Several servers on one engine, in the foreground: clients go from one to another and miss nothing. Starts a Valkey or
-Redis of its own (the valkey-server or redis-server on the PATH, else the one that set-up fetches), and starts again what dies.
-Ctrl-C stops all of it, and removes what it kept.`,
+    about: `Several servers on one engine, in the foreground: clients go from one to another and miss nothing. Starts a
+Valkey or Redis of its own (the valkey-server or redis-server on the PATH, else the one that set-up fetches), and
+starts again what dies. Ctrl-C stops all of it, and removes what it kept.`,
     flags: {
       servers: { value: 'N', whole: [1, 26], default: '3', about: 'how many servers (3)' },
       engine: {

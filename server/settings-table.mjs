@@ -25,7 +25,7 @@ export const table =
     port: [4321, 0, 65535, 'HTTP port; 0 takes any free one'],
     httpsPort: [4322, 0, 65535, 'HTTPS port, for HTTP/2 too; any free one with --port 0'],
     data: ['.polling-lab/data', 'folder for the log and the uploads (DATA_DIR)'],
-    engine: ['', 'engine that servers share: redis://HOST:PORT/DB, valkey://, rediss://; without it SQLite in --data'],
+    engine: ['', 'engine that servers share: redis://HOST:PORT/DB, valkey://, rediss://; none: SQLite'],
     serverName: ['server', 'name of this server, in /healthz and in the ledger'],
     leaseMs: [3_000, 500, MAX_TIMER_MS, 'silence after which other servers on the engine take over its jobs'],
     state: ['', 'file that tells where this server is (STATE_FILE)'],

@@ -9,8 +9,8 @@ describe('1, diagnosed', () => {
   it.each([
     ['another cause', { ...diagnosis, cause: 'slow job' }, /Not this cause. A job may take as long/],
     ['another remedy', { ...diagnosis, remedy: 'ask for a longer wait' }, /Not this remedy. The server never heard/],
-    ['a cause that is none', { ...diagnosis, cause: 'DNS' }, /Expected a tick at the cause, got one at "DNS"/],
-    ['half an answer', { ...diagnosis, remedy: null }, /Expected a tick at the remedy, got none/],
+    ['a cause that is none', { ...diagnosis, cause: 'DNS' }, /Expected an x at the cause, got one at "DNS"/],
+    ['half an answer', { ...diagnosis, remedy: null }, /Expected an x at the remedy, got none/],
   ])('sees %s', async (_name, answer, reason) => {
     expect((await diagnosed.verdict(answer)).text).toMatch(reason);
   });
@@ -41,6 +41,6 @@ describe('2, chose', () => {
   });
   it('sees a need that is left out', async () => {
     const { b, ...rest } = choice;
-    expect((await chose.verdict(rest)).text).toMatch(/Expected "b" in a box, got it in none/);
+    expect((await chose.verdict(rest)).text).toMatch(/"b" is in no box yet/);
   });
 });

@@ -68,7 +68,7 @@ export const diagnosed = exercise<Diagnosis>({
 /** Throws unless the one right name was chosen; the right one is the one that has nothing against it. */
 function chosen(what: string, name: string | null, reasons: Record<string, string>): void {
   const reason = reasons[name ?? ''];
-  assert.ok(reason !== undefined, `Expected a tick at the ${what}, got ${name ? `one at "${name}"` : 'none'}.`);
+  assert.ok(reason !== undefined, `Expected an x at the ${what}, got ${name ? `one at "${name}"` : 'none'}.`);
   assert.ok(reason === '', `Not this ${what}. ${reason}`);
 }
 
@@ -90,7 +90,7 @@ export const chose = exercise<Record<string, string>>({
   id: '00-start-here/2-chose',
   check(answer) {
     for (const [need, why] of Object.entries(WHY)) {
-      assert.ok(answer[need], `Expected "${need}" in a box, got it in none.`);
+      assert.ok(answer[need], `"${need}" is in no box yet.`);
       assert.ok(answer[need] === choice[need as keyof typeof choice], `Think again about "${need}": ${why}`);
     }
     return 'Each way fits its need.';

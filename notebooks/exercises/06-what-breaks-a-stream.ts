@@ -30,11 +30,7 @@ export const incidents = exercise<Record<string, string>>({
   check(causes) {
     for (const [incident, question] of Object.entries(QUESTIONS) as [Incident, string][]) {
       const [got, right] = [causes[incident], myCauses[incident]];
-      assert.equal(
-        got,
-        right,
-        `${incident}: ${got ? `"${got}" is not it` : 'expected it in a box, got it in none'}. ${question}`,
-      );
+      assert.equal(got, right, `${incident}: ${got ? `"${got}" is not it` : 'it is in no box yet'}. ${question}`);
     }
     return 'Each report has its cause, and this notebook has the remedy for each.';
   },

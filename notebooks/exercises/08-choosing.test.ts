@@ -14,8 +14,8 @@ describe('1, cheaper', () => {
   it.each([
     ['would lose events', { ...myCut, change: 'poll less often' }, /Not this change. Polls tell of a state/],
     ['looks at another column', { ...myCut, column: 'connections' }, /Not this column. Every client has one/],
-    ['makes a change up', { ...myCut, change: 'buy' }, /Expected a tick at the change, got one at "buy"/],
-    ['is half an answer', { ...myCut, column: null }, /Expected a tick at the column, got none/],
+    ['makes a change up', { ...myCut, change: 'buy' }, /Expected an x at the change, got one at "buy"/],
+    ['is half an answer', { ...myCut, column: null }, /Expected an x at the column, got none/],
   ])('sees one that %s', async (_name, answer, reason) => {
     expect((await cheaper.verdict(answer)).text).toMatch(reason);
   });

@@ -35,12 +35,12 @@ export const cheaper = exercise<Cut>({
     for (const what of ['change', 'column'] as const) {
       const name = answer[what];
       const reason = lists[what][name ?? ''];
-      assert.ok(reason !== undefined, `Expected a tick at the ${what}, got ${name ? `one at "${name}"` : 'none'}.`);
+      assert.ok(reason !== undefined, `Expected an x at the ${what}, got ${name ? `one at "${name}"` : 'none'}.`);
       assert.ok(reason === '', `Not this ${what}. ${reason}`);
     }
     return 'With min=4 and a wait of 1 s, a consumer sends about a quarter of the requests, hears every event, and none more than a second late.';
   },
-  hint: 'CPU follows one of the columns. Which of the four changes makes that column smaller, and still brings every event?',
+  hint: 'CPU follows one of these numbers. Which of the four changes makes that column smaller, and still brings every event?',
   solution: { file: FILE, region: 'cheaper' },
 });
 

@@ -32,7 +32,7 @@ it('reads the one line that is ticked', () => {
     [x] slow job
     [x] wait too short
   `,
-  ).toThrow('Expected one tick, got several: at "slow job" and at "wait too short".');
+  ).toThrow('Expected one x, got several: at "slow job" and at "wait too short".');
 });
 
 it('reads the letters in boxes', () => {

@@ -31,7 +31,7 @@ export function ticked(list: TemplateStringsArray): string[] | null {
  */
 export function tickedOne(list: TemplateStringsArray): string | null {
   const [first, second] = ticked(list) ?? [];
-  if (second) throw new TypeError(`Expected one tick, got several: at "${first}" and at "${second}".`);
+  if (second) throw new TypeError(`Expected one x, got several: at "${first}" and at "${second}".`);
   return first ?? null;
 }
 

@@ -39,7 +39,7 @@ export async function race({ durationMs = 3_000, intervalMs = 400 } = {}): Promi
     return Date.parse(ended.finishedAt);
   };
   await live((endedAt) => {
-    const title = endedAt ? lastOf(racers, endedAt) : 'Who learns first that the job is done?';
+    const title = endedAt ? lastOf(racers, endedAt) : 'Who learns last that the job is done?';
     return raceChart(racers, { title, durationMs, beganAt, endedAt: endedAt ?? null });
   }, finish());
 }

@@ -27,7 +27,7 @@ export class Clock {
    */
   run(processes: Process[], beginAt: (index: number) => number): Float64Array {
     const goesOnAt = new Float64Array(processes.length);
-    const behind = new Int32Array(processes.length); // who waits behind each process in its lane
+    const behind = new Int32Array(processes.length); // the process behind each one in its lane
     const lanes: Lane[] = [];
     const wait = (process: number, ms: number) => {
       if (!(typeof ms === 'number' && ms >= 0)) throw new RangeError(`Expected a wait of 0 ms or more, got ${ms}.`);

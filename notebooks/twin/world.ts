@@ -20,7 +20,7 @@ export interface Inputs {
 /** What one client does. It ends when the client knows that the job is done. */
 export type Rule = (world: World, inputs: Inputs) => Process;
 
-/** The network, the server and the job, as the clients meet them. */
+/** The network, the server and the job, as the clients see them. */
 export class World {
   readonly clock = new Clock();
   /** When each request was sent. */
@@ -42,7 +42,7 @@ export class World {
     return this.inputs.roundTripMs / 2;
   }
 
-  /** Gives the server's one processor work, behind all that it has: how long until it is done. */
+  /** Queues work for the server's one processor; returns how long until it is done, in milliseconds. */
   work(times = 1): number {
     this.works += times;
     this.freeAt = Math.max(this.freeAt, this.clock.now) + times * this.inputs.workMs;

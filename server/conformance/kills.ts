@@ -393,12 +393,14 @@ export async function campaign({ seed, kills, seconds, clients = 8, say, cluster
   /** Follows the events of all jobs, from the first, with the cursor alone. */
   async function follow(): Promise<void> {
     let after = '';
-    while (watching) {
+    // To the end of the log, also when the last job ended while an answer with the events before was on its way.
+    for (let more = true; watching || more; ) {
       const path = `/events?wait=1&min=20${after}`;
       const answer = await request(() => client.get(path, { Accept: 'application/json' }));
       const page = answer.json<{ events: EventRecord[]; next: string; gap?: unknown }>();
       if (page.gap) throw new Error(`a gap in the events of all at ${after}`);
       everything.push(...page.events);
+      more = page.events.length > 0;
       after = `&after=${encodeURIComponent(page.next)}`;
     }
   }

@@ -64,7 +64,7 @@ export function guessed(guesses: RememberedGuess[], { title }: { title: string }
   };
   return chart({
     title,
-    subtitle: 'the number beside a dot is its notebook',
+    subtitle: 'beside a dot: its notebook; the edge is 100× or more',
     data,
     numbers: tell(
       data,

@@ -51,7 +51,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const data = inOrder.map(({ leaves, arrives, ...message }, row) => ({
     ...message,
     row,
-    time: `${seconds(leaves).toFixed(3)} s`,
+    time: `${seconds(leaves).toFixed(3)}`,
     leaves: seconds(leaves),
     arrives: seconds(arrives),
   }));
@@ -73,7 +73,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const times = Object.fromEntries(data.map(({ row, time }) => [row, time]));
   const y = {
     type: 'quantitative',
-    title: 'time',
+    title: 'time (s)',
     scale: { domain: [-0.9, Math.max(1, data.length) - 0.3], reverse: true, nice: false },
     axis: {
       values: data.map(({ row }) => row),

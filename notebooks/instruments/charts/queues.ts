@@ -100,7 +100,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
   };
   return chart({
     title,
-    subtitle: [subtitle, 'a row is a slot for an open request; below the line, pale: waits for a slot']
+    subtitle: [subtitle, 'a row has one open request at a time; pale, below the line: one that waits']
       .filter(Boolean)
       .join('; '),
     data,

@@ -80,7 +80,7 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: R
   };
   return chart({
     title,
-    subtitle: 'clients that wait for the same job; a bar is a request, a dot is news',
+    subtitle: 'clients that wait for the same job; a bar is a request, a dot an answer or event',
     data,
     numbers: tell(results, (result) => `${result.name}: ${told(result)}`),
     body: {

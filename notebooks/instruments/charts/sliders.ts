@@ -29,7 +29,7 @@ export const params = (sliders: Record<string, Slider>) =>
 
 /** The ranges in words, for those who cannot drag: on paper, and in a terminal. */
 export const ranges = (sliders: Record<string, Slider>) =>
-  `can be dragged: ${Object.values(sliders)
+  `sliders: ${Object.values(sliders)
     .map(({ label, from, to }) => `${label} from ${number(from)} to ${number(to)}`)
     .join(', ')}`;
 

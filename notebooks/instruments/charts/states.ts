@@ -102,7 +102,7 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
           encoding: { x: { ...x, field: 'x' }, y: { ...y, field: 'y' }, text: { field: 'state' } },
         },
         {
-          mark: { type: 'text', fontSize: 12, baseline: 'bottom', dy: -4 },
+          mark: { type: 'text', fontSize: 12, baseline: 'bottom', dy: -4, ariaRoleDescription: 'way' },
           encoding: { x: { ...x, field: 'labelX' }, y: { ...y, field: 'labelY' }, text: { field: 'label' } },
         },
       ],

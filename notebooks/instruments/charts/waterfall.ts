@@ -48,7 +48,10 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
     };
   });
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
-  const drawnJobs = jobs.map((job, i) => ({ lane: jobs.length > 1 ? `job ${i + 1}` : 'job', ...course(job, spans) }));
+  const drawnJobs = jobs.map((job, i) => ({
+    lane: jobs.length > 1 ? `job ${i + 1}` : 'job',
+    ...course(job, spans, named.length),
+  }));
   const lanes = [...drawnJobs.map(({ lane }) => lane), ...named.map(([client]) => client)];
   const y = {
     field: 'client',
@@ -127,14 +130,14 @@ interface Course {
   from: number;
   to: number;
   isOver: boolean;
-  /** For how long no client knew of the end; null if no poll told. In milliseconds. */
+  /** For how long the one client did not know of the end; null if no poll told, or several clients waited. In milliseconds. */
   late: number | null;
   /** When the request that the job came with was cut, if the job went on then. */
   unheardFrom: number | null;
 }
 
 /** A job as its clients saw it. Times are milliseconds since the epoch. */
-function course({ createdAt, finishedAt }: Job, spans: Span[]): Course {
+function course({ createdAt, finishedAt }: Job, spans: Span[], clients: number): Course {
   const [from, to] = [Date.parse(createdAt), finishedAt ? Date.parse(finishedAt) : now()];
   const told = finishedAt ? tellingPoll(spans, to) : undefined;
   const own = spans.filter(({ technique, start }) => technique === 'submit' && start <= from + 1).at(-1);
@@ -143,7 +146,7 @@ function course({ createdAt, finishedAt }: Job, spans: Span[]): Course {
     from,
     to,
     isOver: finishedAt !== null,
-    late: told && unheardFrom === null ? told.end - to : null,
+    late: told && unheardFrom === null && clients === 1 ? told.end - to : null,
     unheardFrom,
   };
 }
@@ -167,7 +170,7 @@ function jobLane(job: Course & { lane: string }, seconds: (ms: number) => number
         heard,
         to,
         told: to + late_s,
-        late: `late ${number(Number(late_s.toPrecision(2)))} s`,
+        late: `${number(Number(late_s.toPrecision(2)))} s late`,
         unheard: 'goes on',
       },
     ],
