@@ -51,7 +51,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
   const data = inOrder.map(({ leaves, arrives, ...message }, row) => ({
     ...message,
     row,
-    time: `${seconds(leaves).toFixed(3)}`,
+    time: seconds(leaves).toFixed(3),
     leaves: seconds(leaves),
     arrives: seconds(arrives),
   }));
