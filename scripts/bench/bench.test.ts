@@ -100,7 +100,7 @@ test("the frameworks' lock file names no registry", () => {
   expect(lock).not.toContain('"resolved"');
 });
 
-const small = workloads(100).filter(({ name }) => ['long-poll-each', 'resume'].includes(name));
+const small = workloads(100).filter(({ name }) => name === 'resume');
 test.skipIf(!accounts).each(small)('$name can be measured, of this server and of the floor', async (workload) => {
   for (const name of ['ours', 'floor'] as const) {
     const server = await startServer(name);

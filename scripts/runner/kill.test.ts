@@ -9,7 +9,7 @@ import { seededRandom } from '../test/random.js';
 
 // Whichever process of the runner is killed, and whenever: no kernel, no server and no process that a cell started is left.
 // SOAK=1: many more kills.
-const KILLS = process.env.SOAK ? 60 : 5;
+const KILLS = process.env.SOAK ? 60 : 3;
 const checkout = resolve(import.meta.dirname, '..', '..');
 const MARK = 'POLLING_LAB_TEST_MARK';
 

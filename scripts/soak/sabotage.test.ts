@@ -68,9 +68,8 @@ describe('the assertions bite', () => {
   });
   afterAll(() => copy?.remove());
 
-  // Those that are noticed soon; `npm run soak` tries them all.
-  const sample = ['the ledger counts a request twice', 'a long poll is answered at the first progress'];
-  test.each(mutations.filter(({ name }) => sample.includes(name)))(
+  // One that is noticed soon; `npm run soak` tries them all.
+  test.each(mutations.filter(({ name }) => name === 'the ledger counts a request twice'))(
     'where $name, the notebook goes red',
     async (mutation) => {
       expect(await survives(copy.root, mutation, signal)).toBeNull();

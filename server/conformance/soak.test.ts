@@ -7,7 +7,7 @@ import { campaign, type Sample, type Survey } from './kills.js';
 import { ownServers } from './server.js';
 
 // `npm run soak` does the same for half an hour; KILL_SEED tries one again.
-const seconds = Number(process.env.SOAK_SECONDS ?? 15);
+const seconds = Number(process.env.SOAK_SECONDS ?? 8);
 const kills = Number(process.env.SOAK_KILLS ?? 2);
 const seed = Number(process.env.KILL_SEED ?? randomInt(2 ** 31));
 const folder = fileURLToPath(new URL('../../build/soak/', import.meta.url));
