@@ -191,7 +191,8 @@ describe('every page', () => {
     async () => {
       const problems: string[] = [];
       for (const edition of EDITIONS) {
-        for (const page of pagesOf(edition)) {
+        // The instructor's pages that are no chapters are left to `npm run soak -- --only handouts`.
+        for (const page of pagesOf(edition).filter((name) => ALL || edition === 'student' || /^\d/.test(name))) {
           for (const problem of await look(browser, path(edition, page)))
             problems.push(`${edition}/${page}: ${problem}`);
         }
