@@ -10,7 +10,7 @@ const AGAIN_MS = 100;
 /** How long one blocking read waits for news, in milliseconds. The engine answers it then, or is taken for dead. */
 const BLOCK_MS = 1_000;
 /** How many entries one read returns at most. */
-const ENTRIES = 500;
+const ENTRIES_A_READ = 500;
 
 /** An entry of the engine's stream: its position, and its fields. */
 export interface Entry {
@@ -176,7 +176,7 @@ export class Link {
         await this.signal.promise;
         continue;
       }
-      const found = await reader.xread('COUNT', ENTRIES, 'BLOCK', BLOCK_MS, 'STREAMS', LOG, `${position}-0`);
+      const found = await reader.xread('COUNT', ENTRIES_A_READ, 'BLOCK', BLOCK_MS, 'STREAMS', LOG, `${position}-0`);
       if (this.reader !== reader) return;
       const entries = found?.[0]?.[1] ?? [];
       if (entries.length > 0)

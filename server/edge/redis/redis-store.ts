@@ -23,7 +23,7 @@ const PATIENCE_MS = 2_500;
 /** How long the engine may take to be there when a server starts, in milliseconds. */
 const START_MS = 5_000;
 /** How many entries are read at a time when the store is opened. */
-const ENTRIES = 1_000;
+const OPENING_ENTRIES = 1_000;
 /** How many jobs of servers that are gone a server takes over at a time, so that the others get their share. */
 const TAKEOVER = 100;
 
@@ -333,7 +333,9 @@ export class RedisStore implements Store {
     let bytes = 0;
     for (let next = head; next > 0; ) {
       const from = `${next}-0`;
-      const entries = await this.link.ask(until, (client) => client.xrevrange(LOG, from, '-', 'COUNT', ENTRIES));
+      const entries = await this.link.ask(until, (client) =>
+        client.xrevrange(LOG, from, '-', 'COUNT', OPENING_ENTRIES),
+      );
       for (const [id, fields] of entries) {
         if (Number.parseInt(id, 10) !== next) break;
         const { event } = this.committed(next, record(fields));
@@ -343,7 +345,7 @@ export class RedisStore implements Store {
         events.push(event);
         next -= 1;
       }
-      if (entries.length < ENTRIES) return { events: events.reverse(), trimmed: next };
+      if (entries.length < OPENING_ENTRIES) return { events: events.reverse(), trimmed: next };
     }
     return { events: events.reverse(), trimmed: 0 };
   }

@@ -1,9 +1,9 @@
 import { jobJson } from '../../core/jobs/job.js';
 import type { HttpExchange } from '../http/http-exchange.js';
-import { untilFirst } from '../http/until-first.js';
 import { HEADERS, RESPONSES } from '../interface/parts.js';
 import { json, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
+import { untilFirst } from './until-first.js';
 
 /** `DELETE /jobs/{id}`: cancels. A finished job is left as it is. */
 export async function cancel(x: HttpExchange): Promise<void> {

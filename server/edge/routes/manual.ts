@@ -4,9 +4,9 @@ import type { EventLog, JobRecord } from '../../core/log/log.js';
 import { Problem } from '../../core/problem.js';
 import { readJson } from '../http/body.js';
 import type { HttpExchange } from '../http/http-exchange.js';
-import { untilFirst } from '../http/until-first.js';
 import { RESPONSES } from '../interface/parts.js';
 import { empty, type Route } from '../interface/route.js';
+import { untilFirst } from './until-first.js';
 
 /** The members of a progress body that are passed on, in bytes of JSON. */
 const MAX_MORE_BYTES = 1024;
