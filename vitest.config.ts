@@ -1,12 +1,32 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The files that take more than a minute. They begin first: one that began last would run alone at the end. */
+const LONG = [
+  'scripts/kernel/kernel.test.ts',
+  'scripts/handouts/handouts.test.ts',
+  'scripts/start/jupyterlab.test.ts',
+  'server/edge/pages/hostile.test.ts',
+  'notebooks/exercises/04-long-polling.test.ts',
+  'scripts/start/start.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONG.some((name) => moduleId.endsWith(name));
+    const others = await super.sort(files.filter((file) => !isLong(file)));
+    return [...files.filter(isLong), ...others];
+  }
+}
 
 export default defineConfig({
   test: {
     // What is long from the first test to the last is left to the soak.
     include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
+    sequence: { sequencer: LongestFirst },
     setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
-    // Three files at a time, also on two cores: most of a test here is waiting.
-    maxWorkers: 3,
+    // Four files at a time, also on two cores: most of a test here is waiting.
+    maxWorkers: 4,
     minWorkers: 1,
     // A loaded machine is slow, not wrong: tests wait for events, and this ends only what hangs.
     testTimeout: process.env.SOAK ? 30 * 60_000 : 60_000,

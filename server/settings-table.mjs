@@ -22,7 +22,7 @@ const MIN_BYTES = 576 * 1024;
  */
 export const table =
   /** @satisfies {Record<string, [number, number, number, string] | [string | boolean, string]>} */ ({
-    port: [4321, 0, 65535, 'HTTP port; 0 takes any free one'],
+    port: [4321, 0, 65535, 'HTTP port; 0 takes any free one from 20000 to 29999'],
     httpsPort: [4322, 0, 65535, 'HTTPS port, for HTTP/2 too; any free one with --port 0'],
     data: ['.polling-lab/data', 'folder for the log and the uploads (DATA_DIR)'],
     engine: ['', 'engine that servers share: redis://HOST:PORT/DB, valkey://, rediss://; none: SQLite'],

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Running, signalGroup, start } from '../shared/child.mjs';
-import { tryPort } from '../shared/ports.mjs';
+import { lastingPort, tryPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** How long an engine may take until it answers, in milliseconds. It reads its log first. */
@@ -37,7 +37,7 @@ wait "$engine"
  */
 export async function startEngine(program: string, folder: string, port?: number): Promise<EngineProcess> {
   mkdirSync(folder, { recursive: true });
-  const chosen = await tryPort(port);
+  const chosen = port ? await tryPort(port) : await lastingPort();
   const settings = {
     ...{ bind: '127.0.0.1', port: String(chosen), dir: folder, save: '', appendonly: 'yes', appendfsync: 'always' },
     ...{ 'maxmemory-policy': 'noeviction', daemonize: 'no' },

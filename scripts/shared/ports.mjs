@@ -1,4 +1,5 @@
 // @ts-check
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
@@ -15,4 +16,17 @@ export function tryPort(port = 0) {
       server.close(() => resolve(port));
     });
   });
+}
+
+/**
+ * A free port for a process that must find it free again when it is started once more. Systems give outgoing connections
+ * ports from 32768 (Linux, ip(7)) or 49152 on (RFC 6335, section 6); this one is below them.
+ * @returns {Promise<number>}
+ */
+export async function lastingPort() {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = await tryPort(randomInt(20_000, 30_000)).catch(() => null);
+    if (port !== null) return port;
+  }
+  return tryPort();
 }

@@ -3,6 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lastingPort } from '../../scripts/shared/ports.mjs';
 import { Client } from './client.js';
 import { TIMESTAMP } from './expectations.js';
 import {
@@ -159,9 +160,7 @@ ownServers('the server as a process', () => {
 
   test('PORT and DATA_DIR are settings too', async () => {
     const data = await temporaryFolder();
-    const taken = await occupy(0);
-    const { port } = taken.address() as net.AddressInfo;
-    taken.close();
+    const port = await lastingPort();
     try {
       const env = { PORT: String(port), HTTPS_PORT: '0', DATA_DIR: data };
       const server = await startServer([], { bare: true, data, env });
@@ -257,10 +256,15 @@ ownServers('the server as a process', () => {
 
   const httpsUrlOf = async (client: Client) => (await client.get('/healthz')).json<{ httpsUrl: string }>().httpsUrl;
 
+  test('port 0 is a free port that no outgoing connection is given, so that it is free for a restart', async () => {
+    await withServer([], async (server, client) => {
+      const ports = [server.url, await httpsUrlOf(client)].map((url) => Number(new URL(url).port));
+      for (const port of ports) expect(port > 1024 && port < 32_768, String(port)).toBe(true);
+    });
+  });
+
   test('HTTPS_PORT is a setting too, and with --port 0 it is any free port', async () => {
-    const taken = await occupy(0);
-    const { port } = taken.address() as net.AddressInfo;
-    taken.close();
+    const port = await lastingPort();
     await withServer([], async (_, client) => expect(await httpsUrlOf(client)).toBe(`https://127.0.0.1:${port}`), {
       env: { HTTPS_PORT: String(port) },
     });
@@ -286,9 +290,7 @@ ownServers('the server as a process', () => {
 
   test('one that is only a default and taken gives way, told in the output', async () => {
     const taken = await occupy(4322).catch(() => undefined);
-    const [free, data] = [await occupy(0), await temporaryFolder()];
-    const { port } = free.address() as net.AddressInfo;
-    free.close();
+    const [port, data] = [await lastingPort(), await temporaryFolder()];
     try {
       const server = await startServer(['--port', String(port), '--data', data], { bare: true, data });
       expect(await httpsUrlOf(new Client(server.url))).toMatch(/^https:\/\/127\.0\.0\.1:(?!4322$)\d+$/);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
@@ -84,15 +85,26 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
 
 const clientOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
-/** A default port that is taken gives way to the next free one; one that was asked for is an error. */
+/**
+ * Where port 0 is looked for. Systems give outgoing connections ports from 32768 (Linux, ip(7)) or 49152 on (RFC 6335,
+ * section 6). One of those may be taken when the server that was killed is started again on its port.
+ */
+const LASTING_PORTS = [20_000, 30_000] as const;
+
+/** The ports to try, in this order. */
+function candidates(port: number, asked: boolean): number[] {
+  if (port === 0) return [...Array.from({ length: 100 }, () => randomInt(...LASTING_PORTS)), 0];
+  // A default port that is taken gives way to the next free one; one that was asked for is an error.
+  return Array.from({ length: asked ? 1 : 101 }, (_, n) => port + n);
+}
+
 async function bind(server: net.Server, name: 'port' | 'httpsPort', settings: Settings): Promise<number> {
   const [scheme, flag] = name === 'port' ? ['HTTP', '--port'] : ['HTTPS', '--https-port'];
   const port = settings[name];
-  const last = settings.asked.has(name) ? port : port + 100;
-  for (let candidate = port; candidate <= last; candidate++) {
+  for (const candidate of candidates(port, settings.asked.has(name))) {
     try {
       await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
-      if (candidate !== port) console.error(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
+      if (port !== 0 && candidate !== port) console.error(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
       return (server.address() as AddressInfo).port;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
