@@ -147,6 +147,13 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
     return { url: `redis://127.0.0.1:${port}`, faults, held, release };
   }
 
+  test('thousands of changes are refused at once, and what came with them is written once', async () => {
+    const a = await serve('a');
+    const refused = Array.from({ length: 9_000 }, (_, n) => change(`x${n}`, 2));
+    expect((await a.store.commit([change('y', 1), ...refused], NONE))?.size).toBe(9_000);
+    expect(a.places).toEqual(['1 y 1']);
+  });
+
   test('all servers are told all commits in one order; a job that another server has changed first is refused, and it alone', async () => {
     const [a, b] = [await serve('a'), await serve('b')];
     await a.store.commit([change('x', 1)], NONE);

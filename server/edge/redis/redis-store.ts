@@ -149,7 +149,7 @@ export class RedisStore implements Store {
         });
         if (answer === 'stale' && this.name === generation) this.link.renew();
         if (answer === 'stale' || answer === null) continue;
-        const [head, ...ids] = answer as [number, ...string[]];
+        const [head, ids] = answer as [number, string[]];
         await this.reach(head, until).catch(({ message }: Error) => {
           throw new Unanswered(message);
         });

@@ -103,7 +103,7 @@ return 0
  * ARGV: the generation, the server, the number of this commit, the lease in milliseconds; the newest position to drop; how many
  * jobs to drop, and their ids; how many jobs change, and of each: id, version before, version after, key, 1 if its worker
  * makes the change, 1 if the server shall work on it, 1 if it has ended, the job; then of each event the index of its job and
- * the event. Returns 'stale' for an earlier generation; or the newest position, and the ids of the jobs that were refused.
+ * the event. Returns 'stale' for an earlier generation; or the newest position, and a list of the ids of the jobs that were refused.
  */
 export const commit = script(`
 local generation, server, number, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -159,7 +159,8 @@ for _, job in pairs(jobs) do
 end
 call('HSET', META, 'seq', string.format('%d', seq))
 call('ZADD', SERVERS, now() + lease, server)
-local answer = { seq, unpack(refused) }
+-- A list in the list: Lua unpacks a few thousand values at the most.
+local answer = { seq, refused }
 call('HSET', MINE, 'number', number, 'answer', cjson.encode(answer))
 call('PEXPIRE', MINE, 3600000)
 return answer
@@ -198,7 +199,7 @@ if #gone > 0 then
       end
     end
   end
-  if not left then call('ZREM', SERVERS, unpack(gone)) end
+  if not left then call('ZREMRANGEBYSCORE', SERVERS, '-inf', time) end
 end
 return taken
 `);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../../../scripts/shared/files.mjs';
+import { isFile, makeFolder } from '../../../scripts/shared/files.mjs';
 import { hasEnded } from '../../core/jobs/job.js';
 import type { EventLog, JobRecord } from '../../core/log/log.js';
 import { type Store, StoreError } from '../../core/log/store.js';
@@ -70,8 +70,10 @@ function markOf(data: string): string {
         `The folder of the uploads cannot be used (${(error as Error).message}). Make it writable, or choose another one with --data.`,
       );
   }
-  for (;;) {
-    const mark = readFileSync(file, 'utf8').trim();
+  for (let tries = 0; tries < 100; tries++) {
+    const mark = isFile(file) ? readFileSync(file, 'utf8').trim() : '';
     if (mark !== '') return mark;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10); // its maker may be about to write it
   }
+  throw new StoreError(`Expected a name in the file ${file}, and it has none. Remove it, and start the server again.`);
 }
