@@ -25,6 +25,7 @@ export { draw, live } from './draw.js';
 export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
 export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';
+export { type OwnEngine, openEngine } from './own-engine.js';
 export { type OwnServer, startServer } from './own-server.js';
 export { predict } from './prediction.js';
 export { showProgress } from './progress.js';

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 /** The folder of the checkout that these instruments belong to. */
 export const CHECKOUT = resolve(__dirname, '..', '..');
 
-/** How long a server may take to get ready, in milliseconds. A loaded machine needs some of it. */
+/** How long a program may take to get ready, in milliseconds. A loaded machine needs some of it. */
 const READY_MS = 30_000;
 
 /** A server that was started here, and how to end it. */
@@ -22,18 +22,18 @@ export interface OwnServer {
   restart(): Promise<void>;
 }
 
-/** Flags of the server, as `npm run server -- --help` names them: `{ 'heartbeat-ms': 200 }`. */
+/** Flags of the server, as `npm run server -- --help` names them: `{ 'heartbeat-ms': 200 }`. Servers that share an engine share `data`. */
 export type ServerFlags = Record<string, string | number>;
 
 /**
- * Starts a server for this kernel alone, on a free port and with a data folder of its own. It ends with the
- * kernel, also when that is killed: it watches its standard input, a pipe whose other end is here.
+ * Starts a server for this kernel alone, on a free port and with a data folder of its own, unless `data` names one. It ends
+ * with the kernel, also when that is killed: it watches its standard input, a pipe whose other end is here.
  *
  * @param flags settings of the server. Default: the server's own defaults.
  * @example const own = await startServer({ 'heartbeat-ms': 200, 'max-events': 50 });
  */
 export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
-  const data = ownFolder();
+  const data = String(flags.data ?? ownFolder());
   const first = await spawnServer({ port: 0, ...flags, data });
   const own: OwnServer = {
     url: first.url,
@@ -68,46 +68,79 @@ function endAll(): void {
 
 async function spawnServer(flags: ServerFlags): Promise<{ url: string; httpsUrl: string; child: ChildProcess }> {
   const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const args = ['--import', 'tsx', join('server', 'main.ts'), ...given, '--ignore-env', '--exit-with-stdin'];
-  // NODE_OPTIONS was meant for the kernel: a debugger's port, say, which only one process can have.
-  const { NODE_OPTIONS, ...env } = process.env;
-  const child = spawn(process.execPath, args, {
-    cwd: CHECKOUT,
-    env,
-    stdio: ['pipe', 'pipe', 'pipe'],
+  const args = [join('server', 'main.ts'), ...given, '--ignore-env', '--exit-with-stdin'];
+  const { child, ready: url } = await startProgram('server', args).catch((error: NotStarted) => {
+    // 2: it was asked for what it does not know, or cannot be done.
+    if (error.exitCode !== 2) throw error;
+    const remedy = '"npm run server -- --help" lists them';
+    throw new Error(`The server does not take these settings (${remedy}). It said: ${error.said}`);
   });
-  const url = await readiness(child, child.stdout, child.stderr);
-  // The kernel may end while the server runs: none of these handles keeps it alive.
-  child.unref();
-  for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
   const { httpsUrl } = (await (await fetch(`${url}/healthz`)).json()) as { httpsUrl: string };
   return { url, httpsUrl, child };
 }
 
-function readiness(child: ChildProcess, stdout: Readable, stderr: Readable): Promise<string> {
+/** A program that ended before it was ready, or was not ready in time. */
+export class NotStarted extends Error {
+  constructor(
+    what: string,
+    /** The last that it wrote to stderr. */
+    readonly said: string,
+    /** Its exit code; null if it had none. */
+    readonly exitCode: number | null = null,
+  ) {
+    super(`${what} It said: ${said || 'nothing'}`);
+  }
+}
+
+/** A program that runs, and what stood in its line `ready …`. */
+export interface Program {
+  child: ChildProcess;
+  ready: string;
+}
+
+/**
+ * Starts a program of this checkout, in TypeScript, and waits for its line `ready …` on stdout. The program has to end when its
+ * standard input does, as it does when this kernel ends.
+ *
+ * @param what what it is called in errors: `server`.
+ * @throws NotStarted if it ends before, or is not ready after 30 s, when it is killed.
+ */
+export async function startProgram(what: string, args: string[]): Promise<Program> {
+  // NODE_OPTIONS was meant for the kernel: a debugger's port, say, which only one process can have.
+  const { NODE_OPTIONS, ...env } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+    cwd: CHECKOUT,
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const ready = await readiness(what, child, child.stdout, child.stderr);
+  // The kernel may end while the program runs: none of these handles keeps it alive.
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
+  return { child, ready };
+}
+
+function readiness(what: string, child: ChildProcess, stdout: Readable, stderr: Readable): Promise<string> {
   let out = '';
   let said = '';
   return new Promise<string>((ready, failed) => {
-    const fail = (what: string) => {
+    const fail = (how: string, code: number | null = null) => {
       clearTimeout(timer);
-      failed(new Error(`${what} It said: ${said.trim() || 'nothing'}`));
+      failed(new NotStarted(`The ${what} ${how}.`, said.trim(), code));
     };
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      fail(`The server was not ready after ${READY_MS / 1_000} s.`);
+      fail(`was not ready after ${READY_MS / 1_000} s`);
     }, READY_MS);
-    child.once('error', (error) => fail(`The server could not be started: ${error.message}.`));
-    child.once('exit', (code, signal) => {
-      // 2: it was asked for what it does not know, or cannot be done.
-      if (code === 2) fail('The server does not take these settings ("npm run server -- --help" lists them).');
-      else fail(`The server ended immediately (${signal ?? `exit code ${code}`}).`);
-    });
+    child.once('error', (error) => fail(`could not be started: ${error.message}`));
+    // Its pipes have ended, too: all that it said is here.
+    child.once('close', (code, signal) => fail(`ended immediately (${signal ?? `exit code ${code}`})`, code));
     stderr.on('data', (text) => {
       said = (said + text).slice(-2_000);
     });
     stdout.on('data', (text) => {
       out = (out + text).slice(-2_000);
-      const line = /^ready (\S+)$/m.exec(out);
+      const line = /^ready (.+)$/m.exec(out);
       if (!line) return;
       clearTimeout(timer);
       ready(line[1] as string);
@@ -116,7 +149,7 @@ function readiness(child: ChildProcess, stdout: Readable, stderr: Readable): Pro
 }
 
 /** A data folder named after this process. What killed kernels left behind goes first. */
-function ownFolder(): string {
+export function ownFolder(): string {
   const folder = join(CHECKOUT, '.polling-lab', 'kernels');
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) {

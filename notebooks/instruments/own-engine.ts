@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type NotStarted, ownFolder, startProgram } from './own-server.js';
+
+/** An engine that was started here: a Valkey or a Redis, whose log several servers share. */
+export interface OwnEngine {
+  /** For a client, and for a server's flag `engine`: `redis://127.0.0.1:23456/0`. */
+  url: string;
+  /** The program that runs, with its path. */
+  program: string;
+  /** For the flag `data` of servers on this engine, which have to share a folder for uploads. */
+  data: string;
+  /** Kills it, with all that it holds. Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts an engine for this kernel alone, on a free port of loopback, and says which. Each write is on the disk before it is
+ * acknowledged. The engine ends with the kernel, also when that is killed. Null, with the remedy, where no engine is found.
+ *
+ * @throws in continuous integration (`CI` is set), where no engine means that something is not tested.
+ * @example
+ * const engine = await openEngine();
+ * const servers = engine && [await startServer({ engine: engine.url, data: engine.data, 'server-name': 'a' })];
+ */
+export async function openEngine(): Promise<OwnEngine | null> {
+  const folder = ownFolder();
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const args = [join('scripts', 'cluster', 'keep-engine.ts'), join(folder, 'engine')];
+  const started = await startProgram('engine', args).catch((error: NotStarted) => {
+    remove();
+    if (error.exitCode !== 2 || process.env.CI) throw error;
+    console.log(`${error.said} Then restart the kernel. Until then, the sections that need an engine are skipped.`);
+    return null;
+  });
+  if (!started) return null;
+  const { child, ready } = started;
+  const [url, program] = ready.split(/ (.*)/) as [string, string];
+  process.once('exit', remove);
+  console.log(`Engine: ${program}, which this notebook has started; it ends with the kernel`);
+  return {
+    url,
+    program,
+    data: join(folder, 'data'),
+    async stop() {
+      process.off('exit', remove);
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit');
+        child.stdin?.end();
+        await gone;
+      }
+      remove();
+    },
+  };
+}
