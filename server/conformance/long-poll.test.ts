@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Headers, newExperiment } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { target, withSettings } from './server.js';
+import type { JobPage } from './types.js';
 
 const lab = target();
 const applied = 'preference-applied';
@@ -289,6 +290,19 @@ withSettings('waiting clients are bounded', ['--max-waiters', '2'], (few) => {
     expect(answer.status).toBe(202);
     expect(answer.headers).not.toHaveProperty(applied);
     expect(answer.headers.location).toBe(`/jobs/${answer.job.jobId}`);
+    await few.finish(jobId);
+    await Promise.all(polls);
+  });
+
+  test('a submit that streams is refused before there is a job', async () => {
+    const experiment = newExperiment();
+    const { jobId } = await few.manual();
+    const polls = [1, 2].map(() => few.get(`/jobs/${jobId}/result`, { Prefer: 'wait=60', Experiment: experiment }));
+    await few.held(experiment, 2);
+    const refused = await few.post('/jobs', { kind: 'manual' }, { Accept: 'text/event-stream' });
+    expectProblem(refused, 503);
+    expectRetryAfter(refused);
+    expect((await few.get('/jobs?limit=1')).json<JobPage>().jobs[0]?.jobId).toBe(jobId); // the newest
     await few.finish(jobId);
     await Promise.all(polls);
   });

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { newExperiment } from './client.js';
+import { type Headers, newExperiment } from './client.js';
 import { expectProblem, expectRetryAfter } from './expectations.js';
 import { RawConnection } from './raw.js';
 import { target, withSettings } from './server.js';
+import { StreamReader } from './stream.js';
 import type { JobPage } from './types.js';
 import { eventually } from './within.js';
 
@@ -61,6 +62,70 @@ describe('POST /jobs with Prefer: wait=N: plain request/response', () => {
     const answer = await lab.post('/jobs?wait=60', quick);
     expect([answer.status, answer.headers[applied]]).toEqual([200, undefined]);
     expect(answer.headers.location).toMatch(/^\/jobs\/./);
+  });
+});
+
+describe('POST /jobs with Accept: text/event-stream: submit and stream in one request', () => {
+  const headers = { Accept: 'text/event-stream' };
+  const submitted = async (json: object, more: Headers = {}, query = '') =>
+    new StreamReader(await lab.open('POST', `/jobs${query}`, { json, headers: { ...headers, ...more } }));
+
+  test('200, Location, and the stream from its first event; a client that loses it goes on with GET', async () => {
+    const stream = await submitted(quick);
+    const { location = '' } = stream.headers;
+    expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    expect(location).toMatch(/^\/jobs\/./);
+    const events = await stream.toTheEnd();
+    expect(events.map(({ event }) => event)).toEqual(['queued', 'started', 'progress', 'progress', 'succeeded']);
+    expect([stream.retry, stream.over]).toEqual([1_000, false]); // as any stream: it is for the client to close
+    stream.close();
+    const resumed = await lab.stream(`${location}/events`, { 'Last-Event-ID': events[1]?.id as string });
+    expect((await resumed.toTheEnd()).map(({ id }) => id)).toEqual(events.slice(2).map(({ id }) => id));
+    resumed.close();
+  });
+
+  test('an upload too', async () => {
+    const type = { 'Content-Type': 'video/mp4' };
+    const stream = new StreamReader(await lab.open('POST', '/jobs', { body: clip, headers: { ...headers, ...type } }));
+    expect((await stream.toTheEnd()).at(-1)?.data.result).toMatchObject({ bytes: clip.length });
+    stream.close();
+  });
+
+  test('the ledger counts its events as those of a submit; a client that leaves does not cancel the job', async () => {
+    const experiment = newExperiment();
+    const stream = await submitted({ kind: 'manual' }, { Experiment: experiment });
+    await stream.upTo('started');
+    stream.close();
+    const { requests } = await lab.settled(experiment, 1);
+    expect(requests[0]).toMatchObject({ technique: 'submit', status: 200, events: 2 });
+    expect((await lab.get(stream.headers.location ?? '')).job.state).toBe('running');
+  });
+
+  test('wait and a cursor mean nothing in it', async () => {
+    const stream = await submitted(quick, { Prefer: 'wait=0', 'Last-Event-ID': 'no-id' }, '?after=no-id');
+    expect((await stream.next()).event).toBe('queued');
+    stream.close();
+  });
+
+  test('JSON if the client prefers that, or says nothing', async () => {
+    for (const accept of ['application/json, text/event-stream', 'text/event-stream;q=0.5, */*', '*/*'])
+      expect((await lab.post('/jobs', quick, { Accept: accept })).type, accept).toBe('application/json');
+  });
+
+  test('a problem if there is no job', async () => {
+    expectProblem(await lab.post('/jobs', { kind: 'imaginary' }, headers), 400);
+  });
+
+  test('a repeated submit is the same stream, also when the job has ended', async () => {
+    const key = { 'Idempotency-Key': randomUUID() };
+    const [first, second] = [await submitted(quick, key), await submitted(quick, key)];
+    const events = await first.toTheEnd();
+    const third = await submitted(quick, key);
+    for (const again of [second, third]) {
+      expect(again.headers.location).toBe(first.headers.location);
+      expect((await again.toTheEnd()).map(({ id }) => id)).toEqual(events.map(({ id }) => id));
+    }
+    for (const stream of [first, second, third]) stream.close();
   });
 });
 

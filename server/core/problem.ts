@@ -33,6 +33,4 @@ export const AS_IT_IS = { 'X-Content-Type-Options': 'nosniff' };
 export const badRequest = (detail: string) => new Problem(400, detail);
 
 /** Why a job failed, as the problem object that its clients see (RFC 9457). The titles are those of the HTTP statuses. */
-export const failure = (status: number, detail: string) => ({
-  ...{ type: 'about:blank', title: statusName(status), status, detail },
-});
+export const failure = (status: number, detail: string) => new Problem(status, detail).toJSON();

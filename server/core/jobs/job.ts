@@ -50,10 +50,8 @@ export function jobJson(job: Job): string {
   const { jobId, spec, state, progress, version, createdAt, startedAt, finishedAt, result, error } = job;
   const self = `/jobs/${jobId}`;
   const links = { self, result: `${self}/result`, events: `${self}/events` };
-  const members = JSON.stringify({
-    ...{ jobId, kind: spec.kind, state, progress, version, createdAt, startedAt, finishedAt },
-  });
-  const json = `${members.slice(0, -1)},"result":${result},"error":${error},"links":${JSON.stringify(links)}}`;
+  const members = { jobId, kind: spec.kind, state, progress, version, createdAt, startedAt, finishedAt };
+  const json = `${JSON.stringify(members).slice(0, -1)},"result":${result},"error":${error},"links":${JSON.stringify(links)}}`;
   // Many polls ask for the same version. A large result is not kept twice.
   if (rendered.size >= MAX_RENDERED) rendered.clear();
   if (json.length <= MAX_RENDERED) rendered.set(job, json);

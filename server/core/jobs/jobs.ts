@@ -39,9 +39,9 @@ export class Jobs {
     return record;
   }
 
-  /** The job that was submitted with an Idempotency-Key. While it is `staged`, it may yet be undone. */
-  submittedWith(key: string): JobRecord | undefined {
-    const record = this.keys.get(key);
+  /** The job that was submitted with an Idempotency-Key; none without a key. While it is `staged`, it may yet be undone. */
+  submittedWith(key = ''): JobRecord | undefined {
+    const record = this.keys.get(key); // no key is empty
     return record?.staged || record?.first ? record : undefined; // the others were undone
   }
 

@@ -6,15 +6,10 @@ import { streamHead } from './event-stream.js';
 import { stream } from './stream.js';
 
 /** `GET /jobs/{id}/events`: one job's events, from the first one on. */
-export function jobEvents(x: Exchange): void | Promise<void> {
-  return read(x, x.job().events, 0);
-}
+export const jobEvents = (x: Exchange): void | Promise<void> => read(x, x.job().events, 0);
 
 /** `GET /events`: the events of all jobs, from now on. */
-export function allEvents(x: Exchange): void | Promise<void> {
-  const { all } = x.context.log;
-  return read(x, all, all.head);
-}
+export const allEvents = (x: Exchange): void | Promise<void> => read(x, x.context.log.all, x.context.log.all.head);
 
 /** The same events in two ways: as a stream, or as JSON a batch at a time. */
 function read(x: Exchange, topic: Topic, from: number): void | Promise<void> {

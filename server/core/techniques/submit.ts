@@ -3,7 +3,9 @@ import type { Exchange, Wait } from '../exchange.js';
 import { jobJson, type Spec } from '../jobs/job.js';
 import type { JobRecord } from '../log/log.js';
 import { badRequest, Problem } from '../problem.js';
+import type { Waiter } from '../waiting.js';
 import { outcome } from './result.js';
+import { stream } from './stream.js';
 
 /** What a request submits. `edge/routes/submission.ts` implements it. */
 export interface Submission {
@@ -16,22 +18,21 @@ export interface Submission {
   discard(spec: Spec): Promise<void>;
 }
 
-/** `POST /jobs`: accepts the job and answers immediately with its id, so that the client does not have to wait. */
+/** `POST /jobs`: accepts the job and answers immediately with its id, or streams its events from here. */
 export async function submit(x: Exchange, submission: Submission): Promise<void> {
   x.setTechnique('submit');
-  x.accepts('application/json');
-  const { jobs } = x.context;
+  const { jobs, log, waiting } = x.context;
+  // A stream takes its place among those that wait before there is a job: a client is refused before, and never after.
+  const place = x.accepts('application/json', 'text/event-stream') === 'text/event-stream' ? { finish() {} } : null;
+  if (place) waiting.enter(x.lifetime, place);
   const wait = x.wait();
   const name = idempotencyKey(x);
-  if (!name || !jobs.submittedWith(name)) jobs.admit();
+  if (!jobs.submittedWith(name)) jobs.admit();
   const jobId = randomUUID();
   const { spec, fingerprint } = await submission.read(jobId);
-  let record = name ? jobs.submittedWith(name) : undefined;
+  let record = jobs.submittedWith(name);
   // A first try that is not committed yet may fail, and this one is then the first.
-  while (name && record?.staged) {
-    await x.context.log.flush();
-    record = jobs.submittedWith(name);
-  }
+  for (; record?.staged; record = jobs.submittedWith(name)) await log.flush();
   const key = name ? { name, fingerprint } : null;
   try {
     if (!record) jobs.admit();
@@ -46,7 +47,7 @@ export async function submit(x: Exchange, submission: Submission): Promise<void>
     if (record?.job.jobId !== jobId) await submission.discard(spec);
   }
   // The answer shows the job as it was committed: the job moves on after that.
-  const answered = answer(x, record, wait);
+  const answered = place ? answerWithEvents(x, record, place) : answer(x, record, wait);
   if (record.job.jobId === jobId) x.context.run(record);
   await answered;
 }
@@ -59,6 +60,13 @@ async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promis
     return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.context.retryAfter });
   await x.holdForEnd(record, wait.seconds);
   outcome(x, record.job, { ...wait.applied, Location });
+}
+
+/** Answers with the events of the job, from the first one on. */
+async function answerWithEvents(x: Exchange, { job, events }: JobRecord, place: Waiter): Promise<void> {
+  x.context.waiting.leave(place); // for the stream, which enters now
+  x.res.setHeader('Location', `/jobs/${job.jobId}`);
+  stream(x, events, { after: 0, resumed: false });
 }
 
 /** The client's name for a request that it may repeat (draft-ietf-httpapi-idempotency-key-header). Error: 400. */

@@ -15,12 +15,23 @@ const next = (operation: string, description: string): Link => ({
   ...{ operation, description, parameters: { id: '$response.body#/jobId' } },
 });
 
+/** An event stream as the description of the interface has it. `also` names further events. */
+const eventStream = (also: string) => ({
+  schema: z
+    .string()
+    .describe(
+      `Server-sent events (WHATWG HTML, section 9.2). \`event\` is one of queued, started, progress, succeeded, failed, cancelled${also} or gap; \`data\` is JSON: an EventData, of a gap a Gap.`,
+    ),
+  example:
+    'retry: 1000\n\nid: k3v9x0ab-1\nevent: queued\ndata: {"jobId":"2b1f6f0e-6e0f-4f3a-9d55-0a4f3b8a7c11","progress":0,"version":1}\n\n:\n\n',
+});
+
 export const submitJob: Route = {
   ...{ method: 'POST', path: '/jobs', operation: 'submitJob', tag: 'jobs' },
   answer: (x) => submit(x, submissionOf(x)),
   summary: 'Submit a job',
   description:
-    'Accepts the work and answers immediately with a job, so that the client need not wait. Simulated and manual jobs start immediately; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends.',
+    'Accepts the work and answers immediately with a job, so that the client need not wait. Simulated and manual jobs start immediately; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends. As `text/event-stream` the answer is the event stream of the job, from its first event; `wait` means nothing then. A client that loses it goes on at `Location` + `/events` with `Last-Event-ID`.',
   takes: [
     {
       ...{ in: 'query', name: 'durationMs', schema: z.int().min(0).max(MAX_DURATION_MS) },
@@ -59,11 +70,11 @@ export const submitJob: Route = {
     'application/octet-stream': { schema: z.unknown().describe('The same, without saying which kind of video.') },
   },
   answers: {
-    200: json(
-      'With a wait: the job has succeeded, and this is its result.',
-      schemas.result,
-      ...[HEADERS.Location, HEADERS['Preference-Applied']],
-    ),
+    200: {
+      description: 'With a wait: the job has succeeded, and this is its result. Or the event stream of the job.',
+      headers: [HEADERS.Location, HEADERS['Preference-Applied'], HEADERS['X-Accel-Buffering']],
+      content: { 'application/json': { schema: schemas.result }, 'text/event-stream': eventStream('') },
+    },
     202: {
       ...json(
         'The job is taken. With a wait: it did not end in time, or (without `Preference-Applied`) no more clients can wait.',
@@ -135,15 +146,7 @@ const eventsAnswer = (operation: string, also: string, id: Record<string, string
   description: 'The stream, or the events past the cursor, at most 1000 of them.',
   headers: [HEADERS['Preference-Applied'], HEADERS['X-Accel-Buffering']],
   content: {
-    'text/event-stream': {
-      schema: z
-        .string()
-        .describe(
-          `Server-sent events (WHATWG HTML, section 9.2). \`event\` is one of queued, started, progress, succeeded, failed, cancelled${also} or gap; \`data\` is JSON: an EventData, of a gap a Gap.`,
-        ),
-      example:
-        'retry: 1000\n\nid: k3v9x0ab-1\nevent: queued\ndata: {"jobId":"2b1f6f0e-6e0f-4f3a-9d55-0a4f3b8a7c11","progress":0,"version":1}\n\n:\n\n',
-    },
+    'text/event-stream': eventStream(also),
     'application/json': { schema: schemas.eventPage },
   },
   links: {
