@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { register } from '../setup/registration.mjs';
+import { placeInPrefix, register } from '../kernel/cli/registration.mjs';
+import { kernelOf } from '../setup/steps.mjs';
 import {
   dataOf,
   type ICodeCell,
@@ -103,7 +104,7 @@ if (SOAK)
     async () => {
       const command = await papermill();
       const prefix = join(work, 'papermill');
-      register(copy.kernel, prefix);
+      register(kernelOf(copy), placeInPrefix(prefix));
       const cell = (source: string, ...tags: string[]) => ({
         ...{ cell_type: 'code', execution_count: null, outputs: [], source },
         metadata: { tags },

@@ -4,9 +4,10 @@
 // Plain CommonJS, because Node 20 runs no TypeScript, and a loader such as tsx would hook `require`
 // inside the reader's cells too. The other files are TypeScript. They are compiled here, by the
 // compiler that a TypeScript kernel loads anyway, and kept under a hash of their text: what runs is
-// always what stands in this folder.
+// always what stands in this folder. In the package that is published, they are compiled already.
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
@@ -16,22 +17,35 @@ const { Worker, isMainThread, workerData } = require('node:worker_threads');
 // What tslab needs is found from where tslab is, wherever npm has put it.
 const requireFromTslab = createRequire(require.resolve('tslab/package.json'));
 
-/** The settings in a JSON file. A path in it is relative to the file. */
+const isPackage = fs.existsSync(path.join(__dirname, 'kernel.cjs'));
+
+/** This user's folder for what can be made again. https://specifications.freedesktop.org/basedir-spec/latest/ */
+const userCache = () =>
+  process.env.XDG_CACHE_HOME ||
+  path.join(os.homedir(), ...(process.platform === 'darwin' ? ['Library', 'Caches'] : ['.cache']));
+
+/** The settings in a JSON file. A path in it is relative to the file. The package keeps compiled code with its user. */
 function readSettings(file) {
-  if (file === undefined) return {};
+  if (file === undefined) return isPackage ? { cacheFolder: path.join(userCache(), 'tslab-kernel') } : {};
   const settings = JSON.parse(fs.readFileSync(file, 'utf8'));
   if (settings.cacheFolder) settings.cacheFolder = path.resolve(path.dirname(file), settings.cacheFolder);
   return settings;
 }
 
+/** The files of this folder whose names match, by their names as sources: `{ 'cell.ts': '…' }`. */
+const readFiles = (pattern) =>
+  Object.fromEntries(
+    fs
+      .readdirSync(__dirname)
+      .sort()
+      .filter((name) => pattern.test(name))
+      .map((name) => [name.replace(/cjs$/, 'ts'), fs.readFileSync(path.join(__dirname, name), 'utf8')]),
+  );
+
 /** Every source of the kernel as JavaScript: `{ 'cell.ts': '…' }`. */
 function compileSources(cacheFolder) {
-  const sources = {};
-  for (const name of fs.readdirSync(__dirname).sort()) {
-    if (/(?<!\.d|\.test|bench)\.ts$/.test(name)) {
-      sources[name] = fs.readFileSync(path.join(__dirname, name), 'utf8');
-    }
-  }
+  if (isPackage) return readFiles(/(?<!^launch)\.cjs$/);
+  const sources = readFiles(/(?<!\.d|\.test|bench)\.ts$/);
   const hash = createHash('sha256')
     .update(JSON.stringify([sources, process.version]))
     .digest('hex');

@@ -67,6 +67,7 @@ beforeEach(() => {
     'server/settings-table.mjs',
     'scripts/kernel/kernel.json',
     'scripts/kernel/papermill',
+    'scripts/kernel/cli',
   ])
     cpSync(join(checkout, path), join(root, path), { recursive: true });
   mkdirSync(join(root, 'calls'));

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
+import { placeInPrefix, registrationFiles } from '../kernel/cli/registration.mjs';
 import { readJson, readText, writeWhole } from '../shared/files.mjs';
 import { findEngine, findProgram } from '../shared/find-program.mjs';
 import { install } from './install.mjs';
 import { findPython } from './python.mjs';
-import { registrationFiles } from './registration.mjs';
 
 /**
  * A step of set-up. `isDone` takes milliseconds and starts no program; `run` may be called again after
@@ -175,13 +175,19 @@ function pythonEnv() {
   return { ...env, UV_PYTHON_DOWNLOADS: 'never', PIP_REQUIRE_VIRTUALENV: 'false' };
 }
 
+/** The kernel of a checkout, as it is registered. */
+export const kernelOf = (/** @type {import('../shared/paths.mjs').Paths} */ { root, kernel }) => ({
+  folder: kernel,
+  settings: join(root, 'scripts', 'kernel-settings.json'),
+});
+
 /**
  * The kernels, in the course's environment only, for this checkout's node.
  * @param {import('../shared/paths.mjs').Paths} paths
  * @returns {Step}
  */
 export function kernelspecs(paths) {
-  const files = () => registrationFiles(paths.kernel, paths.venv);
+  const files = () => registrationFiles(kernelOf(paths), placeInPrefix(paths.venv));
   return {
     name: 'the kernels',
     doing: 'TypeScript and JavaScript, registered in the environment',
