@@ -194,6 +194,32 @@ starts again what dies. Ctrl-C stops all of it, and removes what it kept.`,
     },
     notes: 'Exit code: 2 if there is no engine, 1 if a server does not start.',
   },
+  examine: {
+    call: 'npm run examine',
+    about: `Looks at an endpoint of your own from outside, an event stream or an answer to be polled, and says what it saw,
+worst first: why it matters, how to fix it, and which notebook explains it. It says beforehand what it will send. It
+sends GET requests only, a handful of them; another method is sent only if you name one, and then once.`,
+    names: 'URL',
+    flags: {
+      header: { short: 'H', value: 'TEXT', multiple: true, about: '"Name: value", sent with each request' },
+      method: { value: 'NAME', default: 'GET', about: 'sent once if it is not GET' },
+      body: { value: 'TEXT', about: 'the body of that request' },
+      for: {
+        value: 'DURATION',
+        default: '20s',
+        about: 'how long it is watched (20s); 90s shows time-outs of a minute',
+      },
+      beside: { value: 'URL', about: 'the same stream without the proxy: shows by how much the proxy delays events' },
+      quick: { about: 'stop as soon as the cuts were tried: silences and time-outs are not seen' },
+      insecure: { about: 'accept any certificate' },
+      off: { value: 'RULE', multiple: true, about: 'switch a rule off (may be repeated)' },
+      rules: { about: 'list the rules' },
+      json: { value: 'FILE', about: 'a JSON report; "-" prints it in place of the text' },
+      junit: { value: 'FILE', about: 'a JUnit XML report' },
+    },
+    notes: 'Exit code: 0 if nothing serious was found, 1 if something was, 2 if it could not be tried.',
+    onlyNpm: true,
+  },
   notebooks: {
     call: 'npm run notebooks',
     about: `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own

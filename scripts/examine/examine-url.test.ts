@@ -1,0 +1,183 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createGzip } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { seededRandom } from '../test/random.js';
+import { type ExamineOptions, examineUrl } from './examine-url.js';
+import { exitCode, junitReport, textReport } from './report.js';
+
+/** One stream of numbered events for all connections, 20 ms apart, and one misbehavior for each path. */
+let server: Server;
+let url: string;
+const asked: { method: string; path: string }[] = [];
+let last = 0;
+const listeners = new Set<(id: number) => void>();
+const ticking = setInterval(() => {
+  last += 1;
+  for (const listener of listeners) listener(last);
+}, 20);
+
+const stream = { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform' };
+const eventText = (id: number) => `id: ${id}\ndata: event ${id}\n\n`;
+
+interface Faults {
+  headers?: Record<string, string>;
+  /** Which id comes first, for a reader that comes back. Default: the next one. */
+  from?: (lastId: number) => number;
+  text?: (id: number) => string;
+}
+
+/** Sends a response head, and the events after `Last-Event-ID` or from now on. */
+function follow(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { headers = stream, from, text = eventText }: Faults,
+) {
+  response.writeHead(200, headers).write('retry: 2000\n\n');
+  const { 'last-event-id': lastId } = request.headers;
+  let next = lastId === undefined ? last + 1 : (from ?? ((id) => id + 1))(Number(lastId));
+  const send = () => {
+    for (; next <= last; next += 1) response.write(text(next));
+  };
+  send();
+  listeners.add(send);
+  response.on('close', () => listeners.delete(send));
+}
+
+const paths: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
+  '/good': (request, response) => follow(request, response, {}),
+  '/ignores': (request, response) => follow(request, response, { from: () => last + 2 }),
+  '/repeats': (request, response) => follow(request, response, { from: (id) => id - 2 }),
+  '/inclusive': (request, response) => follow(request, response, { from: (id) => id }),
+  '/no-ids': (request, response) => follow(request, response, { text: (id) => `data: ${id}\n\n` }),
+  '/wrong-type': (request, response) => follow(request, response, { headers: { 'content-type': 'text/plain' } }),
+  '/cacheable': (request, response) =>
+    follow(request, response, { headers: { ...stream, 'cache-control': 'max-age=60' } }),
+  '/no-data': (request, response) => follow(request, response, { text: (id) => `${eventText(id)}event: ping\n\n` }),
+  '/refuses': (request, response) =>
+    request.headers['last-event-id'] ? response.writeHead(400).end() : follow(request, response, {}),
+  '/starts-again': (request, response) => {
+    // Each connection counts its own events, and none looks at Last-Event-ID.
+    const base = last;
+    follow(request, response, { from: () => last + 1, text: (id) => `id: ${id - base}\ndata: ${Math.random()}\n\n` });
+  },
+  '/any-origin': (request, response) => {
+    const { origin } = request.headers;
+    const cors = origin && { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+    follow(request, response, { headers: { ...stream, ...cors } });
+  },
+  '/ends': (_request, response) => response.writeHead(200, stream).end('id: 1\ndata: all\n\n'),
+  '/over': (request, response) =>
+    request.headers['last-event-id']
+      ? response.writeHead(204).end()
+      : response.writeHead(200, stream).end('id: 1\ndata: all\n\n'),
+  '/breaks': (_request, response) => {
+    response.writeHead(200, stream).write(eventText(1));
+    setImmediate(() => response.destroy());
+  },
+  '/gzip': (request, response) => {
+    if (!/gzip/.test(String(request.headers['accept-encoding']))) return follow(request, response, {});
+    const zip = createGzip();
+    zip.pipe(response.writeHead(200, { ...stream, 'content-encoding': 'gzip' }));
+    zip.write('data: compressed\n\n');
+    return zip.flush();
+  },
+  '/private': (_request, response) => response.writeHead(302, { location: '/login' }).end(),
+  '/login': (_request, response) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<form><input type="password"></form>'),
+  '/204': (_request, response) => response.writeHead(204).end(),
+  '/503': (_request, response) => response.writeHead(503, { 'retry-after': '5' }).end(),
+  '/401': (_request, response) => response.writeHead(401).end(),
+};
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const path = request.url!.split('?')[0]!;
+    asked.push({ method: request.method!, path });
+    const answer = paths[path];
+    if (answer) answer(request, response);
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  clearInterval(ticking);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** Rules that compare times: `stream/stream-rules.test.ts` tests them, with times of its own. */
+const timed = ['stream-buffered', 'stream-head-late', 'stream-silence'];
+
+const examine = (path: string, options: Partial<ExamineOptions> = {}) =>
+  examineUrl({ url: url + path, forMs: 30_000, quick: true, random: seededRandom(7), off: timed, ...options });
+
+/** What is a note for every server of these tests: they speak HTTP/1.1, and allow no other origin. */
+const always = ['stream-cors', 'stream-six-connections'];
+
+test.each([
+  ['/good', []],
+  ['/ignores', ['serious stream-lost-on-resume']],
+  ['/repeats', ['serious stream-repeated-on-resume']],
+  ['/inclusive', ['warning stream-repeated-on-resume']],
+  ['/starts-again', ['serious stream-repeated-on-resume']],
+  ['/refuses', ['serious stream-resume-refused']],
+  ['/no-ids', ['warning stream-no-ids']],
+  ['/wrong-type', ['serious stream-type', 'warning stream-caching', 'note stream-proxy-hints']],
+  ['/cacheable', ['warning stream-caching', 'note stream-proxy-hints']],
+  ['/no-data', ['warning stream-format']],
+  ['/any-origin', ['warning stream-cors']],
+  ['/gzip', ['note stream-compressed']],
+  ['/ends', ['warning stream-ends', 'note stream-retry']],
+  ['/over', ['note stream-retry']],
+  ['/breaks', ['serious stream-cut', 'note stream-retry']],
+  ['/private', ['serious answer-login-page']],
+  ['/204', ['note answer-204']],
+  ['/503', ['serious answer-unavailable']],
+  ['/401', ['warning answer-refused']],
+])('%s: %j', async (path, expected) => {
+  const examination = await examine(path);
+  const found = examination.findings
+    .filter(({ rule, severity }) => severity !== 'note' || !always.includes(rule))
+    .map(({ rule, severity }) => `${severity} ${rule}`);
+  expect(found, textReport(examination)).toEqual(expected);
+  expect(exitCode(examination)).toBe(expected.some((each) => each.startsWith('serious')) ? 1 : 0);
+});
+
+test('sends what it says, and nothing but GET', async () => {
+  asked.length = 0;
+  const lines: string[] = [];
+  const { requests } = await examine('/good', { say: (line) => lines.push(line) });
+  expect(lines.join(' ')).toContain('at most 11 GET requests');
+  expect(requests).toBeLessThanOrEqual(11);
+  expect(asked).toEqual(Array(requests).fill({ method: 'GET', path: '/good' }));
+});
+
+test('sends another method once', async () => {
+  asked.length = 0;
+  await examine('/no-ids', { method: 'POST', body: '{}' });
+  expect(asked).toEqual([{ method: 'POST', path: '/no-ids' }]);
+});
+
+test('applies no rule that is switched off', async () => {
+  const { findings, rules } = await examine('/ignores', { off: ['stream-lost-on-resume'] });
+  expect(findings.map(({ rule }) => rule)).not.toContain('stream-lost-on-resume');
+  expect(rules).not.toContain('stream-lost-on-resume');
+});
+
+test('shows no secret of the URL, in any report', async () => {
+  const examination = await examine('/ends?access_token=s3cret&page=2');
+  for (const text of [textReport(examination), junitReport(examination), JSON.stringify(examination)]) {
+    expect(text).not.toContain('s3cret');
+  }
+  expect(examination.subject).toBe(`${url}/ends?access_token=…&page=2`);
+});
+
+test.each([
+  ['ftp://localhost/', /Expected a URL that begins with http/],
+  ['nonsense', /Expected a URL that begins with http/],
+  ['http://127.0.0.1:1/', /could not be reached: ECONNREFUSED/],
+])('%s is an error in plain words', async (bad, message) => {
+  await expect(examineUrl({ url: bad, forMs: 1_000 })).rejects.toThrow(message);
+});

@@ -1,0 +1,136 @@
+import { Problem } from '../shared/problem.mjs';
+import { answerRules } from './answer/answer-rules.js';
+import { type Ask, type Exchange, open } from './exchange.js';
+import { count, duration, type Finding, judge, type Rule } from './finding.js';
+import { shownUrl } from './redact.js';
+import { mediaType, streamRules } from './stream/stream-rules.js';
+import { watchStream } from './stream/watch-stream.js';
+
+export interface ExamineOptions {
+  readonly url: string;
+  /** Default: `GET`. Another method is sent once, and never again. */
+  readonly method?: string;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** How long the endpoint is watched, in milliseconds. */
+  readonly forMs: number;
+  /** The same endpoint, reached without a proxy. */
+  readonly beside?: string | undefined;
+  /** Stops watching a stream as soon as the cuts were tried. Default: false. */
+  readonly quick?: boolean;
+  /** Accepts any certificate. Default: false. */
+  readonly insecure?: boolean;
+  /** Rules that are switched off. */
+  readonly off?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Is told, in a sentence, what will be sent and what is seen. */
+  readonly say?: (line: string) => void;
+  /** Numbers from 0 to 1. */
+  readonly random?: () => number;
+}
+
+/** What was looked at, and what was found. */
+export interface Examination {
+  readonly subject: string;
+  readonly kind: 'event stream' | 'answer' | 'recording';
+  /** What was seen, in a sentence. */
+  readonly summary: string;
+  /** How many requests were sent. */
+  readonly requests: number;
+  /** The rules that were applied. */
+  readonly rules: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+/** An origin that no server can have been told of (RFC 2606). */
+const FOREIGN = 'https://examine.invalid';
+
+/** The most requests that are sent to one URL, redirects apart. */
+export const MAX_REQUESTS = 11;
+
+/**
+ * Looks at one endpoint from outside. Sends GET requests only, unless told another method; that is sent once.
+ * Error: a {@link Problem} if it cannot be looked at.
+ */
+export async function examineUrl(options: ExamineOptions): Promise<Examination> {
+  const { url, method = 'GET', headers = {}, body, forMs, beside, insecure = false, off = [], quick } = options;
+  const { signal = new AbortController().signal, say = () => {}, random = Math.random } = options;
+  for (const each of [url, ...(beside ? [beside] : [])]) {
+    if (!URL.canParse(each) || !/^https?:$/.test(new URL(each).protocol)) {
+      throw new Problem(`Expected a URL that begins with http:// or https://, got "${shownUrl(each)}".`);
+    }
+  }
+  const subject = shownUrl(url);
+  const sends = method === 'GET' ? `at most ${MAX_REQUESTS} GET requests` : `one ${method} request, once,`;
+  say(
+    `Sends ${sends} to ${subject}${beside ? ` and one to ${shownUrl(beside)}` : ''}, within about ${duration(forMs)}.`,
+  );
+  if (method === 'GET') say('Nothing else is sent, and nothing that changes state.');
+
+  let requests = 0;
+  const sent = () => {
+    requests += 1;
+  };
+  const ask: Ask = {
+    ...{ url, method, body, insecure },
+    headers: {
+      accept: 'text/event-stream, application/json;q=0.9, */*;q=0.1',
+      'accept-encoding': 'identity',
+      ...headers,
+    },
+  };
+  let exchange: Exchange | undefined;
+  const stop = () => exchange?.close();
+  signal.addEventListener('abort', stop);
+  try {
+    exchange = await open(ask, forMs, sent);
+    signal.throwIfAborted();
+    const kind = await kindOf(exchange, Math.min(forMs, 5_000));
+    const at = { ...ask, url: exchange.ask.url, headers: exchange.ask.headers ?? {} };
+    const report = <Seen>(rules: readonly Rule<Seen>[], seen: Seen, what: Pick<Examination, 'kind' | 'summary'>) => ({
+      ...{ subject, requests, ...what },
+      rules: rules.map(({ id }) => id).filter((id) => !off.includes(id)),
+      findings: judge(rules, seen, off),
+    });
+    if (kind === 'stream') {
+      const seen = await watchStream(exchange, {
+        forMs,
+        ask: at,
+        origin: FOREIGN,
+        beside,
+        quick,
+        signal,
+        random,
+        sent,
+      });
+      signal.throwIfAborted();
+      const { events, comments } = seen.transcript;
+      const summary = `An event stream over HTTP/1.1: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.`;
+      return report(streamRules, seen, { kind: 'event stream', summary });
+    }
+    const seen = { exchange, kind };
+    const summary =
+      exchange.headAt === undefined
+        ? `No answer within ${duration(forMs)}.`
+        : `An answer: ${exchange.status}, ${mediaType(exchange.headers) || 'no type'}, after ${duration(exchange.headAt)}.`;
+    return report(answerRules, seen, { kind: 'answer', summary });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    exchange?.close();
+  }
+}
+
+/** What kind of answer it is: by its type, or by its first bytes where the type is wrong. */
+async function kindOf(exchange: Exchange, ms: number): Promise<'stream' | 'answer' | 'none'> {
+  if (exchange.headAt === undefined) return 'none';
+  if (exchange.status !== 200) {
+    await exchange.until(() => exchange.endedAt !== undefined, ms);
+    return 'answer';
+  }
+  if (mediaType(exchange.headers) === 'text/event-stream') return 'stream';
+  await exchange.until(() => exchange.endedAt !== undefined || exchange.bytes >= 256, ms);
+  return /^\uFEFF?(:.*\n|(data|event|id|retry):.*\n)+/.test(exchange.text.replace(/\r\n?/g, '\n'))
+    ? 'stream'
+    : 'answer';
+}
