@@ -1,9 +1,11 @@
-// `npm run examine`: looks at a service of the reader's own, and says what it saw and how to fix it.
+// `npm run examine`: looks at a service of the reader's own or at a recording of one, and says what it saw and how to fix it.
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { commands } from './commands.mjs';
 import { answerRules } from './examine/answer/answer-rules.js';
 import { type Examination, examineUrl } from './examine/examine-url.js';
+import { examineRecording } from './examine/recording/examine-recording.js';
+import { recordingRules } from './examine/recording/recording-rules.js';
 import { exitCode, junitReport, textReport } from './examine/report.js';
 import { streamRules } from './examine/stream/stream-rules.js';
 import { runCommand } from './shared/command.mjs';
@@ -16,32 +18,39 @@ const MAX_S = 600;
 await runCommand(async (signal) => {
   const flags = readFlags(commands.examine);
   const { names, off, json, junit } = flags;
-  const rules = [...streamRules, ...answerRules];
+  const rules = [...streamRules, ...answerRules, ...recordingRules];
   if (flags.rules) {
     for (const { id, severity, fix } of rules) process.stdout.write(`${id} (${severity} at worst): ${fix}\n`);
     return;
   }
   const [subject, ...others] = names;
   if (subject === undefined || others.length > 0) {
-    throw new Problem(`Expected one URL, got ${names.length}. npm run examine -- --help says more.`);
+    throw new Problem(`Expected one URL or HAR file, got ${names.length}. npm run examine -- --help says more.`);
   }
   const unknown = off.find((name) => !rules.some(({ id }) => id === name));
   if (unknown) throw new Problem(`--off expects a rule, got "${unknown}". --rules lists them.`);
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const examination: Examination = await examineUrl({
-    url: subject,
-    method: flags.method.toUpperCase(),
-    headers: Object.fromEntries(flags.header.map(headerOf)),
-    forMs: secondsOf(flags.for) * 1_000,
-    ...{ body: flags.body, beside: flags.beside, insecure: flags.insecure, quick: flags.quick, off, signal, say },
-  });
+  const examination: Examination = /^[a-z][a-z0-9+.-]*:\/\//i.test(subject)
+    ? await examineUrl({
+        url: subject,
+        method: flags.method.toUpperCase(),
+        headers: Object.fromEntries(flags.header.map(headerOf)),
+        forMs: secondsOf(flags.for) * 1_000,
+        ...{ body: flags.body, beside: flags.beside, insecure: flags.insecure, quick: flags.quick, off, signal, say },
+      })
+    : await examineRecording(resolve(callerFolder(), subject), off);
   if (json !== '-') process.stdout.write(textReport(examination));
   const jsonText = `${JSON.stringify(examination, null, 2)}\n`;
   if (json === '-') process.stdout.write(jsonText);
-  else if (json) await writeFile(resolve(json), jsonText);
-  if (junit) await writeFile(resolve(junit), junitReport(examination));
+  else if (json) await writeFile(resolve(callerFolder(), json), jsonText);
+  if (junit) await writeFile(resolve(callerFolder(), junit), junitReport(examination));
   return exitCode(examination);
 });
+
+/** The folder that a relative path is meant from: npm runs scripts in the checkout, and tells where it was called. */
+function callerFolder(): string {
+  return process.env.INIT_CWD ?? process.cwd();
+}
 
 /** `Name: value`, as curl takes it. */
 function headerOf(text: string): [string, string] {

@@ -75,7 +75,7 @@ test.each<[string, Pieces, object, string | undefined]>([
   [
     'an event in two packets',
     [
-      [10, plain(1) + plain(2) + 'id: 3\nda'],
+      [10, `${plain(1)}${plain(2)}id: 3\nda`],
       [40, 'ta: event 3\n\n'],
     ],
     {},
@@ -84,7 +84,7 @@ test.each<[string, Pieces, object, string | undefined]>([
   [
     'an event cut by a full buffer',
     [
-      [10, plain(1) + plain(2) + 'id: 3\nda'],
+      [10, `${plain(1)}${plain(2)}id: 3\nda`],
       [4_010, 'ta: event 3\n\n'],
     ],
     {},
