@@ -11,7 +11,7 @@ import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
 import { Problem } from './shared/problem.mjs';
 import { chooseNotebook } from './start/choose-notebook.js';
-import { keepCourseServer, runningServer } from './start/course-server.js';
+import { accessTokenOf, keepCourseServer, namedServer, runningServer } from './start/course-server.js';
 import { forgetOpenNotebooks, type Lab, notebookUrl, runningLab, startLab, sweepRuntime } from './start/lab.js';
 import { openBrowser } from './start/open-browser.js';
 
@@ -63,29 +63,32 @@ await runCommand(async (signal) => {
     }
     await mustBeFree('--port', port);
     await mustBeFree('--lab-port', labPort);
+    const named = await namedServer(process.env);
     sweepRuntime(paths);
     forgetOpenNotebooks(paths);
 
     // JupyterLab takes longest, so it goes first; it is told the server's URL when that is known.
     const lab = startLab(paths, { port: labPort, notebook });
     children.push(lab);
-    const existing = await runningServer(paths);
+    const existing = named?.url ?? (await runningServer(paths));
     const server = existing ? null : keepCourseServer(paths, port, say);
     if (server) children.push(server);
     const up = async () => {
-      const serverUrl = existing ?? (await server!.ready);
-      return { serverUrl, info: await lab.tell(serverUrl) };
+      const url = existing ?? (await server!.ready);
+      const accessToken = named ? named.accessToken : accessTokenOf(paths);
+      return { serverUrl: url, info: await lab.tell({ url, accessToken }) };
     };
     const ready = await Promise.race([up(), stopped]);
     held.release();
     if (ready === 'signal') return;
 
     const { serverUrl, info } = ready;
-    if (existing) say('The server of this folder was running already; it stays when this ends.');
+    if (named) say('The server is the one that POLLING_LAB_URL names: your experiments are seen there.');
+    else if (existing) say('The server of this folder was running already; it stays when this ends.');
     else givesWay('the server', DEFAULT_PORT, port ?? process.env.PORT, serverUrl);
     givesWay('JupyterLab', DEFAULT_LAB_PORT, labPort, info.url);
     announce(info, serverUrl, notebook, !flags['no-open']);
-    say('Ctrl-C stops both.');
+    say(named ? 'Ctrl-C stops JupyterLab.' : 'Ctrl-C stops both.');
 
     const orphaned = new Promise<'orphaned'>((resolve) => whenOrphaned(() => resolve('orphaned')));
     const ends = [stopped, orphaned, lab.ended.then(({ code }) => (code === 0 ? 'closed' : 'lab'))] as const;

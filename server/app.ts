@@ -8,6 +8,7 @@ import { EventLog, type JobRecord } from './core/log/log.js';
 import type { Bounds } from './core/log/store.js';
 import { Problem } from './core/problem.js';
 import { Waiting } from './core/waiting.js';
+import { Access } from './edge/http/access.js';
 import { countBytes } from './edge/http/bytes.js';
 import { BodyCollector } from './edge/http/collector.js';
 import { guard } from './edge/http/guard.js';
@@ -20,6 +21,7 @@ import { Ledger, MAX_METHOD } from './edge/ledger.js';
 import { allow, preflight } from './edge/routes/cors.js';
 import { routes } from './edge/routes/index.js';
 import { PAGES } from './edge/routes/pages.js';
+import { answerWithoutToken } from './edge/routes/without-token.js';
 import type { ServerContext } from './edge/server-context.js';
 
 import { type Engine, engineOf } from './edge/store/engine.js';
@@ -53,6 +55,7 @@ export class App implements ServerContext {
   readonly bodies = new BodyCollector();
   stopping = false;
   private readonly guard: (req: IncomingMessage, path: string) => void;
+  private readonly access: Access;
 
   /** Opens what the engine holds, and sets unfinished jobs going. Error: `StoreError`. */
   static async open(settings: Settings, token: string): Promise<App> {
@@ -69,7 +72,8 @@ export class App implements ServerContext {
   ) {
     this.connections = new Connections(settings);
     this.ledger = new Ledger(settings.serverName, settings.maxRows, settings.maxExperiments);
-    this.guard = guard(settings.allowHost, settings.allowOrigin, PAGES);
+    this.guard = guard(settings, PAGES);
+    this.access = new Access(settings.accessToken);
     this.begin(log);
     engine.onLost(() => void this.reopen());
   }
@@ -147,10 +151,12 @@ export class App implements ServerContext {
   private dispatch(x: HttpExchange): void | Promise<void> {
     const { req } = x;
     this.guard(req, x.path);
+    if (req.headers.origin !== undefined) allow(x);
+    const refusal = this.access.refusal(x);
+    if (refusal) return answerWithoutToken(x, refusal);
     x.nameExperiment();
     if (x.expects === 'unknown')
       throw new Problem(417, `Only Expect: 100-continue is understood, got "${req.headers.expect}". Leave it out.`);
-    if (req.headers.origin !== undefined) allow(x);
     if (req.method !== 'POST') x.dropBody();
     const [, jobId, resource = ''] = /^\/jobs\/([^/]+)(\/[a-z]+)?$/.exec(x.path) ?? [];
     x.jobId = jobId ?? '';
@@ -178,7 +184,7 @@ export class App implements ServerContext {
     if (x.lifetime.left) return;
     const problem = problemOf(error);
     if (problem.status === 500) {
-      const [asked, failed] = [`${x.req.method} ${x.req.url}`, error.stack];
+      const [asked, failed] = [`${x.req.method} ${x.path}`, error.stack]; // the query may have the access token
       console.error(`${visible(asked)}: ${visible(failed, { most: 10_000, lines: true })}`);
     }
     if (x.res.headersSent) x.res.destroy();

@@ -20,7 +20,8 @@ async function main(): Promise<void> {
   const { url, httpsUrl, close } = await listen(settings, app.handle, app.connections);
   app.httpsUrl = httpsUrl;
 
-  if (state) writeState(state, { url, httpsUrl, pid: process.pid, token });
+  if (state)
+    writeState(state, { url, httpsUrl, pid: process.pid, token, accessToken: settings.accessToken || undefined });
 
   let stopping = false;
   const stop = async () => {

@@ -76,3 +76,32 @@ test('a setting that would silently be taken for another value is refused', () =
   );
   expect(readSettings([], { EXIT_WITH_STDIN: '0' })).toMatchObject({ exitWithStdin: false });
 });
+
+test('an address that other machines reach wants an access token', () => {
+  expect(() => readSettings(['--listen', '0.0.0.0'], {})).toThrow('ACCESS_TOKEN="$(openssl rand -hex 16)"');
+  const env = { ACCESS_TOKEN: '0123456789abcdef' };
+  expect(readSettings(['--listen', '0.0.0.0'], env)).toMatchObject({
+    listen: '0.0.0.0',
+    accessToken: env.ACCESS_TOKEN,
+  });
+  for (const loopback of ['127.0.0.1', '127.0.0.2', 'localhost', '::1'])
+    expect(readSettings(['--listen', loopback], {})?.accessToken).toBe('');
+  expect(() => readSettings(['--listen', 'lab.test'], env)).toThrow(
+    '--listen (LISTEN) expects an address of this machine',
+  );
+});
+
+test.each([
+  ['too short', 'secret-7', '16 to 256'],
+  ['too long', `secret-7${'x'.repeat(250)}`, '16 to 256'],
+  ['with a character that no token has', 'secret-7 0123456789', 'RFC 6750'],
+])('an access token that is %s is refused, and not shown', (_, token, expected) => {
+  for (const [args, env] of [
+    [['--access-token', token], {}],
+    [[], { ACCESS_TOKEN: token }],
+  ] as const) {
+    const read = () => readSettings([...args], env);
+    expect(read).toThrow(expected);
+    expect(read).not.toThrow('secret-7');
+  }
+});

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { canonicalAddress, isLoopback } from './edge/addresses.js';
 import { flagOf, table } from './settings-table.mjs';
 
 type Name = keyof typeof table;
@@ -52,7 +53,29 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
     throw new SettingError(
       `--server-name (SERVER_NAME) expects 1 to 32 letters, digits, dots, dashes and underscores, got "${settings.serverName}".`,
     );
+  checkAccess(settings as Settings);
   return settings as Settings;
+}
+
+/** RFC 6750, section 2.1: the characters of a token. */
+const TOKEN = /^[\w.~+/-]+=*$/;
+/** How long a token is at least: nobody finds 16 characters out by trying. */
+const MIN_TOKEN = 16;
+
+/** Other machines are let in with an access token only. No message shows the token. */
+function checkAccess({ listen, accessToken }: Settings): void {
+  if (accessToken === '') {
+    if (isLoopback(listen)) return;
+    throw new SettingError(
+      `--listen ${listen} lets other machines in, and they must show an access token. Choose one, and name it in the environment: ` +
+        'ACCESS_TOKEN="$(openssl rand -hex 16)". Or listen on 127.0.0.1.',
+    );
+  }
+  if (accessToken.length >= MIN_TOKEN && accessToken.length <= 256 && TOKEN.test(accessToken)) return;
+  throw new SettingError(
+    `--access-token (ACCESS_TOKEN) expects ${MIN_TOKEN} to 256 letters, digits and -._~+/ (RFC 6750, section 2.1), ` +
+      `got ${TOKEN.test(accessToken) ? `${accessToken.length} characters` : 'something else'}. "openssl rand -hex 16" makes one.`,
+  );
 }
 
 function read(name: Name, value: string): number | string | boolean {
@@ -68,6 +91,11 @@ function read(name: Name, value: string): number | string | boolean {
     return items.map((item) => canonical(item) ?? refuse(expected, item)).join(',');
   }
   if (name === 'data' && value === '') return refuse('a folder', value);
+  if (name === 'listen')
+    return (
+      canonicalAddress(value) ??
+      refuse('an address of this machine, 0.0.0.0 (all of IPv4) or :: (all there are)', value)
+    );
   if (typeof fallback === 'string') return value;
   if (typeof fallback === 'boolean')
     return ['true', '1'].includes(value) || (!['false', '0'].includes(value) && refuse('true or false', value));

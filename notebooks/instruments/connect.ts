@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { authorize } from './access.js';
 import { warmUp } from './draw.js';
 import { CHECKOUT, startServer } from './own-server.js';
 
@@ -16,6 +17,7 @@ export interface Server {
 
 interface Health {
   status: string;
+  /** Missing from the answer to a request without the access token that the server wants. */
   httpsUrl: string;
   tokenHash: string;
 }
@@ -31,7 +33,8 @@ let connected: Server | undefined;
 /**
  * Finds the course's server, or starts one, and says which.
  *
- * 1. `POLLING_LAB_URL`, where it is set; it is an error if no server answers there.
+ * 1. `POLLING_LAB_URL`, where it is set; it is an error if no server answers there. A server that other machines reach, as a
+ *    teacher's, wants its access token: `POLLING_LAB_ACCESS_TOKEN`.
  * 2. The server that runs in this checkout (`npm start`, `npm run server`), known by `.polling-lab/state.json`.
  * 3. A server of this notebook's own, on a free port, that ends when the kernel does.
  */
@@ -55,8 +58,21 @@ export function server(): Server {
 export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | null> {
   if (!env.POLLING_LAB_URL) return null;
   const url = env.POLLING_LAB_URL.replace(/\/+$/, '');
+  const token = env.POLLING_LAB_ACCESS_TOKEN;
+  if (token && URL.canParse(url)) authorize([url], token);
   const health = await healthOf(url);
-  if (health) return { url, httpsUrl: health.httpsUrl, origin: 'environment' };
+  if (health?.httpsUrl) {
+    if (token) authorize([health.httpsUrl], token);
+    return { url, httpsUrl: health.httpsUrl, origin: 'environment' };
+  }
+  if (health) {
+    const remedy = 'Ask whoever has started it for the token, set the variable, and restart the kernel.';
+    throw new Error(
+      token
+        ? `The server at ${url} (POLLING_LAB_URL) does not take the access token in POLLING_LAB_ACCESS_TOKEN. ${remedy}`
+        : `The server at ${url} (POLLING_LAB_URL) wants an access token, and POLLING_LAB_ACCESS_TOKEN is not set. ${remedy}`,
+    );
+  }
   throw new Error(
     `POLLING_LAB_URL is ${url}, and no server of this course answers there. ` +
       'Start one with "npm run server", or unset POLLING_LAB_URL and restart the kernel.',
@@ -66,14 +82,18 @@ export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | 
 /** The server of the state file, null when there is no such file or the server it tells of is gone. */
 export async function fromCheckout(stateFile = join(CHECKOUT, '.polling-lab', 'state.json')): Promise<Server | null> {
   try {
-    const { url, token } = JSON.parse(await readFile(stateFile, 'utf8')) as {
+    const { url, token, accessToken } = JSON.parse(await readFile(stateFile, 'utf8')) as {
       url: string;
       token: string;
+      accessToken?: string;
     };
+    if (accessToken) authorize([url], accessToken);
     // Another program may have the port by now: only our server knows the hash of this token.
     const hash = createHash('sha256').update(token).digest('hex');
     const health = await healthOf(url);
-    return health?.tokenHash === hash ? { url, httpsUrl: health.httpsUrl, origin: 'checkout' } : null;
+    if (health?.tokenHash !== hash) return null;
+    if (accessToken) authorize([health.httpsUrl], accessToken);
+    return { url, httpsUrl: health.httpsUrl, origin: 'checkout' };
   } catch {
     return null;
   }
@@ -87,6 +107,7 @@ async function fromHere(): Promise<Server> {
 async function healthOf(url: string): Promise<Health | null> {
   try {
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) });
+    if (response.status === 401) return { status: 'ok', httpsUrl: '', tokenHash: '' }; // it is there, and takes another token
     const health = (await response.json()) as Health;
     return response.ok && health.status === 'ok' ? health : null;
   } catch {

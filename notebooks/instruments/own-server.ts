@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { authorize } from './access.js';
 
 /** The folder of the checkout that these instruments belong to. */
 export const CHECKOUT = resolve(__dirname, '..', '..');
@@ -75,7 +76,10 @@ async function spawnServer(flags: ServerFlags): Promise<{ url: string; httpsUrl:
     const remedy = '"npm run server -- --help" lists them';
     throw new Error(`The server does not take these settings (${remedy}). It said: ${error.said}`);
   });
+  const token = flags['access-token'];
+  if (token) authorize([url], String(token));
   const { httpsUrl } = (await (await fetch(`${url}/healthz`)).json()) as { httpsUrl: string };
+  if (token) authorize([httpsUrl], String(token));
   return { url, httpsUrl, child };
 }
 

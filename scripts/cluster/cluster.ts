@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { findEngine } from '../shared/find-program.mjs';
 import { type LaunchedServer, launchServer, serverCommand } from '../shared/launch-server.js';
 import { pathsOf } from '../shared/paths.mjs';
+import { lastingPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type EngineProcess, NO_ENGINE, startEngine } from './engine.js';
 
@@ -18,7 +19,7 @@ export interface ClusterOptions {
   folder: string;
   /** The URL of an engine that runs already. Default: one is started, and stopped with the cluster. */
   engine?: string | undefined;
-  /** The port of the first server; the others have those that follow. Default: any that is free. */
+  /** The port of the first server; the others have those that follow. Default: a free one for each. A server that is started again keeps its port. */
   port?: number | undefined;
   /** Further flags of every server. */
   flags?: string[];
@@ -81,6 +82,7 @@ export class ClusterServer {
 export class Cluster {
   engine: EngineProcess | null = null;
   readonly servers: ClusterServer[] = [];
+  private readonly ports = new Set<number>();
   private engineProgram = '';
   private stopping = false;
 
@@ -128,7 +130,13 @@ export class Cluster {
     for (let n = 0; n < servers; n++) {
       signal?.throwIfAborted();
       const name = nameOf(n);
-      const ports = port ? ['--port', String(port + n), '--https-port', '0'] : [];
+      // Chosen here and not by the server: clients find a server that was started again where it was.
+      const ports = [
+        '--port',
+        String(port ? port + n : await this.freePort()),
+        '--https-port',
+        String(await this.freePort()),
+      ];
       const own = ['--server-name', name, '--data', join(folder, 'data'), ...ports, ...flags];
       // The engine's URL may have a password, which a list of processes must not show.
       const command = serverCommand(root, own).filter((flag) => flag !== '--ignore-env');
@@ -138,6 +146,15 @@ export class Cluster {
       );
     }
     await Promise.all(this.servers.map((server) => server.start()));
+  }
+
+  /** A lasting port that no other server of this cluster was given. */
+  private async freePort(): Promise<number> {
+    let port: number;
+    do port = await lastingPort();
+    while (this.ports.has(port));
+    this.ports.add(port);
+    return port;
   }
 
   private async startEngine(port?: number): Promise<void> {

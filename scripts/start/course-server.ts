@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson } from '../shared/files.mjs';
 import { type LaunchedServer, launchServer, serverCommand } from '../shared/launch-server.js';
 import type { Paths } from '../shared/paths.mjs';
+import { Problem } from '../shared/problem.mjs';
 
 /**
  * The URL of the server that already runs in this checkout (`npm run server`); null when none does. The server
@@ -10,14 +11,46 @@ import type { Paths } from '../shared/paths.mjs';
  */
 export async function runningServer(paths: Paths): Promise<string | null> {
   try {
-    const { url, token } = readJson(paths.state);
-    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+    const { url, token, accessToken } = readJson(paths.state);
+    const headers = accessToken ? { Authorization: `Bearer ${accessToken}` } : {};
+    const response = await fetch(`${url}/healthz`, { headers, signal: AbortSignal.timeout(2_000) });
     const { tokenHash } = (await response.json()) as { tokenHash: string };
     return tokenHash === createHash('sha256').update(token).digest('hex') ? url : null;
   } catch {
     return null;
   }
 }
+
+/** A server of the course, and the access token that it wants, if any. */
+export interface CourseServer {
+  url: string;
+  accessToken?: string | undefined;
+}
+
+/**
+ * The server that the environment names, with its access token, as that of a class; null where it names none. A server without a
+ * token is on this machine, and is found or started.
+ */
+export async function namedServer(env: NodeJS.ProcessEnv): Promise<CourseServer | null> {
+  const { POLLING_LAB_URL: url, POLLING_LAB_ACCESS_TOKEN: accessToken } = env;
+  if (!url || !accessToken) return null;
+  const headers = { Authorization: `Bearer ${accessToken}` };
+  const fail = (what: string): never => {
+    throw new Problem(`${what} Ask whoever has started the server, or unset POLLING_LAB_URL to have one of your own.`);
+  };
+  if (!URL.canParse(url)) return fail(`POLLING_LAB_URL expects a URL, such as http://192.0.2.1:4321, got "${url}".`);
+  try {
+    const asked = await fetch(new URL('/healthz', url), { headers, signal: AbortSignal.timeout(5_000) });
+    if (asked.status === 401) fail(`The server at ${url} does not take the token in POLLING_LAB_ACCESS_TOKEN.`);
+    if (asked.ok) return { url: url.replace(/\/+$/, ''), accessToken };
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+  }
+  return fail(`POLLING_LAB_URL is ${url}, and no server of this course answers there.`);
+}
+
+/** The access token in the state file of this checkout's server. */
+export const accessTokenOf = (paths: Paths): string | undefined => readJson(paths.state)?.accessToken;
 
 /**
  * Launches the course's server, the one that notebooks find by the state file. The user's environment may steer it

@@ -1,8 +1,8 @@
 """Runs JupyterLab for as long as standard input is open.
 
 Whoever starts this holds the other end of the pipe: JupyterLab cannot outlive it, however it ends.
-The first line is the URL of the course's server, which is started meanwhile: importing JupyterLab
-takes longer than starting that.
+The first line is the URL of the course's server and, behind a blank, its access token if it has one. The server
+is started meanwhile: importing JupyterLab takes longer than that.
 """
 
 import os
@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 SHUTDOWN_SECONDS = 5
 
@@ -40,7 +41,11 @@ def end_with_stdin() -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-url = os.environ["POLLING_LAB_URL"] = read_line()
+url, _, access_token = read_line().partition(" ")
+os.environ["POLLING_LAB_URL"] = url
+if access_token:
+    os.environ["POLLING_LAB_ACCESS_TOKEN"] = access_token
+    url += f"/?access_token={quote(access_token, safe='')}"
 # For the page as well: extension.js shows the server's own page beside a notebook.
 sys.argv.append(f"--ServerApp.tornado_settings={{'page_config_data': {{'pollingLabUrl': {url!r}}}}}")
 threading.Thread(target=end_with_stdin, daemon=True).start()

@@ -5,6 +5,7 @@ import { type Running, start } from '../shared/child.mjs';
 import { readJson, writeWhole } from '../shared/files.mjs';
 import type { Paths } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
+import type { CourseServer } from './course-server.js';
 
 const READY_MS = 120_000;
 const LOOK_MS = 25;
@@ -41,9 +42,9 @@ async function answers({ url, token }: Lab): Promise<boolean> {
 
 /**
  * Starts JupyterLab, which ends when this process does. It loads its modules, and then waits until `tell` gives it the
- * server's URL.
+ * server's URL and, where it has one, its access token.
  */
-export function startLab(paths: Paths, options: LabOptions): Running & { tell(serverUrl: string): Promise<Lab> } {
+export function startLab(paths: Paths, options: LabOptions): Running & { tell(server: CourseServer): Promise<Lab> } {
   const runtime = join(paths.jupyter, 'runtime');
   const script = join(import.meta.dirname, 'lab.py');
   const child = start(paths.python, [script, ...labFlags(paths, options)], {
@@ -52,8 +53,8 @@ export function startLab(paths: Paths, options: LabOptions): Running & { tell(se
     log: paths.labLog,
     stdio: ['pipe', 'log', 'log'],
   });
-  const tell = async (serverUrl: string): Promise<Lab> => {
-    child.process.stdin!.write(`${serverUrl}\n`);
+  const tell = async ({ url, accessToken = '' }: CourseServer): Promise<Lab> => {
+    child.process.stdin!.write(`${url} ${accessToken}\n`);
     // Jupyter writes this file just before it listens, so it is asked as well.
     const file = join(runtime, `jpserver-${child.process.pid}.json`);
     let over = false;

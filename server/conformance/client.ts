@@ -52,6 +52,8 @@ export class Answer {
 /** A client of the contract's interface, with nothing of its own: no retries, no kept connections, no cache. */
 export class Client {
   private bases: string[] = [];
+  /** Sent with every request that has no such header of its own. */
+  headers: Headers = {};
   private turn = 0;
 
   /**
@@ -73,7 +75,7 @@ export class Client {
   /** Sends a request and resolves with its response once the headers are there; the body is the caller's to read. */
   open(method: string, path: string, options: RequestOptions = {}): Promise<http.IncomingMessage> {
     const body = options.json === undefined ? options.body : JSON.stringify(options.json);
-    const headers: Headers = { ...options.headers };
+    const headers: Headers = { ...this.headers, ...options.headers };
     const named = Object.keys(headers).map((name) => name.toLowerCase());
     if (options.json !== undefined && !named.includes('content-type')) {
       headers['Content-Type'] = 'application/json';

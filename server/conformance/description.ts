@@ -34,6 +34,7 @@ interface Document {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
   components: Record<string, Record<string, unknown>>;
+  security: Record<string, string[]>[];
 }
 
 /** An interface as its OpenAPI document describes it, and whether an answer is as described. */

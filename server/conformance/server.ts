@@ -113,7 +113,7 @@ export class LocalServer {
       () => `a ready line; stdout: ${this.stdout}; stderr: ${this.stderr}`,
       180_000,
     );
-    const url = /^ready (http:\/\/127\.0\.0\.1:\d+)\n/.exec(this.stdout)?.[1];
+    const url = /^ready (http:\/\/(?:127\.0\.0\.1|\[::1\]):\d+)\n/.exec(this.stdout)?.[1];
     if (!url) throw new Error(`no ready line: ${this.stdout}`);
     this.url = url;
     return this;

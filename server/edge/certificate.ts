@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -7,10 +8,12 @@ const VALID_DAYS = 365;
 
 /**
  * The certificate of HTTPS, for loopback names and no others, after its private key, both in PEM. Made on first use, and
- * anew when what is in the file is damaged or valid for less than a day.
+ * anew when what is in the file is damaged, valid for less than a day, or not for all that is named.
+ *
+ * @param names - further names and addresses that it is for.
  */
-export async function certificate(file: string): Promise<string> {
-  const kept = usable(file);
+export async function certificate(file: string, names: string[] = []): Promise<string> {
+  const kept = usable(file, names);
   if (kept) return kept;
   const { generate } = await import('selfsigned'); // once a year, and not when the server starts
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'Polling Lab' }], {
@@ -30,6 +33,7 @@ export async function certificate(file: string): Promise<string> {
           { type: 2, value: '*.localhost' },
           { type: 7, ip: '127.0.0.1' },
           { type: 7, ip: '::1' },
+          ...names.map((name) => (isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name })),
         ],
       },
     ],
@@ -44,11 +48,14 @@ export async function certificate(file: string): Promise<string> {
 }
 
 /** The pair in a file; null when it cannot be used. */
-function usable(file: string): string | null {
+function usable(file: string, names: string[]): string | null {
   try {
     const pem = readFileSync(file, 'utf8');
     const certificate = new X509Certificate(pem);
     const isOurs = certificate.checkPrivateKey(createPrivateKey(pem));
+    const isFor = (name: string) =>
+      (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined;
+    if (!names.every(isFor)) return null;
     return isOurs && Date.parse(certificate.validTo) > Date.now() + DAY_MS ? pem : null;
   } catch {
     return null;

@@ -1,19 +1,18 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type AddressInfo, isIP, type Socket } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { SettingError, type Settings } from '../settings.js';
+import { addressesOfThisMachine, isLoopback, isWildcard, urlHost } from './addresses.js';
 import { certificate } from './certificate.js';
 import { closeSoon } from './http/closing.js';
 import { type Handle, http1Server, rawProblem, STOPPING } from './http/http1.js';
 import { http2Server } from './http/http2.js';
 import type { Connections } from './http/lifetime.js';
 
-/** The loopback interface: no other machine reaches the server. */
-const ADDRESS = '127.0.0.1';
-const CERTIFICATE = fileURLToPath(new URL('../../.polling-lab/certificate.pem', import.meta.url));
+const ownFolder = new URL('../../.polling-lab/', import.meta.url);
 
 /** Opens the server's two ports: one for HTTP, one for HTTPS. */
 export async function listen(settings: Settings, handle: Handle, connections: Connections) {
@@ -38,7 +37,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     const client = clientOf(socket);
     handshakes.set(client, socket);
     socket.on('close', () => handshakes.delete(client)).on('error', () => {}); // it broke before TLS began
-    trusted ??= certificate(CERTIFICATE).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
+    trusted ??= certificateFor(settings).then((pem) => secure.setSecureContext({ key: pem, cert: pem }));
     trusted.then(
       () => socket.destroyed || secure.emit('connection', socket),
       (error: Error) => {
@@ -60,8 +59,11 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   http1.maxConnections = maxConnections;
   door.maxConnections = maxSecureConnections;
   // HTTPS first, so that GET /healthz can tell of it from the start.
-  const httpsUrl = `https://${ADDRESS}:${await bind(door, 'httpsPort', settings)}`;
-  const url = `http://${ADDRESS}:${await bind(http1, 'port', settings)}`;
+  const host = urlHost(ownAddress(settings.listen));
+  const httpsUrl = `https://${host}:${await bind(door, 'httpsPort', settings)}`;
+  const port = await bind(http1, 'port', settings);
+  const url = `http://${host}:${port}`;
+  if (!isLoopback(settings.listen)) console.error(reachedAt(settings.listen, port));
   /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
@@ -81,6 +83,26 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     await Promise.race([Promise.all(closed), after(graceMs)]);
   };
   return { url, httpsUrl, close };
+}
+
+/** The address by which this machine itself reaches a server that listens on an address. */
+const ownAddress = (listen: string) => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[listen] ?? listen;
+
+/** Where other machines find the server. */
+function reachedAt(listen: string, port: number): string {
+  const fits = (address: string) => listen === '::' || isIP(address) === 4;
+  const addresses = isWildcard(listen) ? addressesOfThisMachine().filter(fits) : [listen];
+  const urls = addresses.map((address) => `http://${urlHost(address)}:${port}`);
+  return `Other machines reach this server, with its access token, at ${urls.join(' ') || 'no address: there is no network'}`;
+}
+
+/** The certificate of a server: one that other machines reach has one of its own, with its addresses and the names it answers for. */
+function certificateFor({ listen, allowHost }: Settings): Promise<string> {
+  if (isLoopback(listen)) return certificate(fileURLToPath(new URL('certificate.pem', ownFolder)));
+  const addresses = isWildcard(listen) ? addressesOfThisMachine() : [listen];
+  const hosts = allowHost.split(',').map((host) => host.replace(/^\[(.*)\]$/, '$1'));
+  const names = [...addresses, ...hosts].filter((name) => name !== '');
+  return certificate(fileURLToPath(new URL('certificate-of-addresses.pem', ownFolder)), names);
 }
 
 const clientOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
@@ -103,11 +125,17 @@ async function bind(server: net.Server, name: 'port' | 'httpsPort', settings: Se
   const port = settings[name];
   for (const candidate of candidates(port, settings.asked.has(name))) {
     try {
-      await once(server.listen({ port: candidate, host: ADDRESS, backlog: 4096 }), 'listening');
+      await once(server.listen({ port: candidate, host: settings.listen, backlog: 4096 }), 'listening');
       if (port !== 0 && candidate !== port) console.error(`Port ${port} is taken; ${scheme} is on port ${candidate}.`);
       return (server.address() as AddressInfo).port;
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EADDRNOTAVAIL') {
+        const own = ['127.0.0.1', ...addressesOfThisMachine()].join(', ');
+        throw new SettingError(
+          `--listen (LISTEN) expects an address of this machine (${own}), got ${settings.listen}.`,
+        );
+      }
       if (code !== 'EADDRINUSE')
         throw new SettingError(`Port ${candidate} cannot be used (${message}). Choose another with ${flag}.`);
     }

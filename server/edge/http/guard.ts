@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { badRequest, Problem } from '../../core/problem.js';
+import { hostOfSocket, isLoopback } from '../addresses.js';
 
 const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])$/;
 
@@ -7,24 +8,27 @@ const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\
  * Makes the function that refuses requests of other sites' pages: it throws 400, 421 or 403. `allowHost` and `allowOrigin`
  * are lists with commas; `pages` are the paths that may be framed. A page of any site can send requests to a loopback
  * address of its reader's machine. Its `Origin` shows where it comes from, or its `Host`, when the site's own name was
- * bound to 127.0.0.1 (DNS rebinding).
+ * bound to 127.0.0.1 (DNS rebinding). A server that listens to other machines answers for the address, too, to which the client
+ * has connected: a site's name is never an address.
  */
 export function guard(
-  allowHost: string,
-  allowOrigin: string,
+  { allowHost, allowOrigin, listen }: { allowHost: string; allowOrigin: string; listen: string },
   pages: ReadonlySet<string>,
 ): (req: IncomingMessage, path: string) => void {
   const hosts = names(allowHost);
   const origins = names(allowOrigin);
+  const isOpen = !isLoopback(listen);
   // Most requests name the same host: the last one that was allowed is not looked at again.
   let allowed: string | undefined;
   return (req, path) => {
     const host = hostOf(req);
     if (host !== allowed) {
       const name = host?.toLowerCase().replace(/:\d*$/, '');
-      if (name !== undefined && !LOOPBACK.test(name) && !hosts.has(name)) {
-        const remedy = 'Use localhost, or start it with --allow-host.';
-        throw new Problem(421, `This server answers for loopback names, not for "${host}". ${remedy}`);
+      const isNamed = name === undefined || LOOPBACK.test(name) || hosts.has(name);
+      if (!isNamed && !(isOpen && name === hostOfSocket(req.socket.localAddress ?? ''))) {
+        const [own, use] = isOpen ? ['its own addresses', 'its address'] : ['loopback names', 'localhost'];
+        const remedy = `Use ${use}, or start it with --allow-host.`;
+        throw new Problem(421, `This server answers for ${own}, not for "${host}". ${remedy}`);
       }
       allowed = host;
     }
@@ -40,6 +44,8 @@ export function guard(
     if (origin === undefined || origins.has(origin.toLowerCase())) return;
     // "null" is the origin of sandboxed frames and of files of any site: it is not allowed.
     const site = /^https?:\/\/(.+?)(:\d+)?$/.exec(origin.toLowerCase())?.[1];
+    // A page of this server: its origin is the host that the request is for, and that one is allowed.
+    if (host !== undefined && /^https?:\/\/(.*)$/.exec(origin.toLowerCase())?.[1] === host.toLowerCase()) return;
     if (site === undefined || !LOOPBACK.test(site))
       throw new Problem(403, `Pages of "${origin}" may not use this server. Start it with --allow-origin to let them.`);
   };

@@ -23,6 +23,8 @@ export class HttpExchange implements Exchange {
   jobId = '';
   /** Whether `Prefer` may change the answer. */
   private varies = false;
+  /** Whether the query had the access token: no cache that several people share may keep the answer (RFC 6750, section 2.3). */
+  isPrivate = false;
 
   constructor(
     readonly context: ServerContext,
@@ -102,8 +104,9 @@ export class HttpExchange implements Exchange {
     if (this.context.stopping) this.res.shouldKeepAlive = false;
     // no-store: a browser holds back a second request for a URL until it knows that it may not store the answer to the
     // first. The header comes with the answer, so that this helps streams; a held request needs `cache: 'no-store'`.
-    if (headers['Cache-Control'] === undefined) fields.push('Cache-Control', 'no-store');
-    for (const name in headers) fields.push(name, headers[name] as string | number);
+    const { 'Cache-Control': cached = 'no-store' } = headers;
+    fields.push('Cache-Control', this.isPrivate ? `private, ${cached}` : cached);
+    for (const name in headers) if (name !== 'Cache-Control') fields.push(name, headers[name] as string | number);
     // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what CORS names there.
     if (this.varies) fields.push('Vary', this.req.headers.origin === undefined ? 'Prefer' : 'Origin, Prefer');
     this.res.writeHead(status, fields);

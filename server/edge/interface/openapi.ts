@@ -41,9 +41,26 @@ const FRAME = {
   ],
 };
 
+/** How a request bears the access token, where the server has one (RFC 6750). */
+const SCHEMES = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'The access token (`--access-token`), on a server that has one.',
+  },
+  query: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'access_token',
+    description: 'The same, for a client that cannot set a header.',
+  },
+};
+const ACCESS = Object.keys(SCHEMES);
+
 /** What any request may get, whatever its route: from the guard and the HTTP parser. */
 const ALWAYS = {
   400: RESPONSES.BadRequest,
+  401: RESPONSES.Unauthorized,
   403: RESPONSES.Forbidden,
   408: RESPONSES.TooSlow,
   417: RESPONSES.ExpectationFailed,
@@ -120,7 +137,12 @@ export function describe(routes: readonly Route[]): object {
     headers: map(HEADERS, header),
     responses: map(RESPONSES, response),
   };
-  return { ...FRAME, paths, components: { ...shared, schemas } };
+  return {
+    ...FRAME,
+    security: [{}, ...ACCESS.map((scheme) => ({ [scheme]: [] }))],
+    paths,
+    components: { ...shared, schemas, securitySchemes: SCHEMES },
+  };
 }
 
 /** Leaves out bounds that are JavaScript's own: to a client they say nothing. */

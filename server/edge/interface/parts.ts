@@ -106,6 +106,12 @@ const taken = (name: string, what: string): Header => ({
 
 export const RESPONSES = {
   BadRequest: refusal('Malformed, or out of range.'),
+  Unauthorized: refusal('The server has an access token (`--access-token`), and the request does not bear it.', {
+    name: 'WWW-Authenticate',
+    description: 'The scheme, and what was wrong with the token (RFC 6750, section 3).',
+    schema: z.string(),
+    required: true,
+  }),
   Forbidden: refusal('The request is from a page of an origin that is neither loopback nor allowed by the settings.'),
   NotFound: refusal('There is no such job: it never was, or it was among the oldest finished ones.'),
   NotAcceptable: refusal('Not served as any of the types in `Accept`.'),

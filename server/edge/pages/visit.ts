@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { findBrowser } from '../../../scripts/shared/find-program.mjs';
 import { need } from '../../../scripts/test/need.js';
 import { Client } from '../../conformance/client.js';
-import { type LocalServer, startServer, temporaryFolder } from '../../conformance/server.js';
+import { type LocalServer, type StartOptions, startServer, temporaryFolder } from '../../conformance/server.js';
 
 /** How long a page may take, in milliseconds: a loaded machine is slow, not wrong. */
 export const TIMEOUT = { timeout: 60_000 };
@@ -33,7 +33,7 @@ export class Visit {
 }
 
 /** Starts a server and a browser for each test of the file, and ends them. */
-export function withBrowser(): Visit {
+export function withBrowser(options: StartOptions = {}): Visit {
   const visit = new Visit();
   const executablePath = findBrowser();
   beforeAll(async () => {
@@ -45,7 +45,7 @@ export function withBrowser(): Visit {
   beforeEach(async (test) => {
     need(test, visit.browser, 'Chromium, Chrome or Edge (CHROME_PATH names one)');
     visit.data = await temporaryFolder();
-    visit.server = await startServer([], { data: visit.data });
+    visit.server = await startServer([], { ...options, data: visit.data });
     visit.lab = new Client(visit.server.url);
     visit.complaints = [];
     visit.context = await visit.browser!.newContext();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { isWildcard } from '../addresses.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { json, type Route } from '../interface/route.js';
 
@@ -9,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 /** `GET /healthz`: that it serves, where else, on which engine, and which server it is: its name, and the hash of a token that only its starter knows. */
 export function health(x: HttpExchange): void {
   x.accepts('application/json');
-  const { httpsUrl, token, engine, settings } = x.context;
+  const { token, engine, settings } = x.context;
   const tokenHash = createHash('sha256').update(token).digest('hex');
   x.json(
     200,
@@ -18,11 +19,24 @@ export function health(x: HttpExchange): void {
       version,
       ...{ server: settings.serverName, engine: engine.kind },
       pid: process.pid,
-      httpsUrl,
+      httpsUrl: httpsUrlFor(x),
       tokenHash,
     }),
   );
 }
+
+/** Where this client finds the server over HTTPS: one that listens on all addresses is there at the host that the client uses. */
+function httpsUrlFor({ context: { httpsUrl, settings }, req }: HttpExchange): string {
+  const host = req.headers.host ?? (req.headers[':authority'] as string | undefined);
+  if (!isWildcard(settings.listen) || host === undefined) return httpsUrl;
+  const url = new URL(httpsUrl);
+  url.hostname = host.replace(/:\d*$/, '');
+  return url.origin;
+}
+
+const ALIVE = z
+  .strictObject({ status: z.literal('ok') })
+  .meta({ id: 'Alive', description: 'All that a client without the access token learns.' });
 
 export const checkHealth: Route = {
   ...{ method: 'GET', path: '/healthz', answer: health, operation: 'health', tag: 'server' },
@@ -30,23 +44,26 @@ export const checkHealth: Route = {
   answers: {
     200: json(
       'It serves.',
-      z
-        .object({
-          status: z.literal('ok'),
-          version: z.string(),
-          server: z.string().describe('The name of this server (--server-name).'),
-          engine: z.enum(['sqlite', 'redis']).describe('What keeps the log.'),
-          pid: z.int(),
-          httpsUrl: z
-            .string()
-            .meta({ format: 'uri' })
-            .describe('The same server over TLS, with HTTP/2; its certificate is signed by nobody else.'),
-          tokenHash: z
-            .string()
-            .regex(/^[0-9a-f]{64}$/)
-            .describe('SHA-256 of a token that only whoever started the server knows.'),
-        })
-        .meta({ id: 'Health' }),
+      z.union([
+        ALIVE,
+        z
+          .object({
+            status: z.literal('ok'),
+            version: z.string(),
+            server: z.string().describe('The name of this server (--server-name).'),
+            engine: z.enum(['sqlite', 'redis']).describe('What keeps the log.'),
+            pid: z.int(),
+            httpsUrl: z
+              .string()
+              .meta({ format: 'uri' })
+              .describe('The same server over TLS, with HTTP/2; its certificate is signed by nobody else.'),
+            tokenHash: z
+              .string()
+              .regex(/^[0-9a-f]{64}$/)
+              .describe('SHA-256 of a token that only whoever started the server knows.'),
+          })
+          .meta({ id: 'Health' }),
+      ]),
     ),
   },
 };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { INVISIBLE } from '../../../scripts/shared/visible.mjs';
+import type { Problem } from '../../core/problem.js';
 import { TECHNIQUES } from '../../techniques.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
@@ -27,6 +28,10 @@ const connectionsPage = htmlPage('connections.html', {
   'worker-src': ["'self'"],
 });
 
+/** What a browser shows that opens a page without the access token, or with a wrong one: it asks for the token. */
+export const tokenPage = (x: HttpExchange, { status, headers }: Problem): void => askForToken(x, status, headers);
+const askForToken = htmlPage('token.html', { 'require-trusted-types-for': ["'script'"], 'trusted-types': ["'none'"] });
+
 /** `GET /connections/worker.js`: the SharedWorker of that page, which has to have a URL of its own. */
 function connectionsWorker(x: HttpExchange): void {
   x.accepts('text/javascript');
@@ -48,7 +53,10 @@ const ISOLATED = {
  * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
  * with a request of their own, and its buttons change nothing but what is shown: at most they begin a new, short trial.
  */
-function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExchange) => void {
+function htmlPage(
+  name: string,
+  policy: Record<string, string[]>,
+): (x: HttpExchange, status?: number, more?: Record<string, string>) => void {
   const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
   const colors = Object.entries(TECHNIQUES).map(([technique, { color, ...more }]) => {
     const edge = 'outline' in more ? `light-dark(${more.outline}, ${color})` : color;
@@ -67,12 +75,12 @@ function htmlPage(name: string, policy: Record<string, string[]>): (x: HttpExcha
     'form-action': ["'none'"],
     ...policy,
   };
-  return (x) => {
-    x.accepts('text/html');
+  return (x, status = 200, more = {}) => {
+    if (status === 200) x.accepts('text/html');
     const ancestors = ["'self'", ...LOOPBACK, ...origins(x.context.settings.allowOrigin)];
     const all = Object.entries({ ...directives, 'frame-ancestors': ancestors });
     const value = all.map(([directive, sources]) => [directive, ...sources].join(' ')).join('; ');
-    x.send(200, 'text/html; charset=utf-8', html, { ...ISOLATED, 'Content-Security-Policy': value });
+    x.send(status, 'text/html; charset=utf-8', html, { ...ISOLATED, ...more, 'Content-Security-Policy': value });
   };
 }
 
@@ -87,13 +95,19 @@ function hashes(html: string, element: RegExp): string[] {
 const origins = (list: string) => list.split(',').filter((origin) => /^https?:/.test(origin));
 
 export const showMonitor: Route = {
-  ...{ method: 'GET', path: '/', answer: page, operation: 'monitor', tag: 'server' },
+  ...{ method: 'GET', path: '/', answer: (x) => page(x), operation: 'monitor', tag: 'server' },
   summary: 'The traffic monitor, a page',
   answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
 };
 
 export const showConnections: Route = {
-  ...{ method: 'GET', path: '/connections', answer: connectionsPage, operation: 'connections', tag: 'server' },
+  ...{
+    method: 'GET',
+    path: '/connections',
+    answer: (x) => connectionsPage(x),
+    operation: 'connections',
+    tag: 'server',
+  },
   summary: 'A page that tries how many streams a browser opens to one host',
   answers: { 200: text('HTML, in one file.', 'text/html', z.string()) },
 };

@@ -69,9 +69,12 @@ async function readSpec(x: HttpExchange, jobId: string): Promise<{ spec: Spec; c
   throw new Problem(415, detail, { 'Accept-Post': 'application/json, application/octet-stream, video/*' });
 }
 
-/** Equal for equal requests: the same path, query (without `wait` and `experiment`), media type and body. */
+/** Equal for equal requests: the same path, query (without the names of `APART`), media type and body. */
 function fingerprint(x: HttpExchange, content: string): string {
-  const query = [...x.query].filter(([name]) => name !== 'wait' && name !== 'experiment').sort();
+  const query = [...x.query].filter(([name]) => !APART.has(name)).sort();
   const parts = JSON.stringify([x.path, query, mediaType(x), content]);
   return createHash('sha256').update(parts).digest('hex');
 }
+
+/** Parameters that any request may have, and that change nothing about what is submitted. */
+const APART: ReadonlySet<string> = new Set(['wait', 'experiment', 'access_token']);

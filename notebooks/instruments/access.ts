@@ -1,0 +1,40 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { Agent, type ClientRequest } from 'node:http';
+
+/** The tokens that requests of this kernel bear, by the origin that they go to. */
+const tokens = new Map<string, string>();
+
+/**
+ * Sends an access token (RFC 6750) with every request of this kernel to a server, whichever client sends it: `fetch`, node-fetch, an
+ * EventSource, node:http. So cells need not know of it, and no token stands in a notebook. A request that has an `Authorization`
+ * already keeps it.
+ *
+ * @param urls where the server is: a request to any other origin does not bear the token.
+ */
+export function authorize(urls: string[], token: string): void {
+  sendTokens();
+  for (const url of urls) tokens.set(new URL(url).origin, `Bearer ${token}`);
+}
+
+let sends = false;
+function sendTokens(): void {
+  if (sends) return;
+  sends = true;
+  // Node's own fetch: https://undici.nodejs.org/#/docs/api/DiagnosticsChannel
+  subscribe('undici:request:create', (message) => {
+    const { request } = message as {
+      request: { origin: string | URL; headers: unknown; addHeader(name: string, value: string): void };
+    };
+    const token = tokens.get(String(request.origin));
+    if (token && !/\bauthorization\b/i.test(String(request.headers))) request.addHeader('authorization', token);
+  });
+  // node:http, and with it node-fetch. Every request that has an agent, a default one or none, is added to one by this method.
+  // It is the latest moment at which every version of Node takes a header.
+  const prototype = Agent.prototype as unknown as { addRequest(request: ClientRequest, ...rest: unknown[]): void };
+  const { addRequest } = prototype;
+  prototype.addRequest = function (request, ...rest) {
+    const token = tokens.get(`${request.protocol}//${request.getHeader('host')}`);
+    if (token && !request.headersSent && !request.hasHeader('authorization')) request.setHeader('Authorization', token);
+    addRequest.call(this, request, ...rest);
+  };
+}
