@@ -48,7 +48,7 @@ await runCommand(async () => {
     const lab = startLab(copy, { port: 0, notebook: chooseNotebook(checkout, undefined) });
     children.push(server, lab);
     const serverUrl = await server.ready;
-    const running = await lab.tell(serverUrl);
+    const running = await lab.tell({ url: serverUrl });
     if (chosen === null || chosen === MOVING.name) {
       const notebook = `notebooks/${MOVING.name}`;
       const moving = await movingPlot(browser, copy, notebook, notebookUrl(running, notebook));

@@ -47,7 +47,7 @@ beforeAll(async () => {
   await setUp({ root: copy.root });
   lab = startLab(copy, { port: 0, notebook: NOTEBOOK });
   // No cell asks for the course's server.
-  const url = notebookUrl(await lab.tell('http://127.0.0.1:9'), NOTEBOOK);
+  const url = notebookUrl(await lab.tell({ url: 'http://127.0.0.1:9' }), NOTEBOOK);
   browser = await launchBrowser(executablePath);
   page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
   await page.goto(url);

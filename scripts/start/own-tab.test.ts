@@ -41,7 +41,7 @@ beforeAll(async () => {
   children.push(server, lab);
   browser = await launchBrowser(executablePath);
   page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
-  await page.goto(notebookUrl(await lab.tell(await server.ready), NOTEBOOK));
+  await page.goto(notebookUrl(await lab.tell({ url: await server.ready }), NOTEBOOK));
 }, RUN_MS);
 afterAll(async () => {
   await browser?.close();
