@@ -4,8 +4,13 @@ import { checkout, pathsOf } from '../shared/paths.mjs';
 
 const { nodeModules } = pathsOf(checkout);
 
-/** What draws the live charts, and shows the numbers at which one points. */
-const CHARTS = ['vega/build/vega.min.js', 'vega-lite/build/vega-lite.min.js', 'vega-tooltip/build/vega-tooltip.min.js'];
+/** What draws the live charts, computes their expressions without compiling them, and shows the numbers at which one points. */
+const CHARTS = [
+  'vega/build/vega.min.js',
+  'vega-lite/build/vega-lite.min.js',
+  'vega-interpreter/build/vega-interpreter.min.js',
+  'vega-tooltip/build/vega-tooltip.min.js',
+];
 
 /** Of each typeface the styles that the pages use. Of a variable font, Chromium's PDFs would have pictures of its letters. */
 const FONTS = [
