@@ -20,7 +20,7 @@ interface Parts {
   data: Datum[];
   /** The data in words and numbers; {@link tell} makes it. */
   numbers: string;
-  /** The Vega-Lite of it: mark and encoding, or layers, which fill the width that there is; or a facet, which has its own. */
+  /** The Vega-Lite of it: mark and encoding, or layers. They fill the width that there is. */
   body: Record<string, unknown>;
   /** For text that stands to the right of the plot, in pixels. Default: none. */
   margin?: number;
@@ -38,15 +38,13 @@ export const rounded = (field: string, title = field) => ({ field, type: 'quanti
 /** Makes a chart in the course's one visual language. */
 export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Parts): Chart {
   const text = `${title}${subtitle ? ` (${subtitle})` : ''}: ${numbers}.`;
-  const isFluid = !('facet' in body);
-  const broken = isFluid ? fitted : wrap;
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: text,
-    title: { text: broken(title, LINE.title), ...(subtitle && { subtitle: broken(subtitle, LINE.subtitle) }) },
+    title: { text: fitted(title, LINE.title), ...(subtitle && { subtitle: fitted(subtitle, LINE.subtitle) }) },
     data: { values: data },
     ...body,
-    ...(isFluid && fluid(body.params as object[] | undefined)),
+    ...fluid(body.params as object[] | undefined),
     padding: { left: 8, top: 8, bottom: 8, right: 8 + margin },
     config,
     usermeta: {
@@ -62,7 +60,7 @@ export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Part
 }
 
 /** The width of a chart where nothing gives it one, the least, and that of the plot in it on paper, in pixels. */
-const WIDTH = { default: 700, least: 300, plot: 620 };
+export const WIDTH = { default: 700, least: 300, plot: 620 };
 
 /**
  * As wide as what it stands in, whose size Vega knows in a page only. Vega-Lite's own `"width": "container"` would be
@@ -81,7 +79,6 @@ function fluid(params: object[] = []) {
 
 /** The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are, and cannot fit them. */
 export function still({ spec }: Chart): Record<string, unknown> {
-  if (!spec.autosize) return spec;
   const params = (spec.params as { name: string }[]).filter(({ name }) => name !== 'width');
   return { ...spec, params, width: WIDTH.plot, autosize: 'pad' };
 }
@@ -134,14 +131,13 @@ const config = {
     tickOpacity: FAINT.rule,
     labelPadding: 5,
   },
-  legend: { labelFontSize: 12, labelColor: INK.text, title: null, orient: 'top', offset: 4 },
-  header: {
-    labelFontSize: 13,
+  legend: {
+    labelFontSize: 12,
     labelColor: INK.text,
-    labelAnchor: 'start',
-    labelOrient: 'top',
-    labelPadding: 4,
     title: null,
+    orient: 'top',
+    offset: 4,
+    columns: { expr: `${NARROW} ? 2 : 0` }, // 0: all in one row, which a phone would cut off
   },
   axisX: { tickCount: 8, labelFlush: false, labelOverlap: true, labelSeparation: 6 },
   view: { stroke: null },

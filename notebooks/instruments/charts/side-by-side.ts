@@ -1,7 +1,7 @@
 import { number } from '../table.js';
 import { INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, NARROW, tell, WIDTH } from './chart.js';
 import { assertSame, params, ranges, type Slider } from './sliders.js';
 
 interface SideBySide {
@@ -23,9 +23,12 @@ interface SideBySide {
   };
 }
 
-/** How many panels stand beside each other, and how wide each is, in pixels. */
-const COLUMNS = 3;
-const WIDTH = 130;
+/** How many panels stand beside each other at most: on a phone, where a chart has less than its default width, and elsewhere. */
+const MOST = `(${NARROW} ? 1 : room < ${WIDTH.default} ? 2 : 3)`;
+/** How high a row is with the space below it, in pixels. */
+const LANE = 24;
+/** What a panel leaves free at its right, for the number at the end of its longest bar, in pixels. */
+const NUMBER = 68;
 
 /** Several prices of the same few things: a panel for each price, each with a scale of its own that begins at 0. */
 export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
@@ -34,26 +37,40 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     rows.some(({ values }) => values[measure] !== null),
   );
   const used = [...new Set(rows.map(({ technique }) => technique))];
-  const data = measures.flatMap((measure) =>
-    rows.flatMap(({ label, technique, values }) => {
+  const data = measures.flatMap((measure, panel) =>
+    rows.flatMap(({ label, technique, values }, row) => {
       const value = values[measure];
-      return value === null || value === undefined ? [] : [{ measure, label, technique, value, text: number(value) }];
+      if (value === null || value === undefined) return [];
+      return [{ measure, panel, row: row + 1, label, technique, value, text: number(value) }];
     }),
   );
-  const dragged = drag && {
-    params: params(drag.sliders),
-    transform: [
-      { calculate: choose(data, drag), as: 'value' },
-      { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
-    ],
+  const dragged = drag && [
+    { calculate: choose(data, drag), as: 'value' },
+    { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
+  ];
+  // A panel has a lane for its name and one for each row. The panels stand beside and below each other, as many in a row as there
+  // is width for, and in equal rows.
+  const height = LANE * (rows.length + 1);
+  const columns = `ceil(${measures.length} / ceil(${measures.length} / ${MOST}))`;
+  const placed = [
+    { calculate: 'datum.panel % columns', as: 'from' },
+    { calculate: `floor(datum.panel / columns) * ${rows.length + 1} + datum.row`, as: 'lane' },
+  ];
+  const x = {
+    field: 'from',
+    type: 'quantitative',
+    axis: null,
+    scale: { domain: [0, { expr: 'columns' }], zero: false, nice: false },
   };
-  const x = { field: 'value', type: 'quantitative', axis: null, scale: { zero: true, nice: false } };
   const y = {
-    field: 'label',
-    type: 'nominal',
-    sort: labels,
+    field: 'lane',
+    type: 'ordinal',
     title: null,
-    axis: { ticks: false, domain: false, labelLimit: 400 },
+    scale: { padding: 0.15 },
+    axis: {
+      ...{ ticks: false, domain: false, labelLimit: 400 },
+      labelExpr: `${JSON.stringify(['', ...labels])}[datum.value % ${rows.length + 1}]`,
+    },
   };
   return chart({
     title,
@@ -64,31 +81,47 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
       return `${measure}: ${tell(bars, ({ label, text }) => `${label} ${text}`)}`;
     }),
     body: {
-      ...dragged,
-      columns: COLUMNS,
-      // Room for the number that stands at the end of the longest bar.
-      spacing: { column: 64, row: 22 },
-      facet: { field: 'measure', type: 'nominal', sort: measures, header: { labelFontWeight: 'bold' } },
-      resolve: { scale: { x: 'independent' } },
-      spec: {
-        width: measures.length === 1 ? COLUMNS * WIDTH : WIDTH,
-        height: { step: 24 },
-        layer: [
-          {
-            mark: 'bar',
-            encoding: {
-              tooltip: [{ field: 'label' }, { field: 'text', title: 'value' }],
-              x,
-              y,
-              ...byTechnique(used, { legend: null }), // the bars have their names
+      params: [
+        { name: 'columns', expr: columns },
+        { name: 'height', expr: `ceil(${measures.length} / columns) * ${height}` },
+        ...(drag ? params(drag.sliders) : []),
+      ],
+      height,
+      layer: [
+        {
+          transform: [
+            ...(dragged ?? []),
+            ...placed,
+            { joinaggregate: [{ op: 'max', field: 'value', as: 'most' }], groupby: ['measure'] },
+            { calculate: `max(0, 1 - ${NUMBER} * columns / width)`, as: 'room' },
+            { calculate: 'datum.from + (datum.most > 0 ? datum.value / datum.most : 0) * datum.room', as: 'to' },
+            { calculate: "datum.label + ', ' + datum.measure + ': ' + datum.text", as: 'told' },
+          ],
+          layer: [
+            {
+              mark: 'bar',
+              encoding: {
+                tooltip: [{ field: 'label' }, { field: 'text', title: 'value' }],
+                description: { field: 'told' },
+                x,
+                x2: { field: 'to' },
+                y,
+                ...byTechnique(used, { legend: null }), // the bars have their names
+              },
             },
-          },
-          {
-            mark: { type: 'text', align: 'left', dx: 4, fontSize: 11, color: INK.text },
-            encoding: { x, y, text: { field: 'text' } },
-          },
-        ],
-      },
+            {
+              mark: { type: 'text', align: 'left', dx: 4, fontSize: 11, color: INK.text },
+              encoding: { x: { ...x, field: 'to' }, y, text: { field: 'text' } },
+            },
+          ],
+        },
+        {
+          data: { values: measures.map((measure, panel) => ({ measure, panel, row: 0 })) },
+          transform: placed,
+          mark: { type: 'text', align: 'left', dy: 4, fontSize: 13, fontWeight: 'bold', color: INK.text },
+          encoding: { x, y, text: { field: 'measure' } },
+        },
+      ],
     },
   });
 }

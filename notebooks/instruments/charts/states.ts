@@ -1,5 +1,5 @@
 import { FAINT, INK } from '../technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, NARROW, tell } from './chart.js';
 
 interface States {
   /** What was found, as a sentence, computed from the data. */
@@ -98,7 +98,7 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
         },
         {
           data: { values: boxes },
-          mark: { type: 'text', fontSize: 14, fontWeight: 'bold' },
+          mark: { type: 'text', fontSize: { expr: `${NARROW} ? 10 : 14` }, fontWeight: 'bold' },
           encoding: { x: { ...x, field: 'x' }, y: { ...y, field: 'y' }, text: { field: 'state' } },
         },
         {
