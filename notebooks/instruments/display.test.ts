@@ -54,7 +54,7 @@ it('redraws while work goes on, and ends with the whole chart', async () => {
     finish = resolve;
   });
   const seen: (string | undefined)[] = [];
-  const picture = (result?: string) => {
+  const picture = async (result?: string) => {
     seen.push(result);
     if (seen.length === 3) finish('done');
     return waterfall([], { title: seen.length < 3 ? 'as it was' : 'T' });

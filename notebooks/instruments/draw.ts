@@ -26,7 +26,7 @@ export async function draw(chart: Chart): Promise<void> {
  * const done = await live(picture, pollUntilDone(client, jobUrl, 500));
  */
 // `& {}`: the work alone says what T is, also to a compiler that is not strict, as a stock tslab's.
-export async function live<T>(picture: (result?: T & {}) => Chart, work: Promise<T>): Promise<T> {
+export async function live<T>(picture: (result?: T & {}) => Chart | Promise<Chart>, work: Promise<T>): Promise<T> {
   const display = newDisplay();
   const over = new AbortController();
   const stop = () => over.abort();
@@ -34,7 +34,7 @@ export async function live<T>(picture: (result?: T & {}) => Chart, work: Promise
   for (let shown = ''; ; ) {
     await sleep(FRAME_MS, undefined, { signal: over.signal }).catch(() => {});
     if (over.signal.aborted) break;
-    const frame = picture();
+    const frame = await picture();
     if (JSON.stringify(frame.spec) === shown) continue; // nothing has happened
     shown = JSON.stringify(frame.spec);
     // Only the picture while it moves: to start a chart anew in the browser for every frame would flicker.
@@ -42,7 +42,7 @@ export async function live<T>(picture: (result?: T & {}) => Chart, work: Promise
   }
   // When the work failed, the picture of how far it came is worth keeping.
   const result = await work.catch(() => undefined);
-  display.show(await bundleOf(picture(result ?? undefined)));
+  display.show(await bundleOf(await picture(result ?? undefined)));
   return work;
 }
 

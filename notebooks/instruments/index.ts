@@ -28,6 +28,7 @@ export { resp } from './counting-proxy/resp.js';
 export { draw, live } from './draw.js';
 export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
+export { withProgress } from './job-progress.js';
 export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';
 export { type OwnEngine, openEngine } from './own-engine.js';
 export { type OwnServer, startServer } from './own-server.js';

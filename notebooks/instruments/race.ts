@@ -6,6 +6,8 @@ import { lastOf, type Racer, race as raceChart } from './charts/race.js';
 import { connect } from './connect.js';
 import { live } from './draw.js';
 import { experiment, now } from './experiment.js';
+import type { Job } from './job.js';
+import { withProgress } from './job-progress.js';
 import type { Technique } from './technique.js';
 
 const STEPS = 6;
@@ -35,12 +37,13 @@ export async function race({ durationMs = 3_000, intervalMs = 400 } = {}): Promi
   const beganAt = Date.parse(job.startedAt ?? job.createdAt);
   const finish = async () => {
     await Promise.all(entrants.map(({ done }) => done));
-    const ended = (await (await fetch(url + job.links.self)).json()) as { finishedAt: string };
-    return Date.parse(ended.finishedAt);
+    return (await (await fetch(url + job.links.self)).json()) as Job;
   };
-  await live((endedAt) => {
+  await live(async (ended: Job = job) => {
+    const { finishedAt, steps } = await withProgress(url, ended);
+    const endedAt = finishedAt ? Date.parse(finishedAt) : null;
     const title = endedAt ? lastOf(racers, endedAt) : 'Who learns last that the job is done?';
-    return raceChart(racers, { title, durationMs, beganAt, endedAt: endedAt ?? null });
+    return raceChart(racers, { title, durationMs, beganAt, endedAt, steps });
   }, finish());
 }
 

@@ -286,6 +286,23 @@ it('computes each bar by its own formula, where its numbers can be dragged', asy
   expect(() => bill('n + 1')).toThrow(/is not what the cell predicts/);
 });
 
+it.each([
+  [6, 1_000, 3],
+  [6, 600, 2],
+  [6, 390, 1],
+  [4, 1_000, 2],
+  [1, 1_000, 1],
+])('puts %d prices into a width of %d pixels in %d columns', async (count, width, columns) => {
+  const values = Object.fromEntries(Array.from({ length: count }, (_, i) => [`price ${i}`, i]));
+  const { spec } = sideBySide({ title: 'T', rows: [{ label: 'a', technique: 'short-poll', values }] });
+  const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
+  const view = await new View(parse(compile(spec).spec), { renderer: 'none' }).runAsync();
+  await view.signal('room', width).runAsync();
+  expect(view.signal('columns')).toBe(columns);
+  expect(view.signal('height') / (count / columns)).toBe(48); // a name and a bar for each row of panels
+  view.finalize();
+});
+
 const marks = (svg: string, role: string) =>
   [...svg.matchAll(new RegExp(`role="graphics-symbol" aria-roledescription="${role}"`, 'g'))].length;
 
@@ -423,6 +440,25 @@ it('takes a request that overlaps the last by a moment for the next of the same 
   const svg = await toSvg(waterfall(late, { title: 'T' }));
   expect(svg).toContain('>client<');
   expect(svg).not.toContain('>client 2<');
+});
+
+it('fills the lane of a job as high as it had come, and tells of it in words', async () => {
+  const steps = [1, 2, 3].map((i) => ({ at: new Date(start + 1_000 * i).toISOString(), progress: i / 4 }));
+  const running = waterfall(rows.slice(0, 6), {
+    title: 'T',
+    job: { createdAt: job.createdAt, finishedAt: null, steps },
+  });
+  const svg = await toSvg(running);
+  const heights = [...svg.matchAll(/aria-label="job at (\d+) % [^>]*d="M[^v]*v([\d.]+)/g)].map((step) =>
+    step.slice(1).map(Number),
+  );
+  expect(heights.map(([progress]) => progress)).toEqual([25, 50, 75]);
+  const [first] = heights[0]!.slice(1) as [number];
+  for (const [i, [, height]] of heights.entries()) expect(height).toBeCloseTo((i + 1) * first, 3);
+  expect(svg).toContain('>75 %<'); // beside a job that goes on
+  expect(running.text).toContain('the job came to 25 % at 1 s; 50 % at 2 s; 75 % at 3 s');
+  const over = waterfall(rows, { title: 'T', job: { ...job, steps } });
+  expect(await toSvg(over)).not.toContain('>75 %<');
 });
 
 it('draws how a job goes on after its request was cut', async () => {

@@ -1,8 +1,10 @@
 import { now, type SentRequest } from '../experiment.js';
+import type { Step } from '../job-progress.js';
 import { number } from '../table.js';
 import { FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { cameTo, jobBar, stairsOf } from './job-bar.js';
 
 /** A client in a race, as far as it has come. Times are milliseconds since the epoch. */
 export interface Racer {
@@ -24,18 +26,24 @@ interface Race {
   beganAt: number;
   /** When the job ended; null while the race goes on. */
   endedAt: number | null;
+  /** How far the job had come at which time, if that is known. */
+  steps?: Step[];
 }
 
 const JOB = 'the job';
+
+/** How high a bar is, in pixels. */
+const BAR = 16;
 
 /**
  * Clients that wait for the same job, a lane each: a bar for every request, a dot for every piece of news, and how late
  * each learned that the job was done. The axes stay as they are while it grows.
  */
-export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: Race): Chart {
+export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, steps }: Race): Chart {
   const seconds = (ms: number) => Math.round(ms - beganAt) / 1_000;
   const whole = durationMs / 1_000;
   const until = seconds(endedAt ?? now());
+  const stairs = stairsOf(steps, seconds);
   const data = racers.flatMap(({ name, technique, rows }) =>
     rows.map((row) => ({
       ...{ lane: name, technique, from: seconds(row.sentAt) },
@@ -67,7 +75,7 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: R
     axis: { values: ticks },
   });
   const lanes = {
-    mark: { type: 'bar', height: 16, cornerRadius: 2, strokeWidth: 1.5, fillOpacity: 0.35 },
+    mark: { type: 'bar', height: BAR, cornerRadius: 2, strokeWidth: 1.5, fillOpacity: 0.35 },
     encoding: {
       x: x('from'),
       x2: { field: 'to' },
@@ -82,15 +90,11 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt }: R
     title,
     subtitle: 'clients that wait for the same job; a bar is a request, a dot an answer or event',
     data,
-    numbers: tell(results, (result) => `${result.name}: ${told(result)}`),
+    numbers: [tell(results, (result) => `${result.name}: ${told(result)}`), ...cameTo(JOB, stairs)].join('; '),
     body: {
       height: 36 * (racers.length + 1),
       layer: [
-        {
-          data: { values: [{ lane: JOB, from: 0, to: until }] },
-          mark: { type: 'rect', height: 16, color: INK.quiet },
-          encoding: { x: x('from'), x2: { field: 'to' }, y },
-        },
+        ...jobBar({ lane: JOB, field: 'lane', from: 0, to: until, steps: stairs, x, y, height: BAR }),
         {
           data: { values: [{ at: endedAt === null ? whole : until }] },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [4, 4] },

@@ -1,9 +1,11 @@
 import { now, type SentRequest } from '../experiment.js';
+import type { Step } from '../job-progress.js';
 import type { LedgerRow } from '../ledger.js';
 import { number } from '../table.js';
 import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { cameTo, jobBar, percent, type Stair, stairsOf } from './job-bar.js';
 import { lanesOf } from './lanes.js';
 
 type Row = SentRequest | LedgerRow;
@@ -11,13 +13,18 @@ type Row = SentRequest | LedgerRow;
 interface Job {
   createdAt: string;
   finishedAt: string | null;
+  /** How far it had come at which time, if that is known; `withProgress` reads it from the job's events. */
+  steps?: Step[];
 }
 
 interface Waterfall {
   /** What was found, as a sentence, computed from the data. */
   title: string;
   subtitle?: string;
-  /** When the job began and ended, or several: lanes above the clients. A job grows while its `finishedAt` is null. */
+  /**
+   * When the job began and ended, or several: lanes above the clients. A job grows while its `finishedAt` is null, and is filled
+   * as high as it had come where its steps are known.
+   */
   job?: Job | Job[] | undefined;
 }
 
@@ -50,6 +57,7 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
   const drawnJobs = jobs.map((job, i) => ({
     lane: jobs.length > 1 ? `job ${i + 1}` : 'job',
+    steps: stairsOf(job.steps, seconds),
     ...course(job, spans, named.length),
   }));
   const lanes = [...drawnJobs.map(({ lane }) => lane), ...named.map(([client]) => client)];
@@ -98,7 +106,8 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
         (bar) =>
           `request ${bar.request} (${bar.technique}) from ${number(bar.start)} s to ${number(bar.end)} s, ${bar.status}`,
       ),
-      ...drawnJobs.flatMap(({ lane, isOver, to, late, unheardFrom }) => [
+      ...drawnJobs.flatMap(({ lane, isOver, to, steps, late, unheardFrom }) => [
+        ...cameTo(`the ${lane}`, steps),
         ...(isOver ? [`the ${lane} ended at ${number(seconds(to))} s`] : []),
         ...(late === null ? [] : [`a poll told of it ${number(late / 1_000)} s later`]),
         ...(unheardFrom === null ? [] : [`its request was cut at ${number(seconds(unheardFrom))} s, and it went on`]),
@@ -136,6 +145,11 @@ interface Course {
   unheardFrom: number | null;
 }
 
+interface DrawnJob extends Course {
+  lane: string;
+  steps: Stair[] | null;
+}
+
 /** A job as its clients saw it. Times are milliseconds since the epoch. */
 function course({ createdAt, finishedAt }: Job, spans: Span[], clients: number): Course {
   const [from, to] = [Date.parse(createdAt), finishedAt ? Date.parse(finishedAt) : now()];
@@ -155,8 +169,8 @@ function course({ createdAt, finishedAt }: Job, spans: Span[], clients: number):
 const HATCH = { shape: 'M-0.35,1L0.35,-1', apart: 0.012 };
 
 /** The job from its beginning to its end, and then for how long no client knew of it. */
-function jobLane(job: Course & { lane: string }, seconds: (ms: number) => number, whole: number, y: object) {
-  const { lane, late, unheardFrom } = job;
+function jobLane(job: DrawnJob, seconds: (ms: number) => number, whole: number, y: object) {
+  const { lane, isOver, steps, late, unheardFrom } = job;
   const [from, to] = [seconds(job.from), seconds(job.to)];
   const x = (field: string) => ({ field, type: 'quantitative' });
   const bar = (start: string, end: string) => ({ x: x(start), x2: { field: end }, y });
@@ -181,7 +195,10 @@ function jobLane(job: Course & { lane: string }, seconds: (ms: number) => number
     mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, fontWeight: 'bold' },
     encoding: { x: x(at), y, text: { field } },
   });
-  const layers: object[] = [{ data, mark: { type: 'rect', color: INK.quiet }, encoding: bar('from', 'heard') }];
+  const layers: object[] = jobBar({ lane, field: 'client', from, to: heard, steps, x, y });
+  const last = steps?.at(-1);
+  if (last && !isOver)
+    layers.push({ ...says('at', 'to'), data: { values: [{ client: lane, to, at: percent(last) }] } });
   if (late !== null) layers.push({ data, mark: outline, encoding: bar('to', 'told') }, says('late', 'told'));
   if (unheardFrom === null) return layers;
   const apart = (HATCH.apart * whole) / 1_000;
