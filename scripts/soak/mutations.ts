@@ -266,6 +266,16 @@ const changes: Record<string, Record<string, Change>> = {
     ],
   },
 
+  '11-streams-over-post': {
+    'a stream over POST does not name its job': [
+      'answerWithEvents',
+      "x.res.setHeader('Location', $URL)",
+      '{}',
+      'one-run',
+    ],
+    'a stream over POST begins with what comes next': ['answerWithEvents', 'after: 0', 'after: events.head', 'one-compare'],
+  },
+
   '12-what-waiting-costs': {
     'a stream has a buffer to itself': [
       'EventStream',
