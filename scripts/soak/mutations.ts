@@ -273,7 +273,12 @@ const changes: Record<string, Record<string, Change>> = {
       '{}',
       'one-run',
     ],
-    'a stream over POST begins with what comes next': ['answerWithEvents', 'after: 0', 'after: events.head', 'one-compare'],
+    'a stream over POST begins with what comes next': [
+      'answerWithEvents',
+      'after: 0',
+      'after: events.head',
+      'one-compare',
+    ],
   },
 
   '12-what-waiting-costs': {
