@@ -24,6 +24,8 @@ export interface LedgerRow {
   /** Which TCP connection it came on. */
   connection: number;
   protocol: string;
+  /** The name of the server that answered; a proxy's record has none. */
+  server?: string;
 }
 
 export interface Totals {
@@ -45,13 +47,16 @@ const SETTLE_MS = 5_000;
 
 /**
  * Reads what the server's ledger says of an experiment. Requests that the client has answered are waited
- * for until they are booked; those that are still open stay open in it.
+ * for until they are booked; those that are still open stay open in it. Of several servers, the ledgers are added up.
  */
-export async function ledger(run: Pick<Experiment<unknown>, 'name' | 'rows'>, url = server().url): Promise<Ledger> {
+export async function ledger(
+  run: Pick<Experiment<unknown>, 'name' | 'rows'>,
+  url: string | string[] = server().url,
+): Promise<Ledger> {
   const open = run.rows.filter((row) => row.endedAt === null).length;
   const until = Date.now() + SETTLE_MS;
   for (;;) {
-    const seen = await readLedger(run.name, url);
+    const seen = addUp(await Promise.all([url].flat().map((each) => readLedger(run.name, each))));
     const unsettled = seen.requests.filter((row) => row.endedAt === null).length;
     if (unsettled <= open || Date.now() > until) return seen;
     await sleep(20);
@@ -62,7 +67,10 @@ export async function ledger(run: Pick<Experiment<unknown>, 'name' | 'rows'>, ur
  * Hears both witnesses: what the client counted, and what the server's ledger counted, for each technique.
  * Shows them side by side, and throws if they differ by a single request. Returns what the ledger says.
  */
-export async function witnesses(run: Pick<Experiment<unknown>, 'name' | 'rows'>, url = server().url): Promise<Ledger> {
+export async function witnesses(
+  run: Pick<Experiment<unknown>, 'name' | 'rows'>,
+  url: string | string[] = server().url,
+): Promise<Ledger> {
   const seen = await ledger(run, url);
   const counts = tally(run, seen);
   table(
@@ -90,6 +98,23 @@ function tally(run: Pick<Experiment<unknown>, 'rows'>, seen: Ledger) {
       ledger: seen.totals[technique].requests,
     }))
     .filter(({ client, ledger }) => client + ledger > 0);
+}
+
+/** The ledgers of several servers as one: their rows in the order of arrival, their totals added up. */
+function addUp([first, ...others]: Ledger[]): Ledger {
+  return others.reduce(
+    (sum, { requests, totals }) => ({
+      requests: [...sum.requests, ...requests].sort((a, b) => Date.parse(a.arrivedAt) - Date.parse(b.arrivedAt)),
+      totals: Object.fromEntries(
+        Object.entries(sum.totals).map(([technique, one]) => {
+          const other = totals[technique as Technique];
+          const keys = Object.keys(one) as (keyof Totals)[];
+          return [technique, Object.fromEntries(keys.map((key) => [key, one[key] + other[key]]))];
+        }),
+      ) as unknown as Record<Technique, Totals>,
+    }),
+    first as Ledger,
+  );
 }
 
 /** What the ledger says of an experiment at this moment. */

