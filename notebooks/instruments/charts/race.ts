@@ -3,7 +3,7 @@ import type { Step } from '../job-progress.js';
 import { number } from '../table.js';
 import { FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, NARROW, tell } from './chart.js';
 import { cameTo, jobBar, stairsOf } from './job-bar.js';
 
 /** A client in a race, as far as it has come. Times are milliseconds since the epoch. */
@@ -69,9 +69,10 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
     axis: { ticks: false, domain: false, labelLimit: 220 },
   };
   const ticks = Array.from({ length: Math.floor(whole) + 1 }, (_, second) => second);
+  const wide = Math.max(1.5 * whole, beside + 0.4 * whole); // with room for the words beside the bars
   const x = (field: string) => ({
     ...{ field, type: 'quantitative', title: 'time (s)' },
-    scale: { domain: [0, Math.max(1.5 * whole, beside + 0.4 * whole)], nice: false },
+    scale: { domain: [0, { expr: `${NARROW} ? ${Math.max(1.1 * whole, beside)} : ${wide}` }], nice: false },
     axis: { values: ticks },
   });
   const lanes = {
@@ -107,8 +108,14 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
           encoding: { x: x('at'), y },
         },
         {
+          // Beside the bars; on a phone, which has no room there, under them.
           data: { values: words },
-          mark: { type: 'text', align: 'left', fontSize: 13 },
+          transform: [{ calculate: `${NARROW} ? 0 : datum.at`, as: 'at' }],
+          mark: {
+            ...{ type: 'text', align: 'left' },
+            fontSize: { expr: `${NARROW} ? 10 : 13` },
+            dy: { expr: `${NARROW} ? 14 : 0` },
+          },
           encoding: { x: x('at'), y, text: { field: 'text' } },
         },
       ],

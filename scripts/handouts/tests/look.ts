@@ -30,6 +30,7 @@ export async function look(browser: Browser, file: string): Promise<string[]> {
     await page.evaluate(() => document.fonts.ready);
     await enliven(page);
     for (const what of await page.evaluate(overflowing, width)) say(what);
+    for (const what of await page.evaluate(unfitting)) say(what);
     for (const what of await accessibility(page)) say(what);
     if (colorScheme === 'light') {
       await page.emulateMedia({ media: 'print' });
@@ -86,4 +87,26 @@ function overflowing(width: number): string[] {
     if (cut && !element.closest('svg')) problems.push(`is cut off: ${text}`);
   }
   return problems;
+}
+
+/** Plots that do not fill their place, or cut off some of their words. Runs in the page. */
+function unfitting(): string[] {
+  const FILLED = 0.9;
+  return [...document.querySelectorAll<SVGElement>('.chart svg')].flatMap((plot) => {
+    const [own, place] = [plot, plot.closest('.chart')!].map((element) => element.getBoundingClientRect()) as [
+      DOMRect,
+      DOMRect,
+    ];
+    const title = plot.querySelector('.role-title text')?.textContent ?? 'a plot';
+    const share = own.width / place.width;
+    const cut = [...plot.querySelectorAll('text')].filter((text) => {
+      const { width, left, right, top, bottom } = text.getBoundingClientRect();
+      const sticksOut = left < own.left - 1 || right > own.right + 1 || top < own.top - 1 || bottom > own.bottom + 1;
+      return width > 0 && sticksOut;
+    });
+    return [
+      ...(share < FILLED || share > 1.01 ? [`"${title}" has ${share.toFixed(2)} of the width of its place`] : []),
+      ...cut.map(({ textContent }) => `"${title}" cuts off "${textContent}"`),
+    ];
+  });
 }
