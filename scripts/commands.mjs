@@ -205,8 +205,13 @@ long streams lived; what waited for a connection. It sends nothing then, and sho
     names: 'URL or file.har',
     flags: {
       header: { short: 'H', value: 'TEXT', multiple: true, about: '"Name: value", sent with each request' },
-      method: { value: 'NAME', default: 'GET', about: 'sent once if it is not GET' },
+      method: {
+        value: 'NAME',
+        default: 'GET',
+        about: 'sent once if it is not GET; the job at its Location is then polled',
+      },
       body: { value: 'TEXT', about: 'the body of that request' },
+      twice: { about: 'send it a second time, with the same Idempotency-Key: is it one job?' },
       for: {
         value: 'DURATION',
         default: '20s',

@@ -36,7 +36,16 @@ await runCommand(async (signal) => {
         method: flags.method.toUpperCase(),
         headers: Object.fromEntries(flags.header.map(headerOf)),
         forMs: secondsOf(flags.for) * 1_000,
-        ...{ body: flags.body, beside: flags.beside, insecure: flags.insecure, quick: flags.quick, off, signal, say },
+        ...{
+          body: flags.body,
+          twice: flags.twice,
+          beside: flags.beside,
+          insecure: flags.insecure,
+          quick: flags.quick,
+          off,
+          signal,
+          say,
+        },
       })
     : await examineRecording(resolve(callerFolder(), subject), off);
   if (json !== '-') process.stdout.write(textReport(examination));

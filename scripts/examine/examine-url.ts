@@ -1,5 +1,6 @@
 import { Problem } from '../shared/problem.mjs';
 import { answerRules } from './answer/answer-rules.js';
+import { newKey, watchAnswer } from './answer/watch-answer.js';
 import { type Ask, type Exchange, open } from './exchange.js';
 import { count, duration, type Finding, judge, type Rule } from './finding.js';
 import { shownUrl } from './redact.js';
@@ -8,11 +9,13 @@ import { watchStream } from './stream/watch-stream.js';
 
 export interface ExamineOptions {
   readonly url: string;
-  /** Default: `GET`. Another method is sent once, and never again. */
+  /** Default: `GET`. Another method is sent once, unless `twice` is asked for. */
   readonly method?: string;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** Sends a request that is not a GET a second time, with the same `Idempotency-Key`. Default: false. */
+  readonly twice?: boolean;
   /** How long the endpoint is watched, in milliseconds. */
   readonly forMs: number;
   /** The same endpoint, reached without a proxy. */
@@ -54,7 +57,18 @@ export const MAX_REQUESTS = 11;
  * Error: a {@link Problem} if it cannot be looked at.
  */
 export async function examineUrl(options: ExamineOptions): Promise<Examination> {
-  const { url, method = 'GET', headers = {}, body, forMs, beside, insecure = false, off = [], quick } = options;
+  const {
+    url,
+    method = 'GET',
+    headers = {},
+    body,
+    forMs,
+    beside,
+    insecure = false,
+    twice = false,
+    off = [],
+    quick,
+  } = options;
   const { signal = new AbortController().signal, say = () => {}, random = Math.random } = options;
   for (const each of [url, ...(beside ? [beside] : [])]) {
     if (!URL.canParse(each) || !/^https?:$/.test(new URL(each).protocol)) {
@@ -62,7 +76,10 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     }
   }
   const subject = shownUrl(url);
-  const sends = method === 'GET' ? `at most ${MAX_REQUESTS} GET requests` : `one ${method} request, once,`;
+  const sends =
+    method === 'GET'
+      ? `at most ${MAX_REQUESTS} GET requests`
+      : `${twice ? 'two equal' : 'one'} ${method} request${twice ? 's with one Idempotency-Key' : ''}, and at most six GET requests to what its answer names,`;
   say(
     `Sends ${sends} to ${subject}${beside ? ` and one to ${shownUrl(beside)}` : ''}, within about ${duration(forMs)}.`,
   );
@@ -77,6 +94,7 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     headers: {
       accept: 'text/event-stream, application/json;q=0.9, */*;q=0.1',
       'accept-encoding': 'identity',
+      ...(twice ? { 'idempotency-key': newKey() } : {}),
       ...headers,
     },
   };
@@ -109,7 +127,7 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
       const summary = `An event stream over HTTP/1.1: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.`;
       return report(streamRules, seen, { kind: 'event stream', summary });
     }
-    const seen = { exchange, kind };
+    const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, signal, sent, twice });
     const summary =
       exchange.headAt === undefined
         ? `No answer within ${duration(forMs)}.`

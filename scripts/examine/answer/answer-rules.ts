@@ -1,11 +1,6 @@
 import type { Exchange } from '../exchange.js';
 import { duration, type Rule } from '../finding.js';
-
-/** What was seen of an endpoint that is no event stream. */
-export interface AnswerSeen {
-  readonly exchange: Exchange;
-  readonly kind: 'answer' | 'none';
-}
+import { type AnswerSeen, WAIT_S } from './watch-answer.js';
 
 const rfc = (number: number, section: string) => ({
   name: `RFC ${number}, section ${section}`,
@@ -90,5 +85,164 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
     notebook: '01',
     look: ({ exchange: { status } }) =>
       status >= 400 && status < 500 && status !== 429 ? { saw: `The answer is ${status}.` } : undefined,
+  },
+  {
+    id: 'submit-not-found',
+    severity: 'serious',
+    why: 'A client that asks at once takes the job for lost, and submits it again.',
+    fix: 'Store the job before you answer the submit, where every server that may be asked reads it.',
+    source: rfc(9110, '15.3.3'),
+    notebook: '02',
+    look: ({ job }) =>
+      job && (job.status === 404 || job.status === 410)
+        ? { saw: `The job at the "Location" of the submit was asked for at once: ${job.status}.` }
+        : undefined,
+  },
+  {
+    id: 'submit-no-location',
+    severity: 'warning',
+    why: 'A client that has no URL to ask cannot learn how the job ends.',
+    fix: 'Send "Location" with the URL of the job.',
+    source: rfc(9110, '15.3.3'),
+    notebook: '02',
+    look: ({ exchange: { status, headers, ask } }) =>
+      (ask.method ?? 'GET') !== 'GET' && status === 202 && headers.location === undefined
+        ? { saw: 'The submit was accepted (202) without a "Location".' }
+        : undefined,
+  },
+  {
+    id: 'submit-repeated',
+    severity: 'serious',
+    why: 'A client whose answer was lost submits again. Then the work is done, and paid for, twice.',
+    fix: 'Keep the "Idempotency-Key" with the job, and answer a repeated submit with that job.',
+    source: {
+      name: 'The Idempotency-Key HTTP Header Field (Internet-Draft)',
+      url: 'https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/',
+    },
+    notebook: '02',
+    look({ exchange, second }) {
+      const [one, two] = [exchange.headers.location, second?.headers.location];
+      if (one === undefined || two === undefined || one === two) return undefined;
+      return { saw: 'The same submit with the same "Idempotency-Key" made two jobs.' };
+    },
+  },
+  {
+    id: 'poll-wait-fails',
+    severity: 'serious',
+    why: 'Something on the way, or the server, does not bear a request that is held.',
+    fix: 'Raise the time-out of the proxy above the longest wait, or hold for less.',
+    source: rfc(7240, '4.3'),
+    notebook: '04',
+    look: ({ polled, waited }) =>
+      polled && polled.status < 400 && waited && waited.status >= 500
+        ? {
+            saw: `With "Prefer: wait=${WAIT_S}", the answer was ${waited.status} after ${duration(waited.headAt ?? 0)}; without, ${polled.status}.`,
+          }
+        : undefined,
+  },
+  {
+    id: 'poll-not-held',
+    severity: 'note',
+    why: 'A client that wants to wait has to poll.',
+    fix: 'Hold the answer for as long as "Prefer: wait" says, and name it in "Preference-Applied". If there is a long poll under another URL, examine that.',
+    source: rfc(7240, '4.3'),
+    notebook: '04',
+    look({ waited }) {
+      if (!waited || waited.status >= 400 || waited.headAt === undefined) return undefined;
+      if (waited.headers['preference-applied'] !== undefined || waited.headAt >= 750 * WAIT_S) return undefined;
+      return {
+        saw: `"Prefer: wait=${WAIT_S}" was answered after ${duration(waited.headAt)}, without "Preference-Applied": it was dropped, or there was nothing to wait for.`,
+      };
+    },
+  },
+  {
+    id: 'poll-304-ignored',
+    severity: 'warning',
+    why: 'Each poll brings the whole answer, though the client has it.',
+    fix: 'Compare "If-None-Match" with the "ETag", and answer 304 without a body. A proxy that compresses may have made the ETag another one.',
+    source: rfc(9110, '13.1.2'),
+    notebook: '03',
+    look({ polled, again, conditional }) {
+      if (
+        conditional?.status !== 200 ||
+        conditional.text !== polled?.text ||
+        again?.headers.etag !== polled.headers.etag
+      )
+        return undefined;
+      return { saw: `"If-None-Match" with the ETag ${polled.headers.etag} was answered 200 and the same body.` };
+    },
+  },
+  {
+    id: 'poll-etag-changes',
+    severity: 'warning',
+    why: 'A client can never learn that nothing has changed.',
+    fix: 'Make the ETag from what the answer says (a version, a hash), not from the time, the process or the server.',
+    source: rfc(9110, '8.8.3'),
+    notebook: '03',
+    look({ polled, again }) {
+      const [one, two] = [polled?.headers.etag, again?.headers.etag];
+      if (one === undefined || two === undefined || one === two || polled?.text !== again?.text) return undefined;
+      return { saw: `The same body had the ETag ${one}, then ${two}.` };
+    },
+  },
+  {
+    id: 'poll-no-validator',
+    severity: 'note',
+    why: 'Each poll brings the whole answer, also when nothing has changed.',
+    fix: 'Send an "ETag", and answer "If-None-Match" with 304.',
+    source: rfc(9110, '8.8'),
+    notebook: '03',
+    look({ polled }) {
+      if (polled?.status !== 200 || polled.headers.etag !== undefined || polled.headers['last-modified'] !== undefined)
+        return undefined;
+      return { saw: `The answer (${polled.bytes} bytes) has neither "ETag" nor "Last-Modified".` };
+    },
+  },
+  {
+    id: 'poll-cached',
+    severity: 'warning',
+    why: 'A browser or a proxy answers polls itself, with what was true earlier.',
+    fix: 'Send "Cache-Control: no-cache" (kept, but asked about each time) or "no-store".',
+    source: rfc(9111, '4.2'),
+    notebook: '03',
+    look({ polled }) {
+      if (polled?.status !== 200) return undefined;
+      const control = polled.headers['cache-control'] ?? '';
+      const age = Number(/(?:^|[\s,])max-age=(\d+)/i.exec(control)?.[1] ?? 0);
+      if (/no-cache|no-store/i.test(control)) return undefined;
+      if (age > 0) return { saw: `"Cache-Control: ${control}" lets a cache answer for ${duration(1_000 * age)}.` };
+      // RFC 9111, section 4.2.2: a cache guesses from Last-Modified where nothing is said.
+      if (control === '' && polled.headers['last-modified'] !== undefined && polled.headers.expires === undefined) {
+        return {
+          saw: 'There is a "Last-Modified" and no "Cache-Control": a cache may guess for how long the answer holds.',
+        };
+      }
+      return undefined;
+    },
+  },
+  {
+    id: 'poll-no-retry-after',
+    severity: 'note',
+    why: 'Clients ask as often as their authors thought of.',
+    fix: 'Send "Retry-After" with each answer that says "not yet".',
+    source: rfc(9110, '10.2.3'),
+    notebook: '03',
+    look: ({ exchange, polled }) =>
+      [exchange, polled].some((each) => each?.status === 202 && each.headers['retry-after'] === undefined)
+        ? { saw: 'The answer is 202, without "Retry-After".' }
+        : undefined,
+  },
+  {
+    id: 'errors-no-problem',
+    severity: 'note',
+    why: 'A program cannot tell what went wrong from a page for people.',
+    fix: 'Answer errors with application/problem+json and a "detail" that says what was expected.',
+    source: rfc(9457, '3'),
+    notebook: '02',
+    look({ missing }) {
+      if (!missing || missing.status < 400) return undefined;
+      const type = (missing.headers['content-type'] ?? 'no type').split(';', 1)[0]!;
+      return /json/i.test(type) ? undefined : { saw: `What is not there is answered ${missing.status}, ${type}.` };
+    },
   },
 ];

@@ -50,9 +50,12 @@ export interface Polling {
   readonly bytes: number;
 }
 
+/** Types that pages load again and again without polling. */
+const PAGE_PARTS = /^(image|font|video|audio)\/|^text\/(html|css|javascript)$|javascript/;
+
 /** What was polled: GET requests for the same thing, five or more of them. The most frequent comes first. */
 export function pollings({ requests }: Recording): Polling[] {
-  return grouped(requests.filter((each) => each.method === 'GET' && !isStream(each)))
+  return grouped(requests.filter((each) => each.method === 'GET' && !isStream(each) && !PAGE_PARTS.test(each.type)))
     .filter((group) => group.length >= MIN_POLLS)
     .map((group) => {
       let [same, compared] = [0, 0];
