@@ -43,6 +43,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
     jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts', 'scripts/start/start.test.ts']),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),
+    examine: tests('examine', ['scripts/examine/others']),
     runner: tests('runner', ['scripts/runner/kill.test.ts']),
     handouts: tests('handouts', ['scripts/handouts/handouts.test.ts']),
     repeats: (signal) =>

@@ -134,6 +134,16 @@ test('compressed: late, or not', async () => {
   expect(look('stream-compressed', seen(stream, { compressed: late }))?.severity).toBe('note');
 });
 
+test('compressed: held back with its head, beside an answered connection', async () => {
+  const stream = await heard([1, 2, 3, 4].map((n) => [n * 1_000, plain(n)]));
+  const { exchange, transcript } = await heard([], { now: 4_000 });
+  const compressed = { exchange: { ...exchange, headAt: undefined } as unknown as Exchange, transcript };
+  const foreign = stream.exchange;
+  expect(look('stream-compressed', seen(stream, { compressed, foreign }))?.severity).toBe('serious');
+  // A server that takes one connection at a time answers none of the others.
+  expect(look('stream-compressed', seen(stream, { compressed }))).toBeUndefined();
+});
+
 test.each<[string, Pieces, number, string | undefined]>([
   [
     'events every 10 s',

@@ -158,7 +158,15 @@ export const streamRules: readonly StreamRule[] = [
     fix: 'Do not compress text/event-stream: leave it out of "gzip_types" and of compression middleware, or flush after each event and send "Cache-Control: no-transform".',
     source: rfc(9110, '8.4'),
     notebook: '06',
-    look({ transcript, compressed, exchange }) {
+    look({ transcript, compressed, exchange, foreign }) {
+      // A compressor that is not flushed holds back the response head, too. Other connections beside it were answered.
+      const silent = compressed !== undefined && compressed.exchange.headAt === undefined && !compressed.exchange.error;
+      if (silent && compressed.exchange.now > 3_000 && foreign?.headAt !== undefined && transcript.events.length >= 3) {
+        const came = count(transcript.events.length, 'event');
+        return {
+          saw: `Asked with "Accept-Encoding", as browsers ask, it did not answer at all, while the plain stream brought ${came}.`,
+        };
+      }
       const coding = compressed?.exchange.headers['content-encoding'];
       if (compressed?.exchange.status !== 200 || coding === undefined || coding === 'identity') return undefined;
       const late = lag(compressed, { exchange, transcript });
@@ -226,7 +234,8 @@ export const streamRules: readonly StreamRule[] = [
     source: html('9.2.4', 'the-last-event-id-header'),
     notebook: '06',
     look({ transcript: { events } }) {
-      if (events.length === 0 || events.some(({ id }) => id !== undefined)) return undefined;
+      // An answer of one event is complete, or lost as a whole.
+      if (events.length < 2 || events.some(({ id }) => id !== undefined)) return undefined;
       return { saw: `None of ${count(events.length, 'event')} has an id.` };
     },
   },
