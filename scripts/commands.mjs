@@ -3,10 +3,10 @@
 // flag that does not exist is told at once.
 
 import { flagOf, help as serverHelp, table as settings } from '../server/settings-table.mjs';
+import { runnerCommand } from './runner/command.mjs';
 
 /** @typedef {import('./shared/flag-types.js').Command} Command */
 
-const MAX_WHOLE = Number.MAX_SAFE_INTEGER;
 /** Seeds are whole numbers below this. */
 export const SEEDS = 2 ** 31;
 
@@ -229,52 +229,13 @@ long streams lived; what waited for a connection. It sends nothing then, and sho
     notes: 'Exit code: 0 if nothing serious was found, 1 if something was, 2 if it could not be tried.',
     onlyNpm: true,
   },
-  notebooks: {
-    call: 'npm run notebooks',
-    about: `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own
+  notebooks: runnerCommand(
+    'npm run notebooks',
+    `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own
 (POLLING_LAB_URL). Without arguments, the course. Notebooks of other repositories run as well, with the
 node_modules they have, and the compiler options of their tsconfig.json.`,
-    names: 'notebook, folder or glob ...',
-    flags: {
-      parameter: {
-        short: 'p',
-        value: 'NAME=VALUE',
-        multiple: true,
-        about: 'set what the cell tagged "parameters" declares (may be repeated)',
-      },
-      'cell-timeout': {
-        value: 'S',
-        positive: true,
-        default: '60',
-        about: 'seconds for one cell (60; a cell\'s metadata "polling-lab": {"timeout": S} wins)',
-      },
-      'notebook-timeout': { value: 'S', positive: true, default: '600', about: 'seconds for one notebook (600)' },
-      jobs: {
-        value: 'N',
-        whole: [1, MAX_WHOLE],
-        about: 'notebooks at once (four times the cores, up to 16, as far as memory goes)',
-      },
-      repeat: { value: 'N', whole: [1, MAX_WHOLE], default: '1', about: 'every notebook N times' },
-      stress: { about: 'keep every core busy meanwhile' },
-      shard: { value: 'I/N', about: 'only the I-th of N shares' },
-      bail: { about: 'start no further notebook after a failure' },
-      kernel: {
-        value: 'NAME',
-        oneOf: ['tslab', 'jslab'],
-        about: 'tslab (TypeScript) or jslab (JavaScript), whatever the notebooks name',
-      },
-      'allow-leaks': { about: 'tell of ports, processes and requests left open, but do not fail for them' },
-      'no-server': { about: 'no servers; POLLING_LAB_URL stays as it is' },
-      out: { value: 'FOLDER', about: 'executed copies, with outputs, also of failed notebooks (build/notebooks)' },
-      junit: { value: 'FILE', about: 'a JUnit XML report' },
-      json: { value: 'FILE', about: 'a JSON report' },
-      list: { about: 'say which notebooks would run' },
-    },
-    notes: `Tags: skip-execution (not run), raises-exception (must raise; which error, the cell's metadata may say:
-"polling-lab": {"raises": {"name": "TypeError", "message": "a regular expression"}}).
-
-Exit code: 0 if every cell that should run ran and ended well, 1 if a notebook failed, 2 if it could not be tried.`,
-  },
+    'polling-lab',
+  ),
   handouts: {
     call: 'npm run handouts',
     about: `Executes the course and builds its handouts, in a student and an instructor edition: pages that need no

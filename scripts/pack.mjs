@@ -1,5 +1,5 @@
 // @ts-check
-// `node scripts/pack.mjs kernel`: makes what npm publishes, in that folder's `build`. `npm pack` and
+// `node scripts/pack.mjs kernel` (or `runner`): makes what npm publishes, in that folder's `build`. `npm pack` and
 // `npm publish` start it by themselves (`prepack`). JavaScript alone: Node 20 runs no TypeScript, and no Node runs any in
 // `node_modules`.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,16 @@ const bundle = (/** @type {Record<string, string>} */ entryPoints) =>
     ...{ legalComments: 'none', logLevel: 'warning' },
   });
 
+/** The declarations of a file, which must say all types itself. */
+const declare = (/** @type {string} */ name) => {
+  const compilerOptions = { isolatedDeclarations: true, declaration: true };
+  const { outputText, diagnostics = [] } = ts.transpileDeclaration(source(name), {
+    ...{ fileName: name, compilerOptions, reportDiagnostics: true },
+  });
+  if (diagnostics.length > 0) throw new Error(ts.formatDiagnostics(diagnostics, ts.createCompilerHost({})));
+  writeFileSync(join(out, name.replace(/(\.d)?\.ts$/, '.d.ts')), outputText);
+};
+
 const make = {
   kernel: async () => {
     // As `launch.cjs` compiles them in a checkout.
@@ -32,8 +42,14 @@ const make = {
       cpSync(join(folder, name), join(out, name), { recursive: true });
     await bundle({ cli: 'cli/main.ts' });
   },
+  runner: async () => {
+    for (const name of readdirSync(folder).filter((name) => /\.py$|^requirements\.txt$/.test(name)))
+      cpSync(join(folder, name), join(out, name));
+    declare('project.ts');
+    await bundle({ cli: 'cli.ts' });
+  },
 }[part];
-if (!make) throw new Error(`expected "kernel", got "${part}"`);
+if (!make) throw new Error(`expected "kernel" or "runner", got "${part}"`);
 
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });

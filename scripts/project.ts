@@ -1,23 +1,25 @@
-// What the runner of notebooks has to know of this project.
+// What the runner of notebooks has to know of this project: the settings that any project can have.
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernels as kernelNames } from './runner/notebook.js';
-import type { NotebookServer, Project } from './runner/project.js';
+import type { NotebookServer, Settings } from './runner/project.js';
 import { launchServer, serverCommand } from './shared/launch-server.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 
 /** This project in another folder: a copy of it, say. */
-export const projectIn = (root: string): Project => ({
-  root,
-  notebooks: 'notebooks',
-  metadataKey: 'polling-lab',
-  durationsFile: join(root, '.polling-lab', 'notebook-durations.json'),
-  markVariable: 'POLLING_LAB_RUN',
-  environment: () => environmentOf(root),
-  startServer: (data, env) => startServer(root, data, env),
-});
+export const projectIn = (root: string) =>
+  ({
+    root,
+    notebooks: ['notebooks'],
+    out: join(root, 'build', 'notebooks'),
+    metadataKey: 'polling-lab',
+    durationsFile: join(root, '.polling-lab', 'notebook-durations.json'),
+    markVariable: 'POLLING_LAB_RUN',
+    environment: () => environmentOf(root),
+    startServer: (data: string, env: Record<string, string>) => startServer(root, data, env),
+  }) satisfies Settings;
 
 export const project = projectIn(checkout);
 
@@ -45,7 +47,11 @@ function environmentOf(root: string): { python: string; kernels: string } {
  * A course server for one notebook: on a free port, with a data folder that is removed with it. It ends when its stdin
  * does, so it cannot outlive this process, however that ends.
  */
-export async function startServer(root: string, data: string, env: Record<string, string>): Promise<NotebookServer> {
+export async function startServer(
+  root: string,
+  data: string,
+  env: Record<string, string>,
+): Promise<NotebookServer & Required<Pick<NotebookServer, 'probe'>>> {
   const main = join(root, 'server', 'main.ts');
   if (!existsSync(main)) {
     throw new Problem(`${main} is missing. Notebooks that need no server run with --no-server.`);

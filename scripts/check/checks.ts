@@ -53,7 +53,7 @@ function problems(name: string, find: (fix: boolean) => Promise<string[]>): Chec
 }
 
 const biome = join(checkout, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
-const cells = join(checkout, 'scripts', 'runner', 'check-cells.ts');
+const notebooks = join(checkout, 'scripts', 'notebooks.ts');
 
 const checks: Check[] = [
   program('lint and format', (fix) => [biome, 'check', '--error-on-warnings', ...(fix ? ['--write'] : [])]),
@@ -63,7 +63,7 @@ const checks: Check[] = [
     'types of what cells import',
     tsc('@tslab/typescript-for-tslab/bin/tsc', 'notebooks/tsconfig.helpers.json', 'notebooks'),
   ),
-  program('types of the cells', () => ['--import', 'tsx', cells]),
+  program('types of the cells', () => ['--import', 'tsx', notebooks, '--check', '--stock']),
   // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
   problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix) => [
     ...(await checkOutputs(checkout, fix)),

@@ -18,7 +18,7 @@ const ROOM_MINUTES = 2;
  * one fails the check. Without a measurement on this machine, `runMinutes` is believed. One line a problem.
  */
 export async function checkTime(root: string, fix: boolean): Promise<string[]> {
-  const measured = await knownDurations(projectIn(root).durationsFile);
+  const measured = await knownDurations(projectIn(root));
   const problems: string[] = [];
   const measure = (notebook: CourseNotebook) => {
     const ranMs = measured.get(`notebooks/${notebook.name}`);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { project } from '../project.js';
 import { knownDurations, rememberDurations } from '../runner/durations.js';
+import { projectOf } from '../runner/main.js';
 import { readNotebook } from '../runner/notebook.js';
 import { progress } from '../runner/report/progress.js';
 import { failureReport, summary } from '../runner/report/text.js';
@@ -28,7 +29,7 @@ export const execute: Execute = async (paths, out, signal) => {
   const results = await run(
     notebooks,
     {
-      project,
+      project: projectOf(project, project.root),
       out,
       // A lesson mostly waits; but with all of them at once, they would measure each other.
       jobs: 2 * availableParallelism(),
@@ -39,7 +40,7 @@ export const execute: Execute = async (paths, out, signal) => {
       leaksFail: true,
       bail: true,
       sources: new Map(),
-      known: await knownDurations(project.durationsFile),
+      known: await knownDurations(project),
       signal,
     },
     {
@@ -51,7 +52,7 @@ export const execute: Execute = async (paths, out, signal) => {
     },
   ).finally(live.stop);
   signal.throwIfAborted();
-  await rememberDurations(project.durationsFile, results);
+  await rememberDurations(project, results);
   process.stdout.write(`${summary(results, notebooks.length, performance.now() - began)}\n`);
   if (reports.length > 0) {
     process.stdout.write(`\n${reports.join('\n')}`);

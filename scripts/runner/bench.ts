@@ -1,14 +1,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
-import { discover, shown } from './discover.js';
+import { discover } from './discover.js';
 import type { Result } from './result.js';
 
 const COMMAND = {
@@ -87,7 +87,7 @@ async function measure(args: string[], signal: AbortSignal): Promise<void> {
   const row = (what: string, seconds: number) => process.stdout.write(`${seconds.toFixed(1).padStart(7)} s  ${what}\n`);
   row(`${paths.length} notebooks under the runner`, all.seconds);
   row(`the same with jupyter execute, one by one`, one);
-  row(`the slowest alone under the runner (${shown(slowest!.path, checkout)})`, alone.seconds);
+  row(`the slowest alone under the runner (${relative(checkout, slowest!.path)})`, alone.seconds);
   row('a kernel start', kernelStart);
   process.stdout.write(
     `the runner takes ${(all.seconds / one).toFixed(2)} of the time of one by one, ` +

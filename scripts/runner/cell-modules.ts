@@ -1,12 +1,10 @@
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type TypeScript from 'typescript';
+import { compiler } from './kernel.js';
 import type { Cell, Notebook } from './notebook.js';
 
-const require = createRequire(import.meta.url);
-
-/** The kernel's compiler, which tslab bundles. */
-export const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
+/** The kernel's compiler. */
+export const ts = compiler();
 
 /** Parts of the compiler that its types leave out: what binds a file's names, and where these are then. */
 const { bindSourceFile } = ts as unknown as {

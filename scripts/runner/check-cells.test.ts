@@ -24,7 +24,9 @@ function checkWith(compilerOptions: object, ...cells: (string | Tagged)[]): Cell
     return { cell_type: 'code', source, metadata: { tags } };
   });
   const metadata = { kernelspec: { name: 'tslab' }, key: { compilerOptions } };
-  return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }), 'key')]);
+  return checkCells([parseNotebook(path, JSON.stringify({ nbformat: 4, metadata, cells: raw }), 'key')], {
+    base: folder,
+  });
 }
 
 const brief = (problems: CellProblem[]) =>
@@ -168,7 +170,7 @@ describe('checkCells and files beside the notebook', () => {
       {
         notebook: '',
         cell: null,
-        file: join(folder, 'lib', 'broken.ts'),
+        file: join('lib', 'broken.ts'),
         line: 1,
         column: 14,
         code: 2322,

@@ -1,18 +1,12 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, relative } from 'node:path';
 import type TypeScript from 'typescript';
 import { cellOptions } from '../kernel/options.js';
-import { project } from '../project.js';
-import { runCommand } from '../shared/command.mjs';
-import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
-import { discover, shown } from './discover.js';
-import { type Notebook, readNotebook } from './notebook.js';
+import { tslabFolder } from './kernel.js';
+import type { Notebook } from './notebook.js';
 
-const require = createRequire(import.meta.url);
-const tslabFolder = dirname(require.resolve('tslab/package.json'));
+const tslab = tslabFolder();
 
 /** An error of the compiler in a cell, or in a file that cells import. */
 export interface CellProblem {
@@ -39,15 +33,21 @@ export function problemLine(problem: CellProblem): string {
 }
 
 /**
- * Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. With `stock`, it also
- * reports what a stock tslab compiles wrongly (see `renamedProperties`). Default: false.
+ * Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. Files are named by their
+ * paths from the folder `base`. Default: the current one. With `stock`, it also reports what a stock tslab compiles wrongly
+ * (see `renamedProperties`). Default: false.
  */
-export function checkCells(notebooks: Notebook[], { stock = false } = {}): CellProblem[] {
+export function checkCells(notebooks: Notebook[], { base = process.cwd(), stock = false } = {}): CellProblem[] {
   const files = new Map<string, TypeScript.SourceFile | undefined>();
   const reported = new Set<string>();
-  return notebooks.flatMap((notebook) => checkNotebook(notebook, files, reported, stock));
+  return notebooks.flatMap((notebook) => {
+    const problems = checkNotebook(notebook, files, reported, stock);
+    const from = (path: string) => relative(base, path);
+    return problems.map((one) => ({ ...one, notebook: from(one.notebook), file: one.file && from(one.file) }));
+  });
 }
 
+/** With whole paths. */
 function checkNotebook(
   notebook: Notebook,
   files: Map<string, TypeScript.SourceFile | undefined>,
@@ -87,7 +87,7 @@ function checkNotebook(
       problems.push({
         ...told(diagnostic, notebook),
         cell: null,
-        file: shown(path, project.root),
+        file: path,
         ...position(diagnostic),
       });
     }
@@ -117,7 +117,7 @@ function renamedProperties(
         const { line, character } = ts.getLineAndCharacterOfPosition(file, node.getStart());
         const message = `A stock tslab compiles "${node.getText()}" wrongly: take "${node.propertyName.getText()}" itself.`;
         const at = { cell: cell.index, file: null, line, column: character + 1 };
-        found.push({ notebook: shown(notebook.path, project.root), code: null, message, ...at });
+        found.push({ notebook: notebook.path, code: null, message, ...at });
       }
     }
     ts.forEachChild(node, visit);
@@ -141,7 +141,7 @@ function diagnosticsOf(program: TypeScript.Program, file: TypeScript.SourceFile)
 
 function told(diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
   return {
-    notebook: shown(notebook.path, project.root),
+    notebook: notebook.path,
     code: diagnostic.code,
     message: ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n  '),
   };
@@ -161,7 +161,7 @@ function compilerOptions(notebook: Notebook): { options: TypeScript.CompilerOpti
   const { options, library, problems } = cellOptions(
     ts as never,
     dirname(notebook.path),
-    tslabFolder,
+    tslab,
     notebook.compilerOptions,
   );
   if (problems.length > 0) throw new Problem(problems.join('\n'));
@@ -201,7 +201,7 @@ function compilerHost(
         const virtual = named ? cellPath(notebook, named) : join(dirname(from), `${name}.ts`);
         if (modules.has(virtual)) return { resolvedFileName: virtual, extension: ts.Extension.Ts };
         // The kernel's own module has this name, also where the folder has a package of that name.
-        const start = name === 'tslab' ? join(tslabFolder, 'x.ts') : from;
+        const start = name === 'tslab' ? join(tslab, 'x.ts') : from;
         const path = name === 'tslab' ? './dist/public' : name;
         return ts.resolveModuleName(path, start, options, host, cache).resolvedModule;
       }),
@@ -214,27 +214,4 @@ function unique(problems: CellProblem[]): CellProblem[] {
     const line = problemLine(problem);
     return !seen.has(line) && seen.add(line);
   });
-}
-
-const COMMAND = {
-  call: 'npx tsx scripts/runner/check-cells.ts',
-  about:
-    "Type-checks the cells of notebooks, with the kernel's own options. Without arguments, the course's, which have to run on a stock tslab too.",
-  names: 'notebook, folder or glob ...',
-  flags: {},
-} as const;
-
-async function main(): Promise<number> {
-  const { names } = readFlags(COMMAND);
-  const paths = await discover(names.length ? names : [join(project.root, project.notebooks)], process.cwd());
-  const notebooks = await Promise.all(paths.map((path) => readNotebook(path, project.metadataKey)));
-  const problems = checkCells(notebooks, { stock: names.length === 0 });
-  for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
-  const count = paths.length === 1 ? '1 notebook' : `${paths.length} notebooks`;
-  process.stdout.write(`${count} type-checked: ${problems.length || 'no'} problems\n`);
-  return problems.length > 0 ? 1 : 0;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await runCommand(main);
 }

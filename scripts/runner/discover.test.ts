@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyPath, discover, shard, shown } from './discover.js';
+import { copyPath, discover, shard } from './discover.js';
 
 let folder: string;
 
@@ -53,13 +53,9 @@ describe('shard', () => {
   });
 });
 
-const LAB = { root: '/lab', notebooks: 'notebooks' };
+const LAB = { root: '/lab', notebooks: ['notebooks'] };
 
 describe('places', () => {
-  it('shows what lies in the checkout shortly', () => {
-    expect(shown('/lab/notebooks/a.ipynb', '/lab')).toBe('notebooks/a.ipynb');
-    expect(shown('/other/a.ipynb', '/lab')).toBe('/other/a.ipynb');
-  });
   it('gives every notebook and repeat a copy of its own', () => {
     const copies = [
       copyPath('/lab/notebooks/a.ipynb', LAB, '/out', 1),

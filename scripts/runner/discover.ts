@@ -41,22 +41,17 @@ export function shard(paths: string[], which: string): string[] {
   return paths.filter((_, position) => position % count === index - 1);
 }
 
-/** How a path is shown: by its path in the project's folder `root` if it lies there, else whole. */
-export function shown(path: string, root: string): string {
-  const inside = relative(root, path);
-  return inside.startsWith('..') ? path : inside;
-}
-
 /** Where the executed copy of a notebook goes: below `out`, and no two notebooks to the same place. */
 export function copyPath(
   path: string,
-  { root, notebooks }: Pick<Project, 'root' | 'notebooks'>,
+  { root, notebooks = [] }: Pick<Project, 'root' | 'notebooks'>,
   out: string,
   repeat: number,
 ): string {
   const inside = relative(root, path);
+  const folder = notebooks.find((one) => inside.startsWith(`${one}${sep}`)) ?? '';
   const place = inside.startsWith('..')
     ? resolve(out, 'elsewhere', path.split(sep).filter(Boolean).join(sep))
-    : resolve(out, inside.startsWith(`${notebooks}${sep}`) ? relative(notebooks, inside) : inside);
+    : resolve(out, relative(folder, inside));
   return repeat === 1 ? place : place.replace(/\.ipynb$/, `.repeat-${repeat}.ipynb`);
 }

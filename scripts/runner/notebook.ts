@@ -40,6 +40,16 @@ export interface Notebook {
   compilerOptions: object;
 }
 
+/** What keeps a notebook from running here: it names a kernel of another language. */
+export class OtherLanguage extends Problem {
+  constructor(
+    message: string,
+    readonly kernel: string,
+  ) {
+    super(message);
+  }
+}
+
 /** The kernels that notebooks run with: for TypeScript, and for JavaScript. */
 export const kernels = ['tslab', 'jslab'] as const;
 export type Kernel = (typeof kernels)[number];
@@ -64,9 +74,9 @@ function toNotebook(path: string, text: string, content: INotebookContent, key: 
   const named = typeof metadata?.kernelspec?.name === 'string' ? metadata.kernelspec.name : null;
   const kernel = as ?? kernelFor(metadata ?? {});
   if (!kernel) {
-    throw new Problem(
-      `${path} is for the kernel ${JSON.stringify(named ?? 'none')}, and its metadata does not say that its language is TypeScript or JavaScript. If it is, name the kernel: --kernel tslab, or --kernel jslab for JavaScript.`,
-    );
+    const message = `${path} is for the kernel ${JSON.stringify(named ?? 'none')}, and its metadata does not say that its language is TypeScript or JavaScript. If it is, name the kernel: --kernel tslab, or --kernel jslab for JavaScript.`;
+    if (named === null) throw new Problem(message);
+    throw new OtherLanguage(`${message} If it is not, leave it out: --only-tslab.`, named);
   }
   const { timeout, compilerOptions = {} } = annotationsOf(path, metadata, key, ['timeout', 'compilerOptions']);
   const at = `${path}, metadata "${key}"`;

@@ -1,10 +1,7 @@
-import { createRequire } from 'node:module';
 import type TypeScript from 'typescript';
 import { Problem } from '../shared/problem.mjs';
+import { compiler } from './kernel.js';
 import type { Notebook } from './notebook.js';
-
-// The cells are parsed by the compiler that compiles them.
-const require = createRequire(import.meta.url);
 
 interface Parameter {
   name: string;
@@ -72,7 +69,7 @@ export function parametrize(notebooks: Notebook[], given: Map<string, unknown>):
 
 /** The variables that a cell declares with a literal value: only these can be set. */
 function declaredIn(source: string): Parameter[] {
-  const ts = require('@tslab/typescript-for-tslab') as typeof TypeScript;
+  const ts = compiler(); // the one that compiles the cells
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true);
   const found: Parameter[] = [];
   for (const statement of file.statements) {

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { limiter } from '../shared/limiter.js';
-import { copyPath, shown } from './discover.js';
+import { copyPath } from './discover.js';
+import { ownKernels } from './environment.js';
 import { type Event, Executor } from './executor.js';
 import type { Notebook } from './notebook.js';
 import type { NotebookServer, Project } from './project.js';
@@ -12,6 +13,8 @@ import { type CellResult, type Failure, failingLine, type Result } from './resul
 
 export interface RunOptions {
   project: Project;
+  /** Notebooks are named by their paths from here. Default: the project's folder. */
+  base?: string;
   out: string;
   /** How many notebooks run at once. */
   jobs: number;
@@ -50,11 +53,12 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
   const { project } = options;
   const runId = randomBytes(8).toString('hex');
   const mark = (of: string) => `${project.markVariable}=${of}`;
-  const { python, kernels } = project.environment();
+  const environment = await project.environment(options.signal);
   const jobs = order(notebooks, options);
   const cores = availableParallelism();
   const folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
-  const executor = await Executor.start(python, mark(runId), folder, cores);
+  const kernels = environment.kernels ?? ownKernels(folder, project.metadataKey);
+  const executor = await Executor.start(environment.python, mark(runId), folder, cores);
   const atOnce = limiter(options.jobs);
   const startingServer = limiter(cores);
   const results: Result[] = [];
@@ -63,12 +67,14 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
 
   const executeOne = async (job: Job): Promise<void> => {
     if (!wanted()) return;
-    reporter.step(job, 'server');
-    const server = options.withServer
-      ? await startingServer(() =>
-          project.startServer(join(folder, `server-${job.id}`), { [project.markVariable]: `${runId}.server` }),
-        )
-      : null;
+    const { startServer } = project;
+    if (startServer && options.withServer) reporter.step(job, 'server');
+    const server =
+      startServer && options.withServer
+        ? await startingServer(() =>
+            startServer(join(folder, `server-${job.id}`), { [project.markVariable]: `${runId}.server` }),
+          )
+        : null;
     if (server) servers.add(server);
     try {
       const result = await executeWith(job, server);
@@ -103,7 +109,7 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
         out: copy,
         cwd: dirname(notebook.path),
         mark: mark(`${runId}.${job.id}`),
-        env: server?.env ?? {},
+        env: { ...project.env, ...server?.env },
         probe: server?.probe ?? null,
         kernels,
         kernel: notebook.kernel,
@@ -153,14 +159,14 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
 }
 
 /** The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone. */
-function order(notebooks: Notebook[], { repeat, known, project }: RunOptions): Job[] {
+function order(notebooks: Notebook[], { repeat, known, project: { root }, base = root }: RunOptions): Job[] {
   const jobs: Job[] = [];
   for (let round = 1; round <= repeat; round += 1) {
     for (const notebook of notebooks) {
-      jobs.push({ notebook, name: shown(notebook.path, project.root), repeat: round, id: 0 });
+      jobs.push({ notebook, name: relative(base, notebook.path), repeat: round, id: 0 });
     }
   }
-  const took = (job: Job) => known.get(job.name) ?? Number.POSITIVE_INFINITY;
+  const took = (job: Job) => known.get(relative(root, job.notebook.path)) ?? Number.POSITIVE_INFINITY;
   jobs.sort((a, b) => a.repeat - b.repeat || (took(a) === took(b) ? 0 : took(b) - took(a)));
   return jobs.map((job, index) => ({ ...job, id: index + 1 }));
 }

@@ -19,9 +19,10 @@ print(json.dumps([list(sys.version_info[:3]), sys.executable, has("venv") and ha
  * will do of those on the PATH.
  * @param {NodeJS.ProcessEnv} env
  * @param {boolean} withUv uv makes an environment without Python's own venv and ensurepip
+ * @param {string} [what] needs it, for the error
  * @returns {Python}
  */
-export function findPython(env, withUv) {
+export function findPython(env, withUv, what = 'JupyterLab') {
   const newer = [14, 13, 12, 11, 10].map((minor) => `python3.${minor}`);
   const names = env.PYTHON ? [env.PYTHON] : ['python3', ...newer, 'python'];
   /** @type {Python[]} */
@@ -32,7 +33,7 @@ export function findPython(env, withUv) {
     if (isNewEnough(python) && (withUv || python.canMakeVenv)) return python;
     seen.push(python);
   }
-  throw new Problem(explain(env, seen));
+  throw new Problem(explain(what, env, seen));
 }
 
 /** @returns {Python | null} */
@@ -56,7 +57,7 @@ function isNewEnough(/** @type {Python} */ { version }) {
   return major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor);
 }
 
-function explain(/** @type {NodeJS.ProcessEnv} */ env, /** @type {Python[]} */ seen) {
+function explain(/** @type {string} */ what, /** @type {NodeJS.ProcessEnv} */ env, /** @type {Python[]} */ seen) {
   const wanted = `Python ${OLDEST.major}.${OLDEST.minor} or newer`;
   const found = seen.map(({ version, path }) => `${version} (${path})`).join(', ');
   if (env.PYTHON && seen.length === 0)
@@ -69,5 +70,5 @@ function explain(/** @type {NodeJS.ProcessEnv} */ env, /** @type {Python[]} */ s
   }
   const remedy = process.platform === 'darwin' ? 'brew install python' : 'sudo apt install python3 python3-venv';
   const got = found ? `got ${found}` : 'found none';
-  return `JupyterLab needs ${wanted}, ${got}. Install one (for example: ${remedy}) or name one with PYTHON=/path/to/python3, then start again.`;
+  return `${what} needs ${wanted}, ${got}. Install one (for example: ${remedy}) or name one with PYTHON=/path/to/python3, then start again.`;
 }

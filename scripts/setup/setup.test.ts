@@ -68,6 +68,7 @@ beforeEach(() => {
     'scripts/kernel/kernel.json',
     'scripts/kernel/papermill',
     'scripts/kernel/cli',
+    'scripts/runner/command.mjs',
   ])
     cpSync(join(checkout, path), join(root, path), { recursive: true });
   mkdirSync(join(root, 'calls'));

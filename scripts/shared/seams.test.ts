@@ -16,7 +16,10 @@ interface Part {
 const parts: Record<string, Part> = {
   kernel: { imports: [], programs: ['bench.ts', 'papermill/polling_lab_papermill.py'] },
   'kernel/cli': { imports: ['kernel/', 'shared/'], programs: [] },
-  runner: { imports: ['shared/', 'kernel/options.ts'], programs: ['bench.ts', 'check-cells.ts', 'compare.ts'] },
+  runner: {
+    imports: ['shared/', 'kernel/options.ts', 'kernel/cli/registration.mjs', 'setup/environment.mjs', 'setup/lock.mjs'],
+    programs: ['bench.ts', 'compare.ts'],
+  },
 };
 /** Of a part's folder: tests, what a test runs, what is made, and the other part. */
 const NOT_LOOKED_AT = /\.test\.ts$|^(tests|verdicts|build|cli)\/|__pycache__|^package\.json$/;

@@ -1,11 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { linesOf } from '../../shared/notebook-file.js';
 import { INVISIBLE, plain } from '../../shared/visible.mjs';
 import { parseNotebook } from '../notebook.js';
 import type { Failure, Result } from '../result.js';
 import { failingLine } from '../result.js';
 import type { Job } from '../run.js';
 import { annotation, jsonReport, junitReport, workflow } from './files.js';
+import { lineFinder } from './line-in-file.js';
 import { progress } from './progress.js';
 import { markedSource } from './source.js';
 import { failureReport, resultLine, summary } from './text.js';
@@ -13,17 +15,23 @@ import { failureReport, resultLine, summary } from './text.js';
 const source = 'const a = 1;\nif (a) {\n  throw new TypeError("a < b & c");\n}';
 const notebook = parseNotebook(
   '/lab/notebooks/a.ipynb',
-  JSON.stringify({
-    nbformat: 4,
-    metadata: { kernelspec: { name: 'tslab' } },
-    cells: [
-      { cell_type: 'markdown', source: 'words' },
-      { cell_type: 'code', source, id: 'second' },
-      { cell_type: 'code', source: 'more', id: 'third' },
-    ],
-  }),
+  // As JupyterLab writes it: line 14 of the file has line 1 of the second cell.
+  JSON.stringify(
+    {
+      nbformat: 4,
+      metadata: { kernelspec: { name: 'tslab' } },
+      cells: [
+        { cell_type: 'markdown', source: 'words' },
+        { cell_type: 'code', source: linesOf(source), id: 'second' },
+        { cell_type: 'code', source: 'more', id: 'third' },
+      ],
+    },
+    null,
+    1,
+  ),
   'key',
 );
+const lineInFile = lineFinder([notebook]);
 
 const failure: Failure = {
   kind: 'error',
@@ -169,10 +177,12 @@ describe('progress', () => {
 
 describe('files', () => {
   it('JUnit: a suite for a notebook, a case for a cell', () => {
-    expect(junitReport([result(), passed({ notebook: 'b.ipynb' })])).toBe(`<?xml version="1.0" encoding="UTF-8"?>
+    expect(
+      junitReport([result(), passed({ notebook: 'b.ipynb' })], lineInFile),
+    ).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>
   <testsuite name="notebooks/a.ipynb" tests="2" failures="1" errors="0" skipped="1" time="1.234">
-    <testcase classname="notebooks/a.ipynb" name="cell 2" time="0.020">
+    <testcase classname="notebooks/a.ipynb" name="cell 2" file="notebooks/a.ipynb" line="18" time="0.020">
       <failure type="error" message="TypeError: a &lt; b &amp; c">TypeError: a &lt; b &amp; c
 
 TypeError: a &lt; b &amp; c
@@ -183,11 +193,11 @@ cell [1], line 3
 helpers.ts, line 7, in check
 ----&gt; 7 | fail();</failure>
     </testcase>
-    <testcase classname="notebooks/a.ipynb" name="cell 3" time="0.000"><skipped message="not run: an earlier cell failed"/></testcase>
+    <testcase classname="notebooks/a.ipynb" name="cell 3" file="notebooks/a.ipynb" line="25" time="0.000"><skipped message="not run: an earlier cell failed"/></testcase>
   </testsuite>
   <testsuite name="b.ipynb" tests="2" failures="0" errors="0" skipped="1" time="1.234">
-    <testcase classname="b.ipynb" name="cell 2" time="0.020"/>
-    <testcase classname="b.ipynb" name="cell 3" time="0.000"><skipped/></testcase>
+    <testcase classname="b.ipynb" name="cell 2" file="b.ipynb" line="16" time="0.020"/>
+    <testcase classname="b.ipynb" name="cell 3" file="b.ipynb" line="25" time="0.000"><skipped/></testcase>
   </testsuite>
 </testsuites>
 `);
@@ -195,13 +205,13 @@ helpers.ts, line 7, in check
 
   it('JUnit: no character that XML does not know, and a case for what no cell is to blame for', () => {
     const strange: Failure = { ...failure, cell: null, message: 'a\u0000\u0007\u009bb', traceback: [] };
-    const text = junitReport([passed({ status: 'failed', failure: strange })]);
+    const text = junitReport([passed({ status: 'failed', failure: strange })], lineInFile);
     expect(text).toContain('<failure type="error" message="a\\u{0}\\u{7}\\u{9b}b">');
-    expect(text).toContain('name="notebook" time="0">');
+    expect(text).toContain('name="notebook" file="notebooks/a.ipynb" line="1" time="0">');
   });
 
   it('JSON: counts, and tracebacks without colors', () => {
-    const report = JSON.parse(jsonReport([result(), passed()], { wallMs: 10.4, exitCode: 1 }));
+    const report = JSON.parse(jsonReport([result(), passed()], { wallMs: 10.4, exitCode: 1, notRun: [] }));
     expect(report).toMatchObject({ passed: 1, failed: 1, durationMs: 10, exitCode: 1 });
     expect(report.notebooks[0].failure.traceback[0]).toBe('TypeError: a < b & c');
   });
@@ -227,17 +237,17 @@ helpers.ts, line 7, in check
   });
 
   it('GitHub: commands are stopped, but for the annotations', () => {
-    const { stop, go, annotate } = workflow('TOKEN');
+    const { stop, go, annotate } = workflow('TOKEN', '/lab');
     expect([stop, go]).toEqual(['::stop-commands::TOKEN\n', '::TOKEN::\n']);
-    expect(annotate(result())).toBe(`${go}${annotation(result())}\n${stop}`);
+    expect(annotate(result(), lineInFile)).toBe(`${go}${annotation(result(), '/lab', lineInFile)}\n${stop}`);
   });
 
   it('GitHub: an annotation in one line', () => {
-    const text = annotation(result());
+    const text = annotation(result({ notebook: 'a.ipynb' }), '/lab', lineInFile);
     expect(text).toMatch(
-      /^::error file=notebooks\/a\.ipynb,title=notebooks\/a\.ipynb%2C cell 2::TypeError: a < b & c%0A%0A/,
+      /^::error file=notebooks\/a\.ipynb,line=18,title=a\.ipynb%2C cell 2::TypeError: a < b & c%0A%0A/,
     );
     expect(text).not.toContain('\n');
-    expect(annotation(passed())).toBe('');
+    expect(annotation(passed(), '/lab', lineInFile)).toBe('');
   });
 });

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import { chalk } from 'zx';
 import { plain } from '../../shared/visible.mjs';
+import type { Other } from '../main.js';
 import type { Notebook } from '../notebook.js';
 import type { Result } from '../result.js';
 import { cellName, markedSource, tracebackText } from './source.js';
@@ -65,6 +66,13 @@ function withoutShown(traceback: string, message: string, count: number | null):
 
 function indent(text: string): string[] {
   return text.split('\n').map((line) => `  ${line}`.trimEnd());
+}
+
+/** Which notebooks were left out, since they are in another language. */
+export function othersLine(others: readonly Other[]): string {
+  const count = others.length === 1 ? '1 notebook is' : `${others.length} notebooks are`;
+  const names = others.map(({ notebook, kernel }) => `${notebook} (${kernel})`).join(', ');
+  return plain(`${count} in another language and not looked at: ${names}`);
 }
 
 /** The last line of a run; with `--repeat`, how often each notebook failed. */
