@@ -229,6 +229,17 @@ long streams lived; what waited for a connection. It sends nothing then, and sho
     notes: 'Exit code: 0 if nothing serious was found, 1 if something was, 2 if it could not be tried.',
     onlyNpm: true,
   },
+  kafka: {
+    call: 'npm run kafka',
+    about: `A real Kafka broker on this machine, in the foreground: one node, on loopback. Needs Java 17 and Maven, which
+fetches it once (about 40 MB) into this folder. Ctrl-C stops it, and removes what it keeps.`,
+    flags: {
+      port: { ...PORT, about: `the broker's port (9092, or any free one if that is taken)` },
+      'only-fetch': { about: 'fetches what notebook 10 runs (Kafka, and a queue like SQS), and starts nothing' },
+    },
+    notes: `KAFKA=HOST:PORT tells a notebook to use a broker that runs already.
+Exit code: 2 if Java or Maven is missing, 1 if the broker does not start, or ends.`,
+  },
   notebooks: runnerCommand(
     'npm run notebooks',
     `Executes tslab notebooks as CI does: each with a fresh kernel, in its own folder, with a server of its own

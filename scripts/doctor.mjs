@@ -11,7 +11,7 @@ import { kernelspecs, labSettings, npmPackages, pythonEnvironment } from './setu
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readJson } from './shared/files.mjs';
-import { findBrowser, findEngine } from './shared/find-program.mjs';
+import { findBrowser, findEngine, findProgram } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
@@ -61,6 +61,7 @@ async function look() {
     await port(8888, 'JupyterLab'),
     browser(),
     engine(),
+    java(),
   ];
 }
 
@@ -125,6 +126,16 @@ function engine() {
   const fix =
     'npm run setup fetches one; or install one (Debian: sudo apt install redis-server; macOS: brew install valkey)';
   return { name: 'Valkey', ok: found ? true : null, found: found ?? 'none found: "npm run cluster" needs one', fix };
+}
+
+/** @returns {Finding} */
+function java() {
+  const missing = ['java', 'mvn'].filter((name) => findProgram(name) === null);
+  const found = missing.length
+    ? `${missing.join(' and ')} not found: "npm run kafka" and notebook 10 need them`
+    : 'found';
+  const fix = 'install both (Debian: sudo apt install default-jre-headless maven; macOS: brew install openjdk maven)';
+  return { name: 'Java, Maven', ok: missing.length ? null : true, found, fix };
 }
 
 /** @returns {Finding} */

@@ -31,6 +31,7 @@ export { experiment } from './experiment.js';
 export type { Job, Video } from './job.js';
 export { withProgress } from './job-progress.js';
 export { type Ledger, type LedgerRow, ledger, witnesses } from './ledger.js';
+export { type OwnBroker, openBroker } from './own-broker.js';
 export { ifThere, type OwnEngine, openEngine } from './own-engine.js';
 export { type OwnServer, startServer } from './own-server.js';
 export { predict } from './prediction.js';

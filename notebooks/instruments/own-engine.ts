@@ -31,7 +31,7 @@ export async function openEngine(): Promise<OwnEngine | null> {
   const started = await startProgram('engine', args).catch((error: NotStarted) => {
     remove();
     if (error.exitCode !== 2 || process.env.CI) throw error;
-    console.log(`${error.said} Then restart the kernel. Until then, the sections that need an engine are skipped.`);
+    console.log(`SKIPPED: the sections that need an engine. ${error.said} Then restart the kernel.`);
     return null;
   });
   if (!started) return null;

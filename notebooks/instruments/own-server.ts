@@ -8,7 +8,7 @@ import { authorize } from './access.js';
 /** The folder of the checkout that these instruments belong to. */
 export const CHECKOUT = resolve(__dirname, '..', '..');
 
-/** How long a program may take to get ready, in milliseconds. A loaded machine needs some of it. */
+/** How long a program may take to get ready, in milliseconds, unless it is given more. A loaded machine needs some of it. */
 const READY_MS = 30_000;
 
 /** A server that was started here, and how to end it. */
@@ -107,9 +107,10 @@ export interface Program {
  * standard input does, as it does when this kernel ends.
  *
  * @param what what it is called in errors: `server`.
- * @throws NotStarted if it ends before, or is not ready after 30 s, when it is killed.
+ * @param readyMs how long it may take, in milliseconds. Default: 30 s.
+ * @throws NotStarted if it ends before, or is not ready by then, when it is killed.
  */
-export async function startProgram(what: string, args: string[]): Promise<Program> {
+export async function startProgram(what: string, args: string[], readyMs = READY_MS): Promise<Program> {
   // NODE_OPTIONS was meant for the kernel: a debugger's port, say, which only one process can have.
   const { NODE_OPTIONS, ...env } = process.env;
   const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
@@ -117,14 +118,20 @@ export async function startProgram(what: string, args: string[]): Promise<Progra
     env,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const ready = await readiness(what, child, child.stdout, child.stderr);
+  const ready = await readiness(what, child, child.stdout, child.stderr, readyMs);
   // The kernel may end while the program runs: none of these handles keeps it alive.
   child.unref();
   for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
   return { child, ready };
 }
 
-function readiness(what: string, child: ChildProcess, stdout: Readable, stderr: Readable): Promise<string> {
+function readiness(
+  what: string,
+  child: ChildProcess,
+  stdout: Readable,
+  stderr: Readable,
+  readyMs: number,
+): Promise<string> {
   let out = '';
   let said = '';
   return new Promise<string>((ready, failed) => {
@@ -134,8 +141,8 @@ function readiness(what: string, child: ChildProcess, stdout: Readable, stderr: 
     };
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      fail(`was not ready after ${READY_MS / 1_000} s`);
-    }, READY_MS);
+      fail(`was not ready after ${readyMs / 1_000} s`);
+    }, readyMs);
     child.once('error', (error) => fail(`could not be started: ${error.message}`));
     // Its pipes have ended, too: all that it said is here.
     child.once('close', (code, signal) => fail(`ended immediately (${signal ?? `exit code ${code}`})`, code));

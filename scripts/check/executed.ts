@@ -137,3 +137,18 @@ function heightOf({ text, data = {} }: Output): number {
   if (html.includes('<tr')) return ROW_PX * html.split('<tr').length;
   return lines(data['text/markdown'] ?? data['text/plain']);
 }
+
+/** What cells have skipped for want of a program, one line each: they print `SKIPPED: `, and what is needed. */
+export async function skippedSections(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
+  const skipped: string[] = [];
+  for (const name of courseNotebooks(root)) {
+    const file = join(folder, name);
+    if (!existsSync(file)) continue;
+    const { content } = await readNotebookFile(file);
+    for (const cell of content.cells.filter(isCode)) {
+      const said = (cell.outputs as unknown as Output[]).map(({ text }) => joined(text)).join('');
+      skipped.push(...[...said.matchAll(/^SKIPPED: (.*)$/gm)].map(([, what]) => `${name}: ${what}`));
+    }
+  }
+  return skipped;
+}

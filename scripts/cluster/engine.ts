@@ -21,8 +21,8 @@ export interface EngineProcess extends Running {
   signal(name: NodeJS.Signals): void;
 }
 
-/** Runs a program, and kills it when standard input ends: an engine does not outlive the process that started it. */
-const UNTIL_ORPHANED = `
+/** A script for `sh -c`. Runs a program, and kills it when standard input ends, so that it does not outlive the process that started it. */
+export const UNTIL_ORPHANED = `
 exec 3<&0
 "$0" "$@" </dev/null 3<&- &
 engine=$!

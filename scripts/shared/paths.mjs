@@ -25,6 +25,8 @@ export function pathsOf(root) {
     nodeModules: join(root, 'node_modules'),
     lockFile: join(root, 'package-lock.json'),
     stamps: join(own, 'setup'),
+    /** Programs in Java that commands and notebooks have fetched. */
+    jars: join(own, 'jars'),
     jupyter: join(own, 'jupyter'),
     /** Tells of the running server. */
     state: join(own, 'state.json'),

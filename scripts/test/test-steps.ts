@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { runChecks } from '../check/checks.js';
-import { checkExecuted } from '../check/executed.js';
+import { checkExecuted, skippedSections } from '../check/executed.js';
 import type { testSteps } from '../commands.mjs';
 import { checkout } from '../shared/paths.mjs';
 import { run } from '../shared/run.js';
@@ -169,6 +169,6 @@ export const steps: Record<keyof typeof testSteps, Step> = {
     if (count.failed > 0) return count;
     const problems = await checkExecuted(checkout);
     for (const problem of problems) process.stdout.write(`✗ ${problem}\n`);
-    return { ...count, failed: problems.length };
+    return { ...count, failed: problems.length, skipped: await skippedSections(checkout) };
   },
 };

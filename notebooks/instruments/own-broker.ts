@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { type NotStarted, ownFolder, startProgram } from './own-server.js';
+
+/** What can be started: Apache Kafka, or ElasticMQ, a queue that speaks the protocol of Amazon's SQS. */
+export type BrokerKind = 'kafka' | 'elasticmq';
+
+/** A broker that this notebook uses. */
+export interface OwnBroker {
+  host: string;
+  port: number;
+  /** Which program it is, with its version. */
+  program: string;
+  /** Kills it, with all that it keeps, if it was started here. Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** How long a broker may take, in milliseconds: the first time, Maven fetches it. */
+const READY_MS = 10 * 60_000;
+
+/**
+ * Starts a real broker for this kernel alone, on free ports of loopback, and says which. It ends with the kernel, also when that is
+ * killed. `KAFKA=HOST:PORT` names a Kafka that runs already. Null, with the remedy, where Java or Maven is missing.
+ *
+ * @throws in continuous integration (`CI` is set), where no broker means that something is not tested; and when nothing answers
+ * at the address that `KAFKA` names.
+ * @example const broker = await openBroker('kafka');
+ */
+export async function openBroker(kind: BrokerKind): Promise<OwnBroker | null> {
+  if (kind === 'kafka' && process.env.KAFKA) return named(process.env.KAFKA);
+  const folder = ownFolder();
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  const args = [join('scripts', 'brokers', 'keep-broker.ts'), kind, join(folder, kind)];
+  const started = await startProgram('broker', args, READY_MS).catch((error: NotStarted) => {
+    remove();
+    if (error.exitCode !== 2 || process.env.CI) throw error;
+    console.log(`SKIPPED: the sections that need ${kind}. ${error.said} Then restart the kernel.`);
+    return null;
+  });
+  if (!started) return null;
+  const { child, ready } = started;
+  const [, host = '', port = '', program = ''] = /^(\S+):(\d+) (.*)$/.exec(ready) ?? [];
+  process.once('exit', remove);
+  console.log(`${program}, at ${host}:${port}, which this notebook has started; it ends with the kernel`);
+  return {
+    ...{ host, port: Number(port), program },
+    async stop() {
+      process.off('exit', remove);
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit');
+        child.stdin?.end();
+        await gone;
+      }
+      remove();
+    },
+  };
+}
+
+/** A broker that somebody else has started. */
+async function named(address: string): Promise<OwnBroker> {
+  const [, host, port] = /^([\w.-]+):(\d{1,5})$/.exec(address) ?? [];
+  if (!host || !port) throw new Error(`Expected KAFKA as HOST:PORT, such as 127.0.0.1:9092, got "${address}".`);
+  const socket = connect({ host, port: Number(port) });
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    throw new Error(
+      `KAFKA is ${address}, and nothing answers there (${(error as Error).message}). Start it, or unset KAFKA.`,
+    );
+  } finally {
+    socket.destroy();
+  }
+  const program = 'the Kafka that KAFKA names';
+  console.log(`${program}, at ${address}`);
+  return { host, port: Number(port), program, stop: async () => {} };
+}

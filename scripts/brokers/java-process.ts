@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { UNTIL_ORPHANED } from '../cluster/engine.js';
+import { type Running, signalGroup, start } from '../shared/child.mjs';
+import { Problem } from '../shared/problem.mjs';
+
+/** How long a broker may take until it answers, in milliseconds. A Java machine on a loaded computer needs some of it. */
+const READY_MS = 120_000;
+
+/** Small, and quick to start: no broker of ours has much to do. */
+const JVM = [
+  '-Xmx128m',
+  '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+];
+
+/** A broker that runs, and where clients reach it. */
+export interface Broker extends Running {
+  host: string;
+  port: number;
+  /** Its name and version. */
+  program: string;
+  /** Ends it at once: what it keeps is for nobody after this. Resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface JavaCommand {
+  java: string;
+  /** The folder with its jars. */
+  jars: string;
+  mainClass: string;
+  args: string[];
+  /** Further options of the Java machine. */
+  options?: string[];
+}
+
+/** The arguments of `java` for that. */
+export const javaArgs = ({ jars, mainClass, args, options = [] }: JavaCommand): string[] => {
+  return [...JVM, ...options, '-cp', join(jars, '*'), mainClass, ...args];
+};
+
+/**
+ * Starts a broker that ends with this process, and waits until it answers. Error: {@link Problem}, with the last words of the
+ * broker.
+ */
+export async function startBroker(
+  command: JavaCommand,
+  at: { program: string; port: number; answers: (port: number) => Promise<boolean> },
+  signal?: AbortSignal,
+): Promise<Broker> {
+  const args = ['-c', UNTIL_ORPHANED, command.java, ...javaArgs(command)];
+  const running = start('/bin/sh', args, { stdio: ['pipe', 'pipe', 'pipe'], signal });
+  const until = performance.now() + READY_MS;
+  const kill = async () => {
+    signalGroup(running.process.pid, 'SIGKILL');
+    await running.ended;
+  };
+  let ended = false;
+  void running.ended.then(() => {
+    ended = true;
+  });
+  while (!(await at.answers(at.port))) {
+    if (!ended && performance.now() < until) {
+      await pause(50);
+      continue;
+    }
+    await kill();
+    signal?.throwIfAborted();
+    const what = ended ? 'ended before it was ready' : `did not answer within ${READY_MS / 1_000} s`;
+    throw new Problem(`${at.program} ${what}.`, { exitCode: 1, details: running.said() });
+  }
+  return { ...running, kill, host: '127.0.0.1', port: at.port, program: at.program };
+}

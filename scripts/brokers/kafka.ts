@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { lastingPort } from '../shared/ports.mjs';
+import { Problem } from '../shared/problem.mjs';
+import { run } from '../shared/run.js';
+import { fetchJars, findJava, type JavaProgram } from './jars.js';
+import { type Broker, javaArgs, startBroker } from './java-process.js';
+
+const VERSION = '4.1.2';
+
+/** Without a binding of SLF4J the broker says nothing of why it ends. */
+export const KAFKA: JavaProgram = {
+  name: 'Kafka',
+  artifacts: [`org.apache.kafka:kafka_2.13:${VERSION}`, 'org.slf4j:slf4j-simple:1.7.36'],
+  mainClass: 'kafka.Kafka',
+};
+
+/**
+ * One node that is both broker and controller (KRaft), on loopback. Topics and their offsets are kept once: there is no other
+ * node to copy them to. A group starts at once, instead of waiting 3 s for further consumers.
+ */
+const settingsOf = (folder: string, port: number, controllerPort: number) => ({
+  'process.roles': 'broker,controller',
+  'node.id': 1,
+  'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+  listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+  'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+  'controller.listener.names': 'CONTROLLER',
+  'log.dirs': join(folder, 'data'),
+  'offsets.topic.replication.factor': 1,
+  'offsets.topic.num.partitions': 1,
+  'transaction.state.log.replication.factor': 1,
+  'transaction.state.log.min.isr': 1,
+  'group.initial.rebalance.delay.ms': 0,
+  'auto.create.topics.enable': false,
+  'log.cleaner.dedupe.buffer.size': 4 * 1024 * 1024, // 128 MiB by default, as much as the whole Java machine has here
+});
+
+export interface KafkaOptions {
+  /** Where it keeps what it holds, and its settings. */
+  folder: string;
+  /** Where jars are kept. */
+  jars: string;
+  /** Default: any that is free. */
+  port?: number | undefined;
+  say: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+/** Starts a broker. Error: {@link Problem}; its exit code is 2 where Java or Maven is missing. */
+export async function startKafka({ folder, jars, port, say, signal }: KafkaOptions): Promise<Broker> {
+  const { java } = findJava(KAFKA.name);
+  const lib = await fetchJars(KAFKA, jars, say, signal);
+  const chosen = port ?? (await lastingPort());
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, 'server.properties');
+  const settings = Object.entries(settingsOf(folder, chosen, await lastingPort()));
+  writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''));
+  const cluster = randomBytes(16).toString('base64url');
+  const format = { java, jars: lib, mainClass: 'kafka.tools.StorageTool', args: ['format', '-c', file, '-t', cluster] };
+  const { exitCode, stdall } = await run([java, ...javaArgs(format)], { signal });
+  if (exitCode !== 0) throw new Problem('Kafka could not make its folder.', { exitCode: 1, details: stdall });
+  const command = { java, jars: lib, mainClass: KAFKA.mainClass, args: [file] };
+  return startBroker(command, { program: `Apache Kafka ${VERSION}`, port: chosen, answers: speaksKafka }, signal);
+}
+
+/** An ApiVersions request, version 0: its length, API key 18, version, correlation id, no client id. */
+const API_VERSIONS = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
+
+/** Whether a broker answers there. */
+export function speaksKafka(port: number, host = '127.0.0.1'): Promise<boolean> {
+  const socket = connect({ host, port, timeout: 5_000 });
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => socket.write(API_VERSIONS));
+    socket.once('data', (bytes) => resolve(bytes.length >= 8 && bytes.readInt32BE(4) === 1));
+    for (const event of ['error', 'close', 'timeout']) socket.once(event, () => resolve(false));
+  }).finally(() => socket.destroy());
+}
