@@ -11,6 +11,7 @@ import { closeSoon } from './closing.js';
 import type { Expectation } from './http1.js';
 import { headBytes, streamOf } from './http2.js';
 import type { Lifetime } from './lifetime.js';
+import { writeSharedHead } from './shared-heads.js';
 import { readWait } from './wait.js';
 
 type Headers = Record<string, string | number>;
@@ -109,7 +110,10 @@ export class HttpExchange implements Exchange {
     for (const name in headers) if (name !== 'Cache-Control') fields.push(name, headers[name] as string | number);
     // RFC 7240, section 2: an answer that a preference may change names `Prefer` in Vary, beside what CORS names there.
     if (this.varies) fields.push('Vary', this.req.headers.origin === undefined ? 'Prefer' : 'Origin, Prefer');
-    this.res.writeHead(status, fields);
+    const { req, res } = this;
+    const shares = req.httpVersion === '1.1' && this.expects === null && req.headers.origin === undefined;
+    if (shares && req.method !== 'HEAD') writeSharedHead(res, status, fields);
+    else res.writeHead(status, fields);
   }
 
   /** Tells the ledger that the head of the answer is out. A route whose head other code writes calls it, too. */
