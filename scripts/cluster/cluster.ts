@@ -113,12 +113,6 @@ export class Cluster {
     await this.engine?.stop();
   }
 
-  /** Starts the engine again, on what it has kept. */
-  async restartEngine(): Promise<void> {
-    const { port } = this.engine as EngineProcess;
-    await this.startEngine(port);
-  }
-
   private async begin(): Promise<void> {
     const { root, servers, folder, engine, port, flags = [], signal } = this.options;
     if (engine === undefined) {

@@ -1,5 +1,4 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -7,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type EngineProcess, NO_ENGINE, startEngine } from '../../../scripts/cluster/engine.js';
 import { findEngine } from '../../../scripts/shared/find-program.mjs';
 import { checkout, pathsOf } from '../../../scripts/shared/paths.mjs';
+import { type EngineProxy, openEngineProxy } from '../../conformance/engine-proxy.js';
 import type { Job } from '../../core/jobs/job.js';
 import { NotReadable, NotWritable } from '../../core/log/errors.js';
 import { Ids, NOWHERE } from '../../core/log/event.js';
@@ -73,7 +73,7 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
   const folder = mkdtempSync(join(tmpdir(), 'polling-lab-engine-'));
   let engine: EngineProcess;
   const servers: Server[] = [];
-  const proxies: net.Server[] = [];
+  const proxies: EngineProxy[] = [];
   const serve = async (name: string, url = engine.url, leaseMs = LEASE_MS) => {
     const server = new Server(url, name, leaseMs);
     servers.push(server);
@@ -108,44 +108,11 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
     { shared: true },
   );
 
-  /** A proxy before the engine: holds back what the read that waits brings, or loses the next answer to a commit. */
-  async function proxy() {
-    const held: (() => void)[] = [];
-    const faults = { holds: false, losesAnswer: false, lost: 0 };
-    const server = net.createServer((client) => {
-      const upstream = net.connect(engine.port, '127.0.0.1');
-      let reads = false;
-      client.on('data', (bytes) => {
-        if (bytes.includes('xread') && !bytes.includes('evalsha')) reads = true;
-        if (faults.losesAnswer && bytes.includes('evalsha') && bytes.includes('"event"')) {
-          faults.losesAnswer = false;
-          upstream.removeAllListeners('data');
-          upstream.once('data', () => {
-            faults.lost++;
-            client.destroy();
-          });
-        }
-        upstream.write(bytes);
-      });
-      upstream.on('data', (bytes) => {
-        if (reads && faults.holds) held.push(() => client.write(bytes));
-        else client.write(bytes);
-      });
-      for (const [one, other] of [
-        [client, upstream],
-        [upstream, client],
-      ] as const)
-        one.on('error', () => {}).on('close', () => other.destroy());
-    });
-    proxies.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as net.AddressInfo;
-    const release = () => {
-      faults.holds = false;
-      for (const send of held.splice(0)) send();
-    };
-    return { url: `redis://127.0.0.1:${port}`, faults, held, release };
-  }
+  const proxy = async () => {
+    const opened = await openEngineProxy(engine.port);
+    proxies.push(opened);
+    return opened;
+  };
 
   test('thousands of changes are refused at once, and what came with them is written once', async () => {
     const a = await serve('a');
