@@ -28,7 +28,9 @@ await runCommand(async (signal) => {
   const { only, rounds, clients, beside, ...flags } = readFlags(commands.bench);
   const wanted = (name: string) => only.length === 0 || only.includes(name);
   const load = workloads(clients).filter(({ name }) => wanted('server') || wanted(name));
-  if (flags.write && !wanted('server')) throw new Problem('--write is for all workloads: use --only server, or none.');
+  const ofCluster = only.length === 1 && only[0] === 'cluster';
+  if (flags.write && !wanted('server') && !ofCluster)
+    throw new Problem('--write is for all workloads: use --only server, --only cluster, or none.');
   if (flags.gate && (flags.write || flags.profile))
     throw new Problem('--gate measures and compares, and does nothing else: leave --write and --profile out.');
   if (flags.write && beside.length > 0) throw new Problem('--write is for all servers: leave --beside out.');
@@ -48,6 +50,10 @@ await runCommand(async (signal) => {
       await measureStart(rounds, signal, say);
     }
     if (wanted('kernel')) await script('kernel', 'scripts/kernel/bench.ts', ['--rounds', String(rounds)], signal);
+    if (wanted('cluster')) {
+      const more = flags.write ? ['--write'] : [];
+      await script('cluster', 'scripts/cluster/bench.ts', ['--rounds', String(rounds), ...more], signal);
+    }
     if (wanted('course')) await script('course', 'scripts/runner/bench.ts', [], signal);
   }
   if (flags.profile) {

@@ -54,6 +54,7 @@ export const otherBenches = /** @type {const} */ ({
   start: 'npm start, against bare jupyter lab',
   kernel: 'the start of a kernel, against stock tslab',
   course: 'all notebooks executed, against the longest of them',
+  cluster: 'servers on one engine, against one on SQLite',
 });
 
 /** What a workload does, with so many clients. */

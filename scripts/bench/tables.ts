@@ -11,7 +11,7 @@ const withUnit = (value: number, unit: string) =>
  * A table whose first `texts` columns are text and the others numbers. What the first column repeats is left out. Without
  * rows, nothing.
  */
-function markdown(head: string[], texts: number, rows: string[][]): string {
+export function markdown(head: string[], texts: number, rows: string[][]): string {
   if (rows.length === 0) return '';
   const rule = head.map((_, column) => (column < texts ? '---' : '--:'));
   const cells = rows.map(([first = '', ...others], n) => [n > 0 && rows[n - 1]?.[0] === first ? '' : first, ...others]);

@@ -10,7 +10,7 @@ import { billTable, ownTable, peerTable } from './tables.js';
 
 const picture = join(checkout, '.github', 'images', 'bench.svg');
 const server = join(checkout, 'server', 'README.md');
-const readme = join(import.meta.dirname, 'README.md');
+export const readme = join(import.meta.dirname, 'README.md');
 
 /** The rows that the server's README shows: a workload, and a row's words. */
 const SHOWN = [
@@ -67,7 +67,7 @@ export async function writeProfile(told: string, { machine, date }: { machine: s
 }
 
 /** Writes what stands between two marks of a page. */
-async function put(page: string, mark: string, content: string): Promise<void> {
+export async function put(page: string, mark: string, content: string): Promise<void> {
   const text = await readFile(page, 'utf8');
   const between = new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*?(<!-- /${mark} -->)`);
   if (!between.test(text)) throw new Problem(`${page} has no place marked <!-- ${mark} -->.`);

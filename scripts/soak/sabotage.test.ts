@@ -6,6 +6,7 @@ import { project } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import { checkout } from '../shared/paths.mjs';
 import { editAt, parseSource, readSources } from './anchors.js';
+import { changed, engineMutations } from './engine-sabotage.js';
 import { mutations } from './mutations.js';
 import { makeCopy, survives } from './sabotage.js';
 
@@ -23,6 +24,11 @@ describe('every mutation', () => {
     const { cells: have } = await readNotebook(join(checkout, 'notebooks', `${notebook}.ipynb`), project.metadataKey);
     expect(have.map(({ id }) => id)).toEqual(expect.arrayContaining(cells));
   });
+});
+
+test.each(engineMutations)('what is done to the engine fits: $name', (mutation) => {
+  const { path, text } = changed(checkout, mutation);
+  expect(syntaxErrors(text), path).toEqual([]);
 });
 
 const syntaxErrors = (text: string) =>
