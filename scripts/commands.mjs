@@ -27,7 +27,8 @@ export const soakParts = /** @type {const} */ ({
   endings: 'three thousand clients that leave in every way, over every protocol',
   bounds: 'a server filled to all its bounds at once, and 60,000 large results',
   endurance: 'half an hour of everything at once, and the memory of it',
-  cluster: 'a hundred faults of three servers on one engine; their clients change server at every request',
+  cluster:
+    'a hundred faults of three servers on one engine; the interface at each of them, and at another one at every request; sabotage',
   kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",
   jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it, and every end of npm start',
   elsewhere: 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users',

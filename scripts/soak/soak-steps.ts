@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { soakParts } from '../commands.mjs';
 import { typescript } from '../shared/launch-server.js';
-import { notebooks, type Run, runNode, type Step, vitest } from '../test/test-steps.js';
+import { type Count, notebooks, type Run, runNode, type Step, vitest } from '../test/test-steps.js';
+import { clusterConformance } from './cluster-conformance.js';
+import { engineSabotage } from './engine-sabotage.js';
 import { sabotage } from './sabotage.js';
 
 const HOUR_MS = 60 * 60_000;
@@ -39,7 +41,15 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       SOAK_RESULTS: '60000',
     }),
     endurance: tests('endurance', ['server/conformance/soak.test.ts'], { SOAK_SECONDS, SOAK_KILLS: '4' }),
-    cluster: tests('cluster', ['server/conformance/cluster.test.ts', 'server/edge/redis'], { SOAK_FAULTS: '100' }),
+    cluster: async (signal) => {
+      const faults = tests('cluster', ['server/conformance/cluster.test.ts', 'server/edge/redis'], {
+        SOAK_FAULTS: '100',
+      });
+      const parts = [faults, (signal: AbortSignal) => clusterConformance(HOUR_MS, signal), engineSabotage];
+      const counts: Count[] = [];
+      for (const part of parts) counts.push(await part(signal));
+      return sum(counts);
+    },
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
     jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts', 'scripts/start/start.test.ts']),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),
@@ -51,3 +61,9 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
     sabotage,
   };
 }
+
+const sum = (counts: Count[]): Count => ({
+  passed: counts.reduce((all, { passed }) => all + passed, 0),
+  failed: counts.reduce((all, { failed }) => all + failed, 0),
+  skipped: counts.flatMap(({ skipped }) => skipped),
+});

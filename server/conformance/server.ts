@@ -17,6 +17,11 @@ const clock = new URL('./shifted-clock.mjs', import.meta.url).href;
 /** Where the tests are aimed (`CONFORMANCE_URL=http://…`); undefined: at this checkout's server, started for the tests. */
 export const aimedAt = process.env.CONFORMANCE_URL?.replace(/\/$/, '');
 
+/** Whether they are aimed at several servers on one engine, and every request goes to the next one. */
+export const hops = aimedAt?.includes(',') ?? false;
+/** Why a test is skipped then that wants an upload to wait for another one. */
+export const OWN_QUEUE = 'each server of a cluster has a queue of uploads of its own';
+
 export interface StartOptions {
   /** The data folder; a new temporary one, removed at the end, unless given. */
   data?: string;
