@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Client, newExperiment, sum, total } from './client.js';
 import { expectProblem, TIMESTAMP } from './expectations.js';
 import { RawConnection } from './raw.js';
-import { target, withSettings } from './server.js';
+import { hops, target, withSettings } from './server.js';
 import type { Row } from './types.js';
 
 const lab = target();
@@ -246,7 +246,8 @@ describe('GET /traffic?experiment=', () => {
     },
   );
 
-  test('as text/event-stream it is live', async () => {
+  test('as text/event-stream it is live', async ({ skip }) => {
+    skip(hops, 'each server of a cluster has a ledger of its own');
     const experiment = newExperiment();
     const live = await lab.stream(`/traffic?experiment=${experiment}`);
     expect(live.headers['content-type']).toContain('text/event-stream');
