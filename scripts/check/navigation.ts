@@ -90,19 +90,19 @@ function map(course: CourseNotebook[]): string {
   const lessons = course.slice(1);
   const main = mainCourse(course).slice(1);
   const total = sumOf(main);
-  const rowOf = ({ number, time, ...notebook }: CourseNotebook, what = '') =>
-    row([number, link(notebook) + what, time.minutes, time.exerciseMinutes]);
-  const appendices = lessons.filter((notebook) => !main.includes(notebook));
+  const rowOf = ({ number, time, ...notebook }: CourseNotebook) =>
+    row([number, link(notebook), time.minutes, time.exerciseMinutes]);
+  const others = lessons.filter((notebook) => !main.includes(notebook));
   return [
     '## The map',
     '',
-    'The notebooks in their order, with the minutes to read and run each of them, and to solve its exercises.',
+    'The minutes to read and run each notebook, and for its exercises.',
     '',
     row(['', 'notebook', 'minutes', 'exercises']),
     '| --: | :-- | --: | --: |',
-    ...main.map((notebook) => rowOf(notebook)),
+    ...main.map(rowOf),
     row(['', `${main[0]?.number} to ${main.at(-1)?.number}, the main course`, total.minutes, total.exerciseMinutes]),
-    ...appendices.map((notebook) => rowOf(notebook, ', an appendix')),
+    ...others.map(rowOf),
   ].join('\n');
 }
 
