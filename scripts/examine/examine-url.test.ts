@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createGzip } from 'node:zlib';
+import { createGzip, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../test/random.js';
 import { type ExamineOptions, examineUrl } from './examine-url.js';
@@ -16,6 +16,8 @@ const ticking = setInterval(() => {
   last += 1;
   for (const listener of listeners) listener(last);
 }, 20);
+
+const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20));
 
 const stream = { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform' };
 const eventText = (id: number) => `id: ${id}\ndata: event ${id}\n\n`;
@@ -82,6 +84,19 @@ const paths: Record<string, (request: IncomingMessage, response: ServerResponse)
     zip.write('data: compressed\n\n');
     return zip.flush();
   },
+  '/bomb': (_request, response) =>
+    // 64 MiB of nothing, in 64 KiB.
+    response.writeHead(200, { ...stream, 'content-encoding': 'gzip' }).end(bomb),
+  '/endless': (_request, response) => {
+    response.writeHead(200, stream);
+    const more = () => {
+      while (!response.destroyed && response.write(`data: ${'x'.repeat(65_536)}`));
+    };
+    response.on('drain', more);
+    more();
+  },
+  '/circle': (_request, response) => response.writeHead(302, { location: '/circle' }).end(),
+  '/controls': (_request, response) => response.writeHead(200, stream).end('\u001b[31mred: x\n\ndata: 1\n\n'),
   '/private': (_request, response) => response.writeHead(302, { location: '/login' }).end(),
   '/login': (_request, response) =>
     response.writeHead(200, { 'content-type': 'text/html' }).end('<form><input type="password"></form>'),
@@ -143,6 +158,20 @@ test.each([
     .map(({ rule, severity }) => `${severity} ${rule}`);
   expect(found, textReport(examination)).toEqual(expected);
   expect(exitCode(examination)).toBe(expected.some((each) => each.startsWith('serious')) ? 1 : 0);
+});
+
+test('bears an answer that is endless, that unpacks to 64 MiB, or that redirects in a circle', async () => {
+  expect((await examine('/endless', { forMs: 5_000 })).summary).toContain('0 events');
+  expect((await examine('/bomb', { forMs: 5_000 })).summary).toContain('0 events');
+  const circle = await examine('/circle');
+  expect([circle.requests, circle.kind]).toEqual([expect.any(Number), 'answer']);
+  expect(circle.requests).toBeLessThanOrEqual(11);
+});
+
+test('shows no control character of an answer', async () => {
+  const examination = await examine('/controls');
+  expect(examination.findings.map(({ rule }) => rule)).toContain('stream-format');
+  expect(textReport(examination)).not.toContain('\u001b');
 });
 
 test('sends what it says, and nothing but GET', async () => {

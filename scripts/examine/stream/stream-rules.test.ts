@@ -176,6 +176,32 @@ test('a head that comes with the first event is late', async () => {
   expect(look('stream-head-late', seen(await heard([[30, plain(1)]], { headAt: 30 })))).toBeUndefined();
 });
 
+test.each<[string, Pieces, string | undefined]>([
+  [
+    'a field cut in two',
+    [
+      [10, 'event: a\nda'],
+      [11, 'ta: 1\n\n'],
+    ],
+    undefined,
+  ],
+  [
+    'a line end cut in two',
+    [
+      [10, 'event: a\r'],
+      [11, '\ndata: 1\r\n\r\n'],
+    ],
+    undefined,
+  ],
+  ['carriage returns', [[10, 'event: a\rdata: 1\r\r']], undefined],
+  ['an event without data', [[10, 'event: a\n\ndata: 1\n\n']], 'warning'],
+  ['a field that no reader knows', [[10, 'message: a\n\n']], 'warning'],
+])('format: %s', async (_name, pieces, expected) => {
+  const stream = await heard(pieces);
+  expect(look('stream-format', seen(stream))?.severity).toBe(expected);
+  expect(stream.transcript.events.map(({ data }) => data)).toEqual(/message/.test(String(pieces)) ? [] : ['1']);
+});
+
 test.each([
   ['no retry', 'data: 1\n\n', 'note'],
   ['a second', 'retry: 1000\n\n', undefined],

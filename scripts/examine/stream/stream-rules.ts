@@ -345,14 +345,14 @@ export const streamRules: readonly StreamRule[] = [
     fix: 'Write each line of the text as "data: …", and end each event with a blank line.',
     source: html('9.2.6', 'event-stream-interpretation'),
     notebook: '05',
-    look({ transcript: { unknownFields, emptyEvents, rest }, exchange: { ending } }) {
+    look({ transcript: { unknownFields, emptyEvents, unfinished }, exchange: { ending } }) {
       if (unknownFields.length > 0) {
         return {
           saw: `${count(unknownFields.length, 'line')} with an unknown field, the first "${unknownFields[0]!.slice(0, 40)}".`,
         };
       }
       if (emptyEvents > 0) return { saw: `${count(emptyEvents, 'event')} without "data": no reader dispatches them.` };
-      if (ending === 'whole' && /^data/m.test(rest))
+      if (ending === 'whole' && unfinished)
         return { saw: 'The last event has no blank line behind it, so it is never dispatched.' };
       return undefined;
     },

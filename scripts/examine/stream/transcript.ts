@@ -1,6 +1,6 @@
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { createParser } from 'eventsource-parser';
-import type { Exchange, Piece } from '../exchange.js';
+import { type Exchange, MAX_BYTES, type Piece } from '../exchange.js';
 
 export interface StreamEvent {
   readonly event: string;
@@ -36,8 +36,8 @@ export interface Transcript {
   readonly unknownFields: string[];
   /** Blocks with `event` and without `data`: no reader dispatches them. */
   emptyEvents: number;
-  /** The text after the last blank line. */
-  rest: string;
+  /** The last event has data, and no blank line behind it. */
+  unfinished: boolean;
   /** The bytes are no UTF-8, or are compressed and broken. */
   broken: boolean;
 }
@@ -46,7 +46,7 @@ export interface Transcript {
 export async function transcribe(exchange: Pick<Exchange, 'headers' | 'pieces'>): Promise<Transcript> {
   const transcript: Transcript = {
     ...{ events: [], bursts: [], comments: [], retries: [], badRetries: [], unknownFields: [] },
-    ...{ emptyEvents: 0, rest: '', broken: false },
+    ...{ emptyEvents: 0, unfinished: false, broken: false },
   };
   const { events, bursts } = transcript;
   let at = 0;
@@ -62,7 +62,22 @@ export async function transcribe(exchange: Pick<Exchange, 'headers' | 'pieces'>)
     },
   });
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  let block = '';
+  /** The line that has not ended yet. */
+  let line = '';
+  /** Which fields the event has so far that has not ended yet. */
+  let block = { open: false, event: false, data: false };
+  const feed = (lines: string) => {
+    parser.feed(lines);
+    for (const each of lines.split(/\r\n|\n|\r/).slice(0, -1)) {
+      if (each === '') {
+        if (block.event && !block.data) transcript.emptyEvents += 1;
+        block = { open: false, event: false, data: false };
+      } else {
+        const event = block.event || /^event(:|$)/.test(each);
+        block = { open: true, event, data: block.data || /^data(:|$)/.test(each) };
+      }
+    }
+  };
   for (const piece of await decompressed(exchange)) {
     at = piece.at;
     let text: string;
@@ -73,7 +88,13 @@ export async function transcribe(exchange: Pick<Exchange, 'headers' | 'pieces'>)
       break;
     }
     const before = events.length;
-    parser.feed(text);
+    line += text;
+    if (/[\r\n]/.test(text)) {
+      // A carriage return at the end may be the first half of a line's end.
+      const end = Math.max(line.lastIndexOf('\n'), line.lastIndexOf('\r', line.length - 2)) + 1;
+      feed(line.slice(0, end));
+      line = line.slice(end);
+    }
     let burst = bursts.at(-1);
     if (!burst || at - burst.endsAt > BURST_MS) {
       burst = { at, endsAt: at, bytes: 0, events: [], splits: false };
@@ -82,13 +103,10 @@ export async function transcribe(exchange: Pick<Exchange, 'headers' | 'pieces'>)
     burst.endsAt = at;
     burst.bytes += piece.bytes.length;
     burst.events.push(...events.slice(before));
-    // A blank line ends a block. Only its fields' names matter here.
-    const blocks = `${block}${text}`.replace(/\r\n?/g, '\n').split(/\n\n+/);
-    block = blocks.pop() ?? '';
-    for (const each of blocks) if (/^event(:|$)/m.test(each) && !/^data(:|$)/m.test(each)) transcript.emptyEvents += 1;
-    burst.splits = block.trim() !== '';
+    burst.splits = block.open || line !== '';
   }
-  transcript.rest = block;
+  if (line.endsWith('\r')) feed(`${line}\n`);
+  transcript.unfinished = block.data;
   return transcript;
 }
 
@@ -106,14 +124,20 @@ async function decompressed({ headers, pieces }: Pick<Exchange, 'headers' | 'pie
         : createGunzip(flush);
   const out: Piece[] = [];
   let at = 0;
-  decoder.on('data', (bytes: Buffer) => out.push({ at, bytes }));
-  const broken = new Promise<void>((resolve) => decoder.once('error', () => resolve()));
+  let size = 0;
+  decoder.on('data', (bytes: Buffer) => {
+    out.push({ at, bytes });
+    size += bytes.length;
+    // A few kilobytes may stand for gigabytes.
+    if (size > MAX_BYTES) decoder.destroy();
+  });
+  const broken = new Promise<void>((resolve) => decoder.once('error', () => resolve()).once('close', resolve));
   for (const piece of [...pieces]) {
     at = piece.at;
     // The callback comes when all that these bytes decompress to was handed over.
     const taken = new Promise<void>((resolve) => decoder.write(piece.bytes, () => resolve()));
     await Promise.race([taken, broken]);
-    if (decoder.errored) break;
+    if (decoder.errored || decoder.destroyed) break;
   }
   decoder.destroy();
   return out;

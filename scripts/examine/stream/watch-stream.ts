@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ask, Exchange } from '../exchange.js';
 import { longestSilence, type StreamEvent, type Transcript, transcribe } from './transcript.js';
 
@@ -100,7 +101,7 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
         resumes.push(resume);
       }
     }
-    if (options.quick) await untilEvents(exchange, left(), (events) => events.length > 0);
+    if (options.quick) await untilEvents(exchange, left(), (events) => events.length > 1);
     else await exchange.until(() => exchange.endedAt !== undefined, left());
     await Promise.all(probes);
     await compressed?.until(() => compressed.bytes > 0, left());
@@ -196,7 +197,10 @@ async function untilEvents(exchange: Exchange, ms: number, done: (events: readon
   const limit = performance.now() + ms;
   for (;;) {
     const seen = exchange.bytes;
+    const began = performance.now();
     if (done((await transcribe(exchange)).events)) return true;
+    // A stream that is large and fast is read anew for half of the time, at most.
+    await sleep(performance.now() - began);
     const left = limit - performance.now();
     if (left <= 0 || (exchange.endedAt !== undefined && exchange.bytes === seen)) return false;
     await exchange.until(() => exchange.bytes !== seen || exchange.endedAt !== undefined, left);
