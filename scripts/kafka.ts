@@ -1,15 +1,17 @@
 // `npm run kafka`: a real Kafka broker, in the foreground.
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ELASTICMQ } from './brokers/elasticmq.js';
 import { fetchJars } from './brokers/jars.js';
 import { KAFKA, startKafka } from './brokers/kafka.js';
 import { commands } from './commands.mjs';
+import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
+import { Problem } from './shared/problem.mjs';
 
 /** Kafka's own. */
 const DEFAULT_PORT = 9092;
@@ -25,7 +27,13 @@ await runCommand(async (signal) => {
   }
   // A port that was asked for and is taken is an error; a default gives way.
   const chosen = port || (await tryPort(DEFAULT_PORT).catch(() => undefined));
-  if (port) await tryPort(port);
+  if (port && (await tryPort(port).catch(() => null)) === null)
+    throw new Problem(`Port ${port} is taken. Name another with --port, or none: then a free one is found.`);
+  for (const name of readdirSync(own)) {
+    // A command that was killed outright has left its folder behind.
+    const [, pid] = /^kafka-(\d+)$/.exec(name) ?? [];
+    if (pid && !isAlive(Number(pid))) rmSync(join(own, name), { recursive: true, force: true });
+  }
   const folder = join(own, `kafka-${process.pid}`);
   try {
     const broker = await startKafka({ folder, jars, port: chosen, say, signal });
