@@ -33,6 +33,7 @@ export async function look(browser: Browser, file: string): Promise<string[]> {
     for (const what of await page.evaluate(unfitting)) say(what);
     for (const what of await accessibility(page)) say(what);
     if (colorScheme === 'light') {
+      for (const what of await idleSliders(page)) say(what);
       await page.emulateMedia({ media: 'print' });
       await page.setViewportSize({ width: PAPER, height: 900 });
       for (const what of await page.evaluate(overflowing, PAPER)) problems.push(`paper: ${what}`);
@@ -48,6 +49,31 @@ async function enliven(page: Page): Promise<void> {
     await chart.scrollIntoViewIfNeeded();
     await chart.locator('svg').waitFor();
   }
+}
+
+/** Sliders that a key moves, while nothing of their plot does. */
+async function idleSliders(page: Page): Promise<string[]> {
+  const idle: string[] = [];
+  for (const chart of await page.locator('.chart:has(.vega-bind)').all()) {
+    const plot = await chart.locator('svg').elementHandle();
+    for (const slider of await chart.locator('.vega-bind input').all()) {
+      const moves = async (key: string) => {
+        const before = await plot!.innerHTML();
+        await slider.press(key);
+        const changed = ([plot, before]: [Element, string]) => plot.innerHTML !== before;
+        return page
+          .waitForFunction(changed, [plot as unknown as Element, before] as [Element, string], { timeout: 5_000 })
+          .then(
+            () => true,
+            () => false,
+          );
+      };
+      // A slider may stand at one of its ends.
+      if ((await moves('End')) || (await moves('Home'))) continue;
+      idle.push(`the slider "${await slider.locator('..').innerText()}" moves nothing`);
+    }
+  }
+  return idle;
 }
 
 async function accessibility(page: Page): Promise<string[]> {
