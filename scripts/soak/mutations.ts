@@ -299,6 +299,15 @@ const changes: Record<string, Record<string, Change>> = {
       'weigh-compare',
     ],
   },
+
+  '14-case-files': {
+    'an id of another store is taken for one of this store': [
+      'Ids.read',
+      'name === this.store.name || Number(digits) <= end',
+      'true',
+      'f-fix',
+    ],
+  },
 };
 
 /** A change of the server, and what must notice it. */
