@@ -1,5 +1,6 @@
 // The compiler options of a notebook's cells: for the kernel, and for the checker of cells.
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type * as TypeScript from '@tslab/typescript-for-tslab';
 import { nodeLibrary } from './node-library.js';
@@ -111,9 +112,10 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
     getDefaultTypeRoots(folder: string, host: TypeScript.System): string[] | undefined;
   };
   const roots = options.typeRoots ?? getDefaultTypeRoots(folder, ts.sys) ?? [];
-  // Cells run in Node: where the folder has no types for it, they get those of tslab.
+  // Cells run in Node: where the folder has no types for it, they get those of tslab, wherever the package manager put them.
   const hasNode = roots.some((root) => existsSync(join(root, 'node', 'package.json')));
-  options.typeRoots = hasNode ? roots : [...roots, join(tslabFolder, 'node_modules', '@types')];
+  const ofTslab = () => createRequire(join(tslabFolder, 'package.json')).resolve('@types/node/package.json');
+  options.typeRoots = hasNode ? roots : [...roots, dirname(dirname(ofTslab()))];
   if (options.types && !options.types.includes('node')) options.types = [...options.types, 'node'];
   return { options, library, config, problems };
 }

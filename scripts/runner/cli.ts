@@ -12,6 +12,10 @@ import type { Settings } from './project.js';
 
 const ABOUT = `Executes notebooks in TypeScript or JavaScript, each with a fresh kernel, in its own folder, with the node_modules and
 the tsconfig.json that are found from there. An exit code of 0 means that every cell ran and ended well.`;
+/** The settings that there are. */
+const KNOWN = new Set([
+  ...['root', 'notebooks', 'out', 'metadataKey', 'env', 'startServer', 'durationsFile', 'markVariable', 'environment'],
+]);
 const CALL = 'npx @polling-lab/runner';
 const CONFIG = 'notebooks.config.mjs';
 
@@ -43,7 +47,3 @@ async function readSettings(file: string, mustBe: boolean): Promise<Settings> {
     throw new Problem(`${file}: there is no setting "${unknown}". The settings are ${[...KNOWN].join(', ')}.`);
   return { ...settings, root: resolve(dirname(file), settings.root ?? '.') };
 }
-
-const KNOWN = new Set([
-  ...['root', 'notebooks', 'out', 'metadataKey', 'env', 'startServer', 'durationsFile', 'markVariable', 'environment'],
-]);
