@@ -12,8 +12,8 @@ interface Made {
 /**
  * The head that Node has made of some fields, for the answers that have the same ones.
  *
- * The answers of a fan-out do. To check, join and keep seven headers anew took a twelfth of the CPU of 4,000 answers (paired
- * runs: 0.92 of the time without), and each stream kept its head as a rope of 25 pieces, 0.8 KiB of its memory.
+ * The answers of a fan-out do. With a shared head, an answer to 2,000 or 4,000 clients took 0.75 to 0.92 of the CPU in paired runs: seven
+ * headers are not checked, joined and kept anew. A stream takes 0.8 KiB less memory, since Node keeps its head as a rope of 25 pieces.
  */
 class SharedHead {
   private readonly second = secondNow();
