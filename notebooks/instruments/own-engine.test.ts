@@ -1,20 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { openEngine } from './own-engine.js';
 import { CHECKOUT } from './own-server.js';
 
+afterEach(() => void vi.unstubAllEnvs());
 const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
 
 it('starts an engine, says which, and stops it with all that it holds', async ({ skip }) => {
+  vi.stubEnv('POLLING_LAB_TEST_MARK', 'an engine');
   const engine = await openEngine();
   if (!engine) return skip(String(printed.mock.lastCall));
   expect(printed.mock.lastCall?.[0]).toMatch(/^Engine: .*(valkey|redis)-server, which this notebook has started/);
   expect(await answers(engine.url)).toBe(true);
+  // A runner finds what its notebooks have left behind by their environment: the engine must not write over its own.
+  if (process.platform === 'linux') expect(environmentsOf(new URL(engine.url).port)).toContain('MARK=an engine');
   await engine.stop();
   await goneFrom(engine.url);
   expect(existsSync(dirname(engine.data))).toBe(false);
@@ -42,6 +46,21 @@ it('ends the engine when the kernel is killed outright', async ({ skip }) => {
   await once(kernel, 'exit');
   await goneFrom(url);
 }, 60_000);
+
+/** The environments of the engines on a port, without the shells around them. */
+function environmentsOf(port: string): string {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const texts = pids.map((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      const isEngine = /^\S*(valkey|redis)-server/.test(command) && command.includes(port);
+      return isEngine ? readFileSync(`/proc/${pid}/environ`, 'utf8') : '';
+    } catch {
+      return ''; // it has ended meanwhile
+    }
+  });
+  return texts.join('');
+}
 
 async function answers(url: string): Promise<boolean> {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null });

@@ -41,6 +41,8 @@ export async function startEngine(program: string, folder: string, port?: number
   const settings = {
     ...{ bind: '127.0.0.1', port: String(chosen), dir: folder, save: '', appendonly: 'yes', appendfsync: 'always' },
     ...{ 'maxmemory-policy': 'noeviction', daemonize: 'no' },
+    // A title would be written over the environment, by which a runner finds what its notebooks have left behind.
+    'set-proc-title': 'no',
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const engine = start('/bin/sh', ['-c', UNTIL_ORPHANED, program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
