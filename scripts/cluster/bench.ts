@@ -1,6 +1,6 @@
 // What several servers on one engine cost, beside one server on SQLite: an event, its way to a client, a poll.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, release, tmpdir } from 'node:os';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -66,6 +66,7 @@ const ROWS: [text: string, figure: Figure, unit: string][] = [
 await runCommand(async (signal) => {
   const { rounds, write } = readFlags(COMMAND);
   if (!findEngine(pathsOf(checkout))) throw new Problem(`This bench needs an engine: ${NO_ENGINE}.`);
+  const [load = 0] = loadavg(); // before the bench adds its own
   const names = Object.keys(SETUPS) as Name[];
   const measured: Record<string, Figures[]> = Object.fromEntries(names.map((name) => [name, []]));
   const blind = borrowedCheckout();
@@ -106,10 +107,16 @@ await runCommand(async (signal) => {
   await put(
     readme,
     'cluster',
-    `${table}\n\nMedians of ${rounds} rounds on ${date}: ${machine}, client, servers and engine on the same cores.`,
+    `${table}\n\n${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`} on ${date}: ${machine}, client, servers and engine on the same cores; ${busy(load)}.`,
   );
   return 0;
 });
+
+/** What else the machine was doing. On a busy one, processor time says something, and the rest says little. */
+function busy(load: number): string {
+  if (load < cpus().length / 2) return 'the machine did little else';
+  return `the machine was busy (load average ${load.toFixed(0)}), so that times and rates say little, and processor time somewhat`;
+}
 
 async function onSqlite(): Promise<Setup> {
   const data = mkdtempSync(join(tmpdir(), 'polling-lab-bench-'));
