@@ -62,7 +62,7 @@ async function idleSliders(page: Page): Promise<string[]> {
         await slider.press(key);
         const changed = ([plot, before]: [Element, string]) => plot.innerHTML !== before;
         return page
-          .waitForFunction(changed, [plot as unknown as Element, before] as [Element, string], { timeout: 5_000 })
+          .waitForFunction(changed, [plot!, before] as [NonNullable<typeof plot>, string], { timeout: 5_000 })
           .then(
             () => true,
             () => false,
