@@ -90,15 +90,10 @@ withSettings(
       async ({ client }) => {
         const httpsUrl = await httpsUrlOf(lab);
         const experiment = newExperiment();
-        const connections = await Promise.all(
-          faults.map(async ([, fault]) => {
-            const raw = await RawHttp2.connect(httpsUrl);
-            for (let n = 0; n < 20; n++) raw.request('GET', '/events', { experiment });
-            await eventually(async () => (raw.received.length > 20 * 60 ? true : undefined), 'the streams to open');
-            raw.send(fault);
-            return raw;
-          }),
-        );
+        const connections = await Promise.all(faults.map(() => RawHttp2.connect(httpsUrl)));
+        for (const raw of connections) for (let n = 0; n < 20; n++) raw.request('GET', '/events', { experiment });
+        await waiting(lab, 20 * faults.length);
+        for (const [n, [, fault]] of faults.entries()) connections[n]?.send(fault);
         if (client === 'closes') {
           await lab.get('/healthz');
           for (const raw of connections) raw.close();
