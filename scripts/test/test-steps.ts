@@ -165,7 +165,8 @@ export const steps: Record<keyof typeof testSteps, Step> = {
   },
   vitest: vitestInTwoTries,
   notebooks: async (signal) => {
-    const count = await notebooks({ name: 'notebooks' }, signal);
+    // Many kernels compile their first cells at the same time here: a loaded machine is slow, not wrong.
+    const count = await notebooks({ name: 'notebooks', args: ['--cell-timeout', '180'] }, signal);
     if (count.failed > 0) return count;
     const problems = await checkExecuted(checkout);
     for (const problem of problems) process.stdout.write(`✗ ${problem}\n`);
