@@ -13,7 +13,7 @@ import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
 import { Problem } from './shared/problem.mjs';
 
-/** Kafka's own. */
+/** The port that Kafka has by default. */
 const DEFAULT_PORT = 9092;
 
 await runCommand(async (signal) => {
@@ -39,9 +39,7 @@ await runCommand(async (signal) => {
     const broker = await startKafka({ folder, jars, port: chosen, say, signal });
     if (chosen !== broker.port) say(`Port ${DEFAULT_PORT} is taken: the broker has ${broker.port}.`);
     say(`ready ${broker.host}:${broker.port}  ${broker.program}`);
-    say(
-      `A notebook uses it when KAFKA=${broker.host}:${broker.port} is set. Ctrl-C stops it, and removes what it keeps.`,
-    );
+    say(`Notebook 10 uses it where KAFKA=${broker.host}:${broker.port} is set. Ctrl-C stops it, and removes its data.`);
     const end = await Promise.race([broker.ended, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
     if (signal.aborted) return await broker.kill();
     say(`${broker.program} has ended (${JSON.stringify(end)}). It said: ${broker.said()}`);

@@ -59,7 +59,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
 
 /** RFC 6750, section 2.1: the characters of a token. */
 const TOKEN = /^[\w.~+/-]+=*$/;
-/** How long a token is at least: nobody finds 16 characters out by trying. */
+/** The least length of a token, in characters. 16 random hexadecimal digits are 64 bits: too many to guess over a network. */
 const MIN_TOKEN = 16;
 
 /** Other machines are let in with an access token only. No message shows the token. */
@@ -74,7 +74,7 @@ function checkAccess({ listen, accessToken }: Settings): void {
   if (accessToken.length >= MIN_TOKEN && accessToken.length <= 256 && TOKEN.test(accessToken)) return;
   throw new SettingError(
     `--access-token (ACCESS_TOKEN) expects ${MIN_TOKEN} to 256 letters, digits and -._~+/ (RFC 6750, section 2.1), ` +
-      `got ${TOKEN.test(accessToken) ? `${accessToken.length} characters` : 'something else'}. "openssl rand -hex 16" makes one.`,
+      `got ${TOKEN.test(accessToken) ? `${accessToken.length} characters` : 'other characters'}. "openssl rand -hex 16" makes one.`,
   );
 }
 

@@ -4,12 +4,12 @@ import { exercise } from '../instruments/exercise.js';
 const FILE = 'notebooks/exercises/14-case-files.ts';
 
 type Cause =
-  | 'the cursor is overwritten by nothing'
+  | 'an empty id overwrites the cursor'
   | 'a client obeys a pause of zero'
   | 'events stay in a buffer'
-  | 'ids begin anew, and cursors do not'
+  | 'ids start again at 1, and old cursors stay'
   | 'streams use up the connections'
-  | 'the end is told once, and not kept'
+  | 'the end is announced once, and never looked up'
   | 'a proxy cuts quiet connections'
   | 'a POST is sent again';
 type Case = 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
@@ -43,10 +43,10 @@ export const diagnosis = exercise<Record<string, string>>({
 // #region diagnosis
 export const myDiagnosis: Diagnosis = {
   a: 'a client obeys a pause of zero',
-  b: 'the cursor is overwritten by nothing', // by the state, an event without an id
+  b: 'an empty id overwrites the cursor', // by the state, an event without an id
   c: 'streams use up the connections', // two tabs with three streams each
   d: 'events stay in a buffer', // the compressor's
-  e: 'the end is told once, and not kept',
-  f: 'ids begin anew, and cursors do not', // D and E are 1 and 2 again
+  e: 'the end is announced once, and never looked up',
+  f: 'ids start again at 1, and old cursors stay', // D and E are 1 and 2 again
 };
 // #endregion

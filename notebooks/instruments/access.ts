@@ -6,7 +6,7 @@ const tokens = new Map<string, string>();
 
 /**
  * Sends an access token (RFC 6750) with every request of this kernel to a server, whichever client sends it: `fetch`, node-fetch, an
- * EventSource, node:http. So cells need not know of it, and no token stands in a notebook. A request that has an `Authorization`
+ * EventSource, node:http. So cells need no code for it, and no notebook contains the token. A request that has an `Authorization`
  * already keeps it.
  *
  * @param urls where the server is: a request to any other origin does not bear the token.

@@ -66,7 +66,7 @@ export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | 
     return { url, httpsUrl: health.httpsUrl, origin: 'environment' };
   }
   if (health) {
-    const remedy = 'Ask whoever has started it for the token, set the variable, and restart the kernel.';
+    const remedy = 'Ask the person who started it for the token, set the variable, and restart the kernel.';
     throw new Error(
       token
         ? `The server at ${url} (POLLING_LAB_URL) does not take the access token in POLLING_LAB_ACCESS_TOKEN. ${remedy}`

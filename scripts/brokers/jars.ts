@@ -59,11 +59,14 @@ export async function fetchJars(
     const until = signal ? AbortSignal.any([signal, timeout]) : timeout;
     const { exitCode, stdall } = await run([mvn, '--batch-mode', '--quiet', ...copy], { cwd: work, signal: until });
     if (exitCode !== 0 || !existsSync(join(work, 'jars')))
-      throw new Problem(`${program.name} could not be fetched from Maven Central. Is the network there?`, {
-        exitCode: 2,
-        details: stdall,
-      });
-    // A folder is there whole, or not at all; another process may have been quicker.
+      throw new Problem(
+        `${program.name} could not be fetched from Maven Central. Check the network, and Maven's proxy settings (~/.m2/settings.xml), then try again.`,
+        {
+          exitCode: 2,
+          details: stdall,
+        },
+      );
+    // Renamed when it is complete, so that no reader sees half of it. Another process may have made it meanwhile.
     if (!existsSync(jars)) renameSync(join(work, 'jars'), jars);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { UNTIL_ORPHANED } from '../cluster/engine.js';
 import { type Running, signalGroup, start } from '../shared/child.mjs';
 import { Problem } from '../shared/problem.mjs';
 
-/** How long a broker may take until it answers, in milliseconds. A Java machine on a loaded computer needs some of it. */
+/** How long a broker may take until it answers, in milliseconds. On a loaded machine, a JVM takes many seconds to start. */
 const READY_MS = 120_000;
 
 /** Small, and quick to start: no broker of ours has much to do. */
@@ -21,7 +21,7 @@ export interface Broker extends Running {
   port: number;
   /** Its name and version. */
   program: string;
-  /** Ends it at once: what it keeps is for nobody after this. Resolves when it is gone. */
+  /** Kills it; its data is not needed afterwards. Resolves when its process has ended. */
   kill(): Promise<void>;
 }
 

@@ -13,7 +13,10 @@ const STARTS = { kafka: startKafka, elasticmq: startElasticMq };
 await runCommand(async (signal) => {
   const [kind, folder] = process.argv.slice(2);
   const start = Object.entries(STARTS).find(([name]) => name === kind)?.[1];
-  if (!start || !folder) throw new Error(`Expected one of ${Object.keys(STARTS).join(', ')}, and a folder.`);
+  if (!start || !folder)
+    throw new Error(
+      `Expected one of ${Object.keys(STARTS).join(', ')}, and a folder, got "${process.argv.slice(2).join(' ')}".`,
+    );
   const stopping = new AbortController();
   process.stdin
     .once('end', () => stopping.abort())
@@ -24,10 +27,10 @@ await runCommand(async (signal) => {
   try {
     const broker = await start({ folder, jars: pathsOf(checkout).jars, say, signal: until });
     process.stdout.write(`ready ${broker.host}:${broker.port} ${broker.program}\n`);
-    const stopped = new Promise((resolve) => until.addEventListener('abort', resolve));
-    const end = await Promise.race([broker.ended, until.aborted ? null : stopped]);
+    const stopped = new Promise<undefined>((resolve) => until.addEventListener('abort', () => resolve(undefined)));
+    const end = await Promise.race([broker.ended, until.aborted ? undefined : stopped]);
     if (until.aborted) return await broker.kill();
-    say(`${broker.program} has ended (${JSON.stringify(end)}). It said: ${broker.said()}`);
+    say(`${broker.program} has ended (${end?.code ?? end?.signal}). It said: ${broker.said()}`);
     return 1;
   } catch (error) {
     if (!until.aborted) throw error;

@@ -138,7 +138,7 @@ function heightOf({ text, data = {} }: Output): number {
   return lines(data['text/markdown'] ?? data['text/plain']);
 }
 
-/** What cells have skipped for want of a program, one line each: they print `SKIPPED: `, and what is needed. */
+/** What cells skipped because a program is missing, one line each: the text that they print after `SKIPPED: `. */
 export async function skippedSections(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
   const skipped: string[] = [];
   for (const name of courseNotebooks(root)) {

@@ -112,7 +112,7 @@ await runCommand(async (signal) => {
   return 0;
 });
 
-/** What else the machine was doing. On a busy one, processor time says something, and the rest says little. */
+/** How busy the machine was before the bench. On a busy one, only processor time means anything, and that little. */
 function busy(load: number): string {
   if (load < cpus().length / 2) return 'the machine did little else';
   return `the machine was busy (load average ${load.toFixed(0)}), so that times and rates say little, and processor time somewhat`;

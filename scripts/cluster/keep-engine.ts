@@ -7,7 +7,7 @@ import { checkout, pathsOf } from '../shared/paths.mjs';
 import { NO_ENGINE, startEngine } from './engine.js';
 
 const [folder] = process.argv.slice(2);
-if (!folder) throw new Error('Expected a folder for what the engine keeps.');
+if (!folder) throw new Error("Expected a folder for the engine's data as the argument, got none.");
 // Whoever started this may be gone, and its pipes with it.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 const stdinEnds = new Promise<void>((resolve) => {
@@ -23,7 +23,7 @@ const engine = await startEngine(program, folder);
 process.stdout.write(`ready ${engine.url} ${program}\n`);
 const end = await Promise.race([stdinEnds, engine.ended]);
 if (end) process.stderr.write(`The engine has ended (${end.code ?? end.signal}). It said: ${engine.said()}\n`);
-// What it keeps is for nobody after this.
+// Its data is not needed afterwards.
 engine.signal('SIGKILL');
 await engine.ended;
 process.exit(end ? 1 : 0);

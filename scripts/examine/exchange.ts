@@ -173,7 +173,7 @@ const PRIVATE = ['authorization', 'cookie', 'proxy-authorization'];
 
 /**
  * Sends a request, waits for its response head, and follows redirects of a GET, as a browser does.
- * Error: a {@link Problem} if there is no answer, or the answer is no HTTP.
+ * Error: a {@link Problem} if the connection fails, or the answer is not HTTP. After `waitMs` without an answer, it resolves all the same.
  */
 export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) => void): Promise<Exchange> {
   let now = ask;

@@ -41,7 +41,9 @@ async function readSettings(file: string, mustBe: boolean): Promise<Settings> {
   }
   const { default: settings } = await import(pathToFileURL(file).href);
   if (typeof settings !== 'object' || settings === null)
-    throw new Problem(`${file} is expected to export an object of settings by default, got ${typeof settings}.`);
+    throw new Problem(
+      `Expected ${file} to export an object of settings by default (export default { … }), got ${settings === null ? 'null' : typeof settings}.`,
+    );
   const unknown = Object.keys(settings).find((name) => !KNOWN.has(name));
   if (unknown)
     throw new Problem(`${file}: there is no setting "${unknown}". The settings are ${[...KNOWN].join(', ')}.`);

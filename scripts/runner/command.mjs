@@ -44,9 +44,9 @@ export const runnerCommand = (call, about, key) =>
       },
       'only-tslab': {
         about:
-          'leave out each notebook that is not in TypeScript or JavaScript, also one that is named; those that a folder or a glob finds are left out without it. They are counted and named',
+          'skip notebooks in other languages, even ones that you name. (Those that a folder or a glob finds are always skipped. The summary lists them.)',
       },
-      'allow-leaks': { about: 'tell of ports, processes and requests left open, but do not fail for them' },
+      'allow-leaks': { about: 'report ports, processes and requests left open, but do not fail for them' },
       'no-server': { about: 'start none of the servers that the project has for its notebooks' },
       check: { about: 'instead of running the notebooks, type-check their cells' },
       stock: { about: 'with --check: tell also what a stock tslab compiles wrongly' },

@@ -139,7 +139,9 @@ export async function runNotebooks(
 /** What runs without names. Outside the project nothing does, lest an unset variable make it stand for other notebooks. */
 function byDefault({ notebooks, root }: Project, base: string): string[] {
   if (notebooks && !relative(root, base).startsWith('..')) return notebooks;
-  throw new Problem(`Expected the paths of notebooks in ${base}, got none.`);
+  throw new Problem(
+    `Expected the paths of notebooks, got none. Name files, folders or globs, such as 'notebooks/**/*.ipynb', relative to ${base}.`,
+  );
 }
 
 /** Flags that choose notebooks, or say where reports go: the command that runs one notebook again goes without them. */

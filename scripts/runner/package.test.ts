@@ -63,7 +63,7 @@ it(
     const { exitCode, stdout, stderr } = await runner('-p', 'clients=7', '--cell-timeout', '300', '--junit', 'r.xml');
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
     expect(stdout).toContain('notebooks: 1 passed, 1 failed');
-    expect(stdout).toContain('1 notebook is in another language and not looked at: lessons/other.ipynb (python3)');
+    expect(stdout).toContain('1 notebook is in another language and skipped: lessons/other.ipynb (python3)');
     expect(stdout).toContain('again    npx @polling-lab/runner --cell-timeout 300 lessons/fails.ipynb\n');
     const report = await readFile(join(home, 'r.xml'), 'utf8');
     const lines = (await readFile(join(home, 'lessons', 'fails.ipynb'), 'utf8')).split('\n');

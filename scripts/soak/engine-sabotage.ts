@@ -1,5 +1,5 @@
-// Tests the tests of several servers: in a copy of the checkout, what they share an engine by is made wrong in one place at a
-// time, and a test has to fail.
+// Tests the tests of several servers: in a copy of the checkout, the code by which servers share an engine is broken in one place
+// at a time, and a test has to fail.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -62,7 +62,7 @@ export const engineMutations: EngineMutation[] = [
   },
 ];
 
-/** The tests that a mutation must make red. They stand on a wait for the others; this one never comes. */
+/** The tests that a mutation must make fail. A mutated server may wait for ever, so each test has a time-out. */
 const TESTS = ['server/edge/redis/redis-store.test.ts', '--testTimeout', '20000', '--bail', '1'];
 
 /** Where a mutation changes a checkout. Throws unless its text is there once. */

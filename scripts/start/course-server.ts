@@ -28,15 +28,17 @@ export interface CourseServer {
 }
 
 /**
- * The server that the environment names, with its access token, as that of a class; null where it names none. A server without a
- * token is on this machine, and is found or started.
+ * The server that the environment names, with its access token, such as a teacher's; null unless both variables are set.
+ * `POLLING_LAB_URL` without a token is ignored: such a server would be on this machine, and is found or started.
  */
 export async function namedServer(env: NodeJS.ProcessEnv): Promise<CourseServer | null> {
   const { POLLING_LAB_URL: url, POLLING_LAB_ACCESS_TOKEN: accessToken } = env;
   if (!url || !accessToken) return null;
   const headers = { Authorization: `Bearer ${accessToken}` };
   const fail = (what: string): never => {
-    throw new Problem(`${what} Ask whoever has started the server, or unset POLLING_LAB_URL to have one of your own.`);
+    throw new Problem(
+      `${what} Ask the person who started that server, or unset POLLING_LAB_URL to start one of your own.`,
+    );
   };
   if (!URL.canParse(url)) return fail(`POLLING_LAB_URL expects a URL, such as http://192.0.2.1:4321, got "${url}".`);
   try {

@@ -1,6 +1,6 @@
 import net from 'node:net';
 
-/** What stands between servers and their engine, and does harm to what passes. */
+/** A TCP proxy between servers and their engine that injects faults. */
 export interface EngineProxy {
   /** For `--engine`. */
   url: string;

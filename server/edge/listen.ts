@@ -93,7 +93,9 @@ function reachedAt(listen: string, port: number): string {
   const fits = (address: string) => listen === '::' || isIP(address) === 4;
   const addresses = isWildcard(listen) ? addressesOfThisMachine().filter(fits) : [listen];
   const urls = addresses.map((address) => `http://${urlHost(address)}:${port}`);
-  return `Other machines reach this server, with its access token, at ${urls.join(' ') || 'no address: there is no network'}`;
+  return urls.length > 0
+    ? `Other machines reach this server, with its access token, at ${urls.join(' ')}`
+    : 'No other machine reaches this server: this machine has no network address.';
 }
 
 /** The certificate of a server: one that other machines reach has one of its own, with its addresses and the names it answers for. */

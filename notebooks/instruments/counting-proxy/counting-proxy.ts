@@ -30,7 +30,7 @@ export interface CountingProxy {
   readonly unframed: string[];
   /** Breaks every open connection, as a reset does. New ones may come. Returns how many there were. */
   cut(): number;
-  /** Stops all bytes, in both directions: connections stay open, as on a network that is gone. New ones are taken, and wait. */
+  /** Passes on no bytes, in either direction: connections stay open, as when a network fails. New connections are accepted, and wait. */
   freeze(): void;
   /** Lets the bytes through again. */
   thaw(): void;

@@ -4,7 +4,7 @@ import { type Connection, type Conversation, type Exchange, type Framing, Unfram
 
 /** A head's line, and all lines of a head: what Node's own server takes at most (`--max-http-header-size`), and some more. In bytes. */
 const MAX_HEAD = 64 * 1024;
-/** So much of a request's body is kept, for those who tell techniques apart by it. In bytes. */
+/** How much of a request's body is kept for the function that names its technique, in bytes. */
 const MAX_BODY = 4 * 1024;
 
 /** A request, for telling its technique. */

@@ -51,7 +51,7 @@ export class Connection {
     private readonly rows: LedgerRow[],
   ) {}
 
-  /** Begins a row. Error: more requests wait for an answer than a client of this course ever has. */
+  /** Begins a row. Error: {@link Unframed} if 1,000 requests of this connection wait for an answer. */
   ask(asked: Asked): Exchange {
     if (this.waiting.length >= MAX_WAITING) throw new Unframed(`more than ${MAX_WAITING} requests wait for an answer`);
     const exchange = new Exchange(asked, this.number, this.protocol);

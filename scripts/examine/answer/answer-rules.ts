@@ -11,7 +11,7 @@ const processing = {
   url: 'https://html.spec.whatwg.org/multipage/server-sent-events.html#processing-model',
 };
 
-/** Whether an answer is a page to log in on. */
+/** Whether an answer is a login page. */
 const isLogin = ({ headers, text, ask }: Exchange) =>
   /html/i.test(headers['content-type'] ?? '') &&
   (/<input[^>]+type=["']?password/i.test(text) || /\/(log|sign)-?in\b/i.test(new URL(ask.url).pathname));
@@ -38,7 +38,7 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
     source: rfc(9110, '15.5.2'),
     notebook: '05',
     look: ({ exchange }) =>
-      isLogin(exchange) ? { saw: `The answer (${exchange.status}) is a page to log in on.` } : undefined,
+      isLogin(exchange) ? { saw: `The answer (${exchange.status}) is a login page.` } : undefined,
   },
   {
     id: 'answer-page',
@@ -129,7 +129,7 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
   {
     id: 'poll-wait-fails',
     severity: 'serious',
-    why: 'Something on the way, or the server, does not bear a request that is held.',
+    why: 'The server, or a proxy on the way, fails requests that are held.',
     fix: 'Raise the time-out of the proxy above the longest wait, or hold for less.',
     source: rfc(7240, '4.3'),
     notebook: '04',
@@ -223,7 +223,7 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
   {
     id: 'poll-no-retry-after',
     severity: 'note',
-    why: 'Clients ask as often as their authors thought of.',
+    why: 'Without it, each client chooses its own interval, which is often too short.',
     fix: 'Send "Retry-After" with each answer that says "not yet".',
     source: rfc(9110, '10.2.3'),
     notebook: '03',
@@ -242,7 +242,9 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
     look({ missing }) {
       if (!missing || missing.status < 400) return undefined;
       const type = (missing.headers['content-type'] ?? 'no type').split(';', 1)[0]!;
-      return /json/i.test(type) ? undefined : { saw: `What is not there is answered ${missing.status}, ${type}.` };
+      return /json/i.test(type)
+        ? undefined
+        : { saw: `A URL that does not exist is answered with ${missing.status}, ${type}.` };
     },
   },
 ];

@@ -38,7 +38,7 @@ export interface WatchAnswerOptions {
 /** The key of a submit that is sent twice. */
 export const newKey = () => `examine-${randomUUID()}`;
 
-/** Polls an answer in five ways, one after the other: at most seven requests. All are GET but a second submit that was asked for. */
+/** Asks for an answer in four ways, one after the other. With the job and a second submit, at most six requests; all but that submit are GET. */
 export async function watchAnswer(exchange: Exchange, options: WatchAnswerOptions): Promise<AnswerSeen> {
   const { ask, signal, sent, twice } = options;
   const send = async (change: Partial<Ask>, ms = ANSWER_MS) => {

@@ -148,7 +148,7 @@ test.each<[string, object[], string[]]>([
     ['note recording-streams'],
   ],
   [
-    'a stream that got a page to log in on',
+    'a stream that got a login page',
     [entry({ at: 0, path: '/events', type: 'text/html', request: { accept: 'text/event-stream' } })],
     ['serious recording-stream-refused', 'note recording-streams'],
   ],

@@ -144,7 +144,7 @@ export const recordingRules: readonly Rule<Recording>[] = [
     id: 'recording-stream-refused',
     severity: 'serious',
     why: 'EventSource gives up for good when the answer is not 200 with the type text/event-stream.',
-    fix: 'Look at this answer: an error, a page to log in on, a wrong "Content-Type".',
+    fix: 'Look at this answer: is it an error, a login page, or has it a wrong "Content-Type"?',
     source: html('9.2.3', 'processing-model'),
     notebook: '05',
     look({ requests }) {
@@ -262,7 +262,7 @@ export const recordingRules: readonly Rule<Recording>[] = [
   {
     id: 'recording-ignored-retry-after',
     severity: 'warning',
-    why: 'A server that says "later" is overloaded; clients that come back at once keep it so.',
+    why: 'A server that sends "Retry-After" is overloaded. Clients that come back sooner keep it overloaded.',
     fix: 'Wait for as long as "Retry-After" says, and some random time more.',
     source: rfc(9110, '10.2.3'),
     notebook: '03',

@@ -45,7 +45,7 @@ export interface StreamSeen extends Heard {
 
 /** How many readers are cut. */
 const CUTS = 3;
-/** How long a reader that resumed waits at least, in milliseconds. */
+/** The least time that a resumed reader waits for events, in milliseconds. */
 const MIN_RESUME_MS = 1_000;
 /** How long a reader waits that comes back after the end, in milliseconds. */
 const AGAIN_MS = 4_000;
@@ -67,7 +67,7 @@ export interface WatchOptions {
 
 /**
  * Watches an event stream whose response head has come: `exchange` reads on, undisturbed, while others are opened beside
- * it. At most ten requests.
+ * it. At most ten requests to its URL, and one to that of `beside`.
  */
 export async function watchStream(exchange: Exchange, options: WatchOptions): Promise<StreamSeen> {
   const { forMs, ask, origin, signal, sent } = options;

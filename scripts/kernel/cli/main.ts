@@ -21,7 +21,7 @@ const COMMAND = {
   call: 'npx @polling-lab/kernel',
   about: `install    registers the kernels for TypeScript and JavaScript in a Jupyter that you have
 uninstall  takes that back: what was kept aside is there again
-doctor     says what is registered where, and tries the kernel: it starts, runs a cell, and ends`,
+doctor     lists where the kernels are registered, and tries one: it starts, runs a cell, and ends`,
   names: 'install, uninstall or doctor',
   flags: {
     user: { about: "in this user's folder, which every Jupyter of theirs looks into (the default)" },
@@ -48,7 +48,9 @@ await runCommand(async (signal) => {
   const { names, prefix, ...flags } = readFlags(COMMAND);
   const [action, ...others] = names;
   if (!action || others.length > 0 || !['install', 'uninstall', 'doctor'].includes(action))
-    throw new Problem(`Expected install, uninstall or doctor, got "${names.join(' ')}". --help says more.`);
+    throw new Problem(
+      `Expected install, uninstall or doctor, got ${names.length === 0 ? 'nothing' : `"${names.join(' ')}"`}. --help says more.`,
+    );
   const places = [flags.user, flags['sys-prefix'], prefix !== undefined].filter(Boolean).length;
   if (places > 1) throw new Problem('Expected one of --user, --sys-prefix and --prefix, got several.');
   const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -85,7 +87,7 @@ function sysPrefix(): Place {
   const [place] = activePlace();
   if (place) return place;
   throw new Problem(
-    '--sys-prefix asks the program python3, and there is none. Activate an environment, or use --user.',
+    '--sys-prefix expects a python3 on the PATH that runs, got none. Activate an environment, or use --user or --prefix DIR.',
   );
 }
 

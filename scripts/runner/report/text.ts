@@ -72,7 +72,7 @@ function indent(text: string): string[] {
 export function othersLine(others: readonly Other[]): string {
   const count = others.length === 1 ? '1 notebook is' : `${others.length} notebooks are`;
   const names = others.map(({ notebook, kernel }) => `${notebook} (${kernel})`).join(', ');
-  return plain(`${count} in another language and not looked at: ${names}`);
+  return plain(`${count} in another language and skipped: ${names}`);
 }
 
 /** The last line of a run; with `--repeat`, how often each notebook failed. */

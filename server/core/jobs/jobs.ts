@@ -41,7 +41,7 @@ export class Jobs {
 
   /** The job that was submitted with an Idempotency-Key; none without a key. While it is `staged`, it may yet be undone. */
   submittedWith(key = ''): JobRecord | undefined {
-    const record = this.keys.get(key); // no key is empty
+    const record = this.keys.get(key); // '' finds nothing: a key has at least one character
     return record?.staged || record?.first ? record : undefined; // the others were undone
   }
 

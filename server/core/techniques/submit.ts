@@ -22,7 +22,8 @@ export interface Submission {
 export async function submit(x: Exchange, submission: Submission): Promise<void> {
   x.setTechnique('submit');
   const { jobs, log, waiting } = x.context;
-  // A stream takes its place among those that wait before there is a job: a client is refused before, and never after.
+  // A stream reserves its place among the waiting clients before the job exists, so that a client that is one too many is
+  // refused before the job is made. (A server that stops in between still refuses it afterwards.)
   const place = x.accepts('application/json', 'text/event-stream') === 'text/event-stream' ? { finish() {} } : null;
   if (place) waiting.enter(x.lifetime, place);
   const wait = x.wait();

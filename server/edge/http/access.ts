@@ -11,12 +11,12 @@ const challenge = (error = '') => ({
 /** No token came. */
 export const NO_TOKEN = new Problem(
   401,
-  'This server wants its access token with every request. Send it as "Authorization: Bearer TOKEN", or as ?access_token=TOKEN where no header can be set.',
+  'Expected the access token of this server, got none. Send "Authorization: Bearer TOKEN", or ?access_token=TOKEN where you cannot set a header. The person who started the server has the token.',
   challenge(),
 );
 const WRONG_TOKEN = new Problem(
   401,
-  'This is not the access token of this server. Ask whoever has started it for the token.',
+  'This is not the access token of this server. Ask the person who started it for the token.',
   challenge('invalid_token'),
 );
 const TWO_TOKENS = new Problem(
@@ -35,8 +35,8 @@ export class Access {
   }
 
   /**
-   * Why a request may not be answered; null if it may. It takes the token out of the query, so that nothing behind can keep it or
-   * tell it.
+   * Why a request may not be answered; null if it may. It removes the token from the query, so that no later code can store it or
+   * send it.
    */
   refusal(x: HttpExchange): Problem | null {
     if (this.#digest === null) return null;

@@ -8,8 +8,8 @@ const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\
  * Makes the function that refuses requests of other sites' pages: it throws 400, 421 or 403. `allowHost` and `allowOrigin`
  * are lists with commas; `pages` are the paths that may be framed. A page of any site can send requests to a loopback
  * address of its reader's machine. Its `Origin` shows where it comes from, or its `Host`, when the site's own name was
- * bound to 127.0.0.1 (DNS rebinding). A server that listens to other machines answers for the address, too, to which the client
- * has connected: a site's name is never an address.
+ * bound to 127.0.0.1 (DNS rebinding). A server that other machines reach also accepts, as `Host`, the address that the client connected to:
+ * with DNS rebinding, `Host` is a name.
  */
 export function guard(
   { allowHost, allowOrigin, listen }: { allowHost: string; allowOrigin: string; listen: string },

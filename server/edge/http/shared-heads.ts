@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** What Node keeps of a head that it has made, and looks at until the answer has ended: names of its own, in Node 20 to 24. */
+/** Private fields of Node's `ServerResponse` (Node 20 to 24): the head, and what Node reads until the response has ended. */
 interface Made {
   _header: string | null;
   _hasBody: boolean;

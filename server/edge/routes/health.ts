@@ -56,7 +56,7 @@ export const checkHealth: Route = {
             httpsUrl: z
               .string()
               .meta({ format: 'uri' })
-              .describe('The same server over TLS, with HTTP/2; its certificate is signed by nobody else.'),
+              .describe('The same server over TLS, with HTTP/2; its certificate is self-signed.'),
             tokenHash: z
               .string()
               .regex(/^[0-9a-f]{64}$/)
