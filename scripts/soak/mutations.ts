@@ -260,8 +260,8 @@ const changes: Record<string, Record<string, Change>> = {
     'a consumer is not held': ['consume', 'await $X.hold($$$);', '{}', 'compare-one', 'choose-table'],
     'a connection is closed after its answer': [
       'head',
-      'this.res.writeHead($$$);',
-      'this.res.shouldKeepAlive = false; this.res.writeHead($$$);',
+      'if (this.context.stopping) this.res.shouldKeepAlive = false;',
+      'this.res.shouldKeepAlive = false;',
       'crowd-server-side',
     ],
   },

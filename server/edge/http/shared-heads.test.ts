@@ -59,6 +59,22 @@ test.each(cases)('an answer with $what that shares its head is what Node writes 
   expect(answers).toBe(await received(writeHead, one));
 });
 
+test('a header that an answer has beside its fields is in its own head alone', async () => {
+  let nth = 0;
+  const server = createServer((_, res) => {
+    nth += 1;
+    if (nth !== 2) res.setHeader('Location', `/${nth}`);
+    writeSharedHead(res, 200, ['Content-Length', 0]);
+    res.end();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const seen: (string | null)[] = [];
+  for (let answers = 0; answers < 4; answers++) seen.push((await fetch(url)).headers.get('location'));
+  server.close().closeAllConnections();
+  expect(seen).toEqual(['/1', null, '/3', '/4']);
+});
+
 test('a head is shared for a second: then its date is made anew', () => {
   const made = vi.spyOn(ServerResponse.prototype, 'writeHead');
   const now = vi.spyOn(Date, 'now');

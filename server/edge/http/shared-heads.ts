@@ -64,10 +64,15 @@ const secondNow = () => Math.floor(Date.now() / 1000);
 const heads = new Map<number, SharedHead>();
 
 /**
- * As `writeHead`, for an answer of HTTP/1.1 to a request other than `HEAD` and without `Expect`, whose headers are these fields
- * alone. All servers of the process have one keep-alive time-out, which Node writes into the head.
+ * As `writeHead`, for an answer of HTTP/1.1 to a request other than `HEAD` and without `Expect`. All servers of the process have
+ * one keep-alive time-out, which Node writes into the head.
  */
 export function writeSharedHead(res: ServerResponse, status: number, fields: Fields): void {
+  // An answer that has a header of its own beside these fields, such as a `Location`, has a head of its own.
+  if (res.getHeaderNames().length > 0) {
+    res.writeHead(status, fields);
+    return;
+  }
   const head = heads.get(status);
   if (head?.fits(res, fields) && !res.headersSent) {
     head.give(res, status);
@@ -75,6 +80,7 @@ export function writeSharedHead(res: ServerResponse, status: number, fields: Fie
   }
   const { shouldKeepAlive, _last: wasLast } = res as ServerResponse & Made;
   res.writeHead(status, fields);
+  const isHere = typeof (res as unknown as Made)._header === 'string'; // a later Node may keep it elsewhere
   // A head is not shared where Node decided for this answer alone whether its connection goes on.
-  if (!wasLast && res.shouldKeepAlive === shouldKeepAlive) heads.set(status, new SharedHead(res, fields));
+  if (isHere && !wasLast && res.shouldKeepAlive === shouldKeepAlive) heads.set(status, new SharedHead(res, fields));
 }
