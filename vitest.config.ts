@@ -1,14 +1,18 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take more than a minute. They begin first: one that began last would run alone at the end. */
+/** The files that take about a minute or more. They begin first: one that began last would run alone at the end. */
 const LONG = [
   'scripts/kernel/kernel.test.ts',
   'scripts/handouts/handouts.test.ts',
   'scripts/start/jupyterlab.test.ts',
+  'scripts/elsewhere/elsewhere.test.ts',
   'server/edge/pages/hostile.test.ts',
   'notebooks/exercises/04-long-polling.test.ts',
   'scripts/start/start.test.ts',
+  'server/conformance/endings.test.ts',
+  'scripts/runner/verdicts.test.ts',
+  'scripts/start/own-tab.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -25,8 +29,8 @@ export default defineConfig({
     include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
     sequence: { sequencer: LongestFirst },
     setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
-    // Four files at a time, also on two cores: most of a test here is waiting.
-    maxWorkers: 4,
+    // Five files at a time, also on two cores: most of a test here is waiting.
+    maxWorkers: 5,
     minWorkers: 1,
     // A loaded machine is slow, not wrong: tests wait for events, and this ends only what hangs.
     testTimeout: process.env.SOAK ? 30 * 60_000 : 60_000,

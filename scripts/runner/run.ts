@@ -158,7 +158,13 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
   }
 }
 
-/** The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone. */
+/** More than any notebook takes, in milliseconds. */
+const UNKNOWN_MS = 1e9;
+
+/**
+ * The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone; before them those that
+ * never ran, of which the one with the longest text is taken for the longest.
+ */
 function order(notebooks: Notebook[], { repeat, known, project: { root }, base = root }: RunOptions): Job[] {
   const jobs: Job[] = [];
   for (let round = 1; round <= repeat; round += 1) {
@@ -166,8 +172,8 @@ function order(notebooks: Notebook[], { repeat, known, project: { root }, base =
       jobs.push({ notebook, name: relative(base, notebook.path), repeat: round, id: 0 });
     }
   }
-  const took = (job: Job) => known.get(relative(root, job.notebook.path)) ?? Number.POSITIVE_INFINITY;
-  jobs.sort((a, b) => a.repeat - b.repeat || (took(a) === took(b) ? 0 : took(b) - took(a)));
+  const took = ({ notebook: { path, text } }: Job) => known.get(relative(root, path)) ?? UNKNOWN_MS + text.length;
+  jobs.sort((a, b) => a.repeat - b.repeat || took(b) - took(a));
   return jobs.map((job, index) => ({ ...job, id: index + 1 }));
 }
 

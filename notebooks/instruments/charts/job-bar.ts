@@ -65,5 +65,5 @@ export function jobBar({ lane, field, from, to, steps, x, y, height }: Bar): obj
       tooltip: { field: 'told' },
     },
   };
-  return [whole({ color: INK.text, fillOpacity: FAINT.span, stroke: INK.quiet }), stairs];
+  return [whole({ color: INK.text, fillOpacity: FAINT.shade, stroke: INK.quiet }), stairs];
 }
