@@ -136,6 +136,23 @@ test.each<[string, object[], string[]]>([
     ['serious recording-repeated-events', 'note recording-streams'],
   ],
   [
+    'the event that Last-Event-ID names, again',
+    [
+      entry({ ...stream, at: 0, ms: 900, text: seven('1 2 3') }),
+      entry({ ...stream, at: 1_000, ms: 900, request: { 'Last-Event-ID': '3' }, text: seven('3 4') }),
+      entry({ ...stream, at: 2_000, request: { 'Last-Event-ID': '4' }, text: seven('4 5') }),
+    ],
+    ['warning recording-repeated-events', 'note recording-streams'],
+  ],
+  [
+    'another event than Last-Event-ID names, again',
+    [
+      entry({ ...stream, at: 0, ms: 900, text: seven('1 2 3') }),
+      entry({ ...stream, at: 1_000, request: { 'Last-Event-ID': '3' }, text: seven('2 4') }),
+    ],
+    ['serious recording-repeated-events', 'note recording-streams'],
+  ],
+  [
     'events again, as Chrome notes them, on a page loaded again',
     [0, 1_000].map((at) =>
       entry({ ...stream, at, ms: 900, more: { _eventSourceMessages: [{ eventId: '7', data: 'x' }] } }),

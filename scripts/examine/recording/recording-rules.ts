@@ -171,28 +171,33 @@ export const recordingRules: readonly Rule<Recording>[] = [
     source: html('9.2.4', 'the-last-event-id-header'),
     notebook: '06',
     look(recording) {
-      let [repeated, resumed] = [0, 0];
-      let shown = '';
+      const all: { shown: string; again: string[]; lastEventId: string | undefined }[] = [];
       for (const group of streamGroups(recording)) {
         const seen = new Set<string>();
-        for (const { eventIds = [], lastEventId, shown: name, startedAt } of group) {
-          const again = eventIds.filter((id) => id !== undefined && seen.has(id)).length;
+        for (const { eventIds = [], lastEventId, shown, startedAt } of group) {
+          const again = eventIds.flatMap((id) => (id !== undefined && seen.has(id) ? [id] : []));
           // Two streams at the same time rightly bring the same events: two tabs, say.
           const alone = group.every((other) => other.startedAt >= startedAt || other.endedAt <= startedAt + 100);
-          if (again > 0 && alone) {
-            repeated += again;
-            shown ||= name;
-            if (lastEventId !== undefined) resumed += again;
-          }
+          if (again.length > 0 && alone) all.push({ shown, again, lastEventId });
           for (const id of eventIds) if (id !== undefined) seen.add(id);
         }
       }
-      if (repeated === 0) return undefined;
-      const saw = `${count(repeated, 'event')} came again on a later stream of ${shown}`;
-      if (resumed > 1) return { saw: `${saw}, although it sent "Last-Event-ID".` };
+      const resumed = all.filter(({ lastEventId }) => lastEventId !== undefined);
+      const told = resumed.length > 0 ? resumed : all;
+      if (!told[0]) return undefined;
+      const repeated = sum(told.map(({ again }) => again.length));
+      const saw = `${count(repeated, 'event')} came again on a later stream of ${told[0].shown}`;
+      if (resumed.length === 0) {
+        return {
+          severity: 'note',
+          saw: `${saw}, which sent no "Last-Event-ID": a new EventSource, or the page loaded again.`,
+        };
+      }
+      // A server that resumes from the last event, inclusive, repeats that one alone.
+      const inclusive = resumed.every(({ again, lastEventId }) => again.length === 1 && again[0] === lastEventId);
       return {
-        severity: 'note',
-        saw: `${saw}, which sent no "Last-Event-ID": a new EventSource, or the page loaded again.`,
+        ...(inclusive ? { severity: 'warning' } : {}),
+        saw: `${saw}, although it sent "Last-Event-ID".`,
       };
     },
   },
