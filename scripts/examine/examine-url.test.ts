@@ -1,21 +1,30 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGzip, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../test/random.js';
 import { type ExamineOptions, examineUrl } from './examine-url.js';
+import { shownUrl } from './redact.js';
 import { exitCode, junitReport, textReport } from './report.js';
 
-/** One stream of numbered events for all connections, 20 ms apart, and one misbehavior for each path. */
+/** One stream of numbered events for all connections, 10 ms apart, and one misbehavior for each path. */
 let server: Server;
+/** The same on another port: another origin. */
+let elsewhere: Server;
+const portOf = (each: Server) => (each.address() as AddressInfo).port;
 let url: string;
 const asked: { method: string; path: string }[] = [];
+/** Headers of the last request. */
+let lastHeaders: IncomingMessage['headers'] = {};
+/** What a person does, at a point that a path chooses: press Ctrl-C. */
+let leave = () => {};
 let last = 0;
 const listeners = new Set<(id: number) => void>();
 const ticking = setInterval(() => {
   last += 1;
   for (const listener of listeners) listener(last);
-}, 20);
+}, 10);
 
 const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20));
 
@@ -100,26 +109,40 @@ const paths: Record<string, (request: IncomingMessage, response: ServerResponse)
   '/private': (_request, response) => response.writeHead(302, { location: '/login' }).end(),
   '/login': (_request, response) =>
     response.writeHead(200, { 'content-type': 'text/html' }).end('<form><input type="password"></form>'),
+  '/elsewhere': (_request, response) =>
+    response.writeHead(302, { location: `http://127.0.0.1:${portOf(elsewhere)}/204` }).end(),
+  '/bad-location': (_request, response) => response.writeHead(302, { location: 'http://' }).end(),
+  '/silent': () => leave(),
+  '/own': (request, response) => {
+    // Each connection has a stream of its own. The first that is cut has a `Last-Event-ID` when it comes back.
+    if (request.headers['last-event-id']) return;
+    response.writeHead(200, stream).write(`id: ${Math.random()}\ndata: x\n\n`);
+    if (!request.headers.origin) response.on('close', () => leave());
+  },
   '/204': (_request, response) => response.writeHead(204).end(),
   '/503': (_request, response) => response.writeHead(503, { 'retry-after': '5' }).end(),
   '/401': (_request, response) => response.writeHead(401).end(),
 };
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const path = request.url!.split('?')[0]!;
     asked.push({ method: request.method!, path });
+    lastHeaders = request.headers;
     const answer = paths[path];
     if (answer) answer(request, response);
     else response.writeHead(404).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  [server, elsewhere] = [createServer(listener), createServer(listener)];
+  for (const each of [server, elsewhere]) await once(each.listen(0, '127.0.0.1'), 'listening');
+  url = `http://127.0.0.1:${portOf(server)}`;
 });
 afterAll(async () => {
   clearInterval(ticking);
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  for (const each of [server, elsewhere]) {
+    each.closeAllConnections();
+    await new Promise((resolve) => each.close(resolve));
+  }
 });
 
 /** Rules that compare times: `stream/stream-rules.test.ts` tests them, with times of its own. */
@@ -131,7 +154,7 @@ const examine = (path: string, options: Partial<ExamineOptions> = {}) =>
 /** What is a note for every server of these tests: they speak HTTP/1.1, and allow no other origin. */
 const always = ['stream-cors', 'stream-six-connections'];
 
-test.each([
+test.concurrent.each([
   ['/good', []],
   ['/ignores', ['serious stream-lost-on-resume']],
   ['/repeats', ['serious stream-repeated-on-resume']],
@@ -209,4 +232,36 @@ test.each([
   ['http://127.0.0.1:1/', /could not be reached: ECONNREFUSED/],
 ])('%s is an error in plain words', async (bad, message) => {
   await expect(examineUrl({ url: bad, forMs: 1_000 })).rejects.toThrow(message);
+});
+
+test.each(['/silent', '/own'])('%s: ends at once when it is aborted', async (path) => {
+  const stopping = new AbortController();
+  leave = () => stopping.abort(new Error('Stopped.'));
+  await expect(examine(path, { signal: stopping.signal, random: () => 0 })).rejects.toThrow('Stopped.');
+});
+
+test('cannot follow a redirect to what is no URL, and says so', async () => {
+  await expect(examine('/bad-location')).rejects.toThrow(/redirects to "http:\/\/"\. Expected a "Location"/);
+});
+
+test("sends the user's headers to the origin that the user named only", async () => {
+  const lines: string[] = [];
+  const headers = { 'x-api-key': 's3cret', accept: 'text/s3cret' };
+  await examine('/elsewhere', { headers, say: (line) => lines.push(line) });
+  expect(lastHeaders.host).toBe(`127.0.0.1:${portOf(elsewhere)}`);
+  expect(JSON.stringify(lastHeaders)).not.toContain('s3cret');
+  expect(lines.at(-1)).toContain('your headers are not sent');
+  await examine('/204', { headers });
+  expect(lastHeaders).toMatchObject(headers);
+});
+
+test.each([
+  ['http://user:s3cret@host:99999/path?q=s3cret', 'http://…@host:99999/path?…'],
+  ['http://user:s3cret@host:99999?to=a@b&token=s3cret', 'http://…'],
+  ['http://user:s3c?ret@host:99999/', 'http://…'],
+  ['user:s3cret@host:3000/', '…@host:3000/'],
+  ['redis://user:s3cret@host/0', 'redis://…@host/0'],
+  ['http://host:99999/path', 'http://host:99999/path'],
+])('%s is shown as %s', (given, shown) => {
+  expect(shownUrl(given)).toBe(shown);
 });

@@ -1,7 +1,7 @@
 import { Problem } from '../shared/problem.mjs';
 import { answerRules } from './answer/answer-rules.js';
 import { newKey, watchAnswer } from './answer/watch-answer.js';
-import { type Ask, type Exchange, open } from './exchange.js';
+import { type Ask, DEFAULT_HEADERS, type Exchange, open } from './exchange.js';
 import { count, duration, type Finding, judge, type Rule } from './finding.js';
 import { shownUrl } from './redact.js';
 import { mediaType, streamRules } from './stream/stream-rules.js';
@@ -90,20 +90,18 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     requests += 1;
   };
   const ask: Ask = {
-    ...{ url, method, body, insecure },
+    ...{ url, method, body, insecure, signal },
     headers: {
-      accept: 'text/event-stream, application/json;q=0.9, */*;q=0.1',
-      'accept-encoding': 'identity',
+      ...DEFAULT_HEADERS,
       ...(twice ? { 'idempotency-key': newKey() } : {}),
       ...headers,
     },
   };
-  let exchange: Exchange | undefined;
-  const stop = () => exchange?.close();
-  signal.addEventListener('abort', stop);
+  const exchange = await open(ask, forMs, sent);
   try {
-    exchange = await open(ask, forMs, sent);
-    signal.throwIfAborted();
+    if (Object.keys(headers).length > 0 && new URL(exchange.ask.url).origin !== new URL(url).origin) {
+      say(`Redirected to ${shownUrl(exchange.ask.url)}: your headers are not sent to another origin.`);
+    }
     const kind = await kindOf(exchange, Math.min(forMs, 5_000));
     const at = { ...ask, url: exchange.ask.url, headers: exchange.ask.headers ?? {} };
     const report = <Seen>(rules: readonly Rule<Seen>[], seen: Seen, what: Pick<Examination, 'kind' | 'summary'>) => ({
@@ -118,7 +116,6 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
         origin: FOREIGN,
         beside,
         quick,
-        signal,
         random,
         sent,
       });
@@ -127,15 +124,15 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
       const summary = `An event stream over HTTP/1.1: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.`;
       return report(streamRules, seen, { kind: 'event stream', summary });
     }
-    const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, signal, sent, twice });
+    const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, sent, twice });
+    signal.throwIfAborted();
     const summary =
       exchange.headAt === undefined
         ? `No answer within ${duration(forMs)}.`
         : `An answer: ${exchange.status}, ${mediaType(exchange.headers) || 'no type'}, after ${duration(exchange.headAt)}.`;
     return report(answerRules, seen, { kind: 'answer', summary });
   } finally {
-    signal.removeEventListener('abort', stop);
-    exchange?.close();
+    exchange.close();
   }
 }
 

@@ -20,6 +20,8 @@ export interface Ask {
   readonly protocol?: 'HTTP/1.1' | 'HTTP/2';
   /** Accepts any certificate. Default: false. */
   readonly insecure?: boolean | undefined;
+  /** Closes the exchange when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bytes of a body, and when they came: milliseconds since the request was sent. */
@@ -50,6 +52,11 @@ export class Exchange {
   readonly #waiting = new Set<() => void>();
 
   constructor(readonly ask: Ask) {
+    if (ask.signal?.aborted) {
+      this.#end('closed');
+      return;
+    }
+    ask.signal?.addEventListener('abort', () => this.close(), { signal: this.#closing.signal });
     const begin = ask.protocol === 'HTTP/2' ? this.#beginHttp2 : this.#beginHttp1;
     begin.call(this).catch((error: unknown) => {
       this.#end('cut', error as Error);
@@ -168,12 +175,17 @@ export class Exchange {
 /** The most redirects that are followed. */
 const MAX_REDIRECTS = 5;
 
-/** Headers that are meant for one origin, and are not sent to another. */
-const PRIVATE = ['authorization', 'cookie', 'proxy-authorization'];
+/** The headers of a request, unless the user gives others. */
+export const DEFAULT_HEADERS = {
+  accept: 'text/event-stream, application/json;q=0.9, */*;q=0.1',
+  'accept-encoding': 'identity',
+};
 
 /**
  * Sends a request, waits for its response head, and follows redirects of a GET, as a browser does.
- * Error: a {@link Problem} if the connection fails, or the answer is not HTTP. After `waitMs` without an answer, it resolves all the same.
+ * Headers of the user are sent to the origin that the user named, and to no other: any of them may be a secret.
+ * Error: a {@link Problem} if the connection fails, the answer is not HTTP, or it redirects to something else; the
+ * signal's reason if that is aborted. After `waitMs` without an answer, it resolves all the same.
  */
 export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) => void): Promise<Exchange> {
   let now = ask;
@@ -181,6 +193,7 @@ export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) 
     const exchange = new Exchange(now);
     sent(exchange);
     await exchange.until(() => exchange.headAt !== undefined, waitMs);
+    ask.signal?.throwIfAborted();
     if (exchange.error !== undefined && exchange.headAt === undefined) {
       throw new Problem(
         `${shownUrl(now.url)} could not be reached: ${exchange.error}. Is the server running, and is the URL right?`,
@@ -190,10 +203,13 @@ export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) 
     const redirected = [301, 302, 303, 307, 308].includes(exchange.status) && location !== undefined;
     if (!redirected || (now.method ?? 'GET') !== 'GET' || redirects >= MAX_REDIRECTS) return exchange;
     exchange.close();
-    const to = new URL(location, now.url);
-    if (!/^https?:$/.test(to.protocol)) return exchange;
+    const to = URL.canParse(location, now.url) ? new URL(location, now.url) : undefined;
+    if (!to || !/^https?:$/.test(to.protocol)) {
+      throw new Problem(
+        `${shownUrl(now.url)} redirects to "${shownUrl(location)}". Expected a "Location" that is a URL of http: or https:.`,
+      );
+    }
     const same = to.origin === new URL(now.url).origin;
-    const headers = Object.entries(now.headers ?? {}).filter(([name]) => same || !PRIVATE.includes(name));
-    now = { ...now, url: to.href, headers: Object.fromEntries(headers) };
+    now = { ...now, url: to.href, headers: same ? (now.headers ?? {}) : DEFAULT_HEADERS };
   }
 }

@@ -29,7 +29,6 @@ export interface AnswerSeen {
 
 export interface WatchAnswerOptions {
   readonly ask: Ask;
-  readonly signal: AbortSignal;
   readonly sent: (exchange: Exchange) => void;
   /** Sends the request a second time, with the same `Idempotency-Key`. */
   readonly twice: boolean;
@@ -40,15 +39,11 @@ export const newKey = () => `examine-${randomUUID()}`;
 
 /** Asks for an answer in four ways, one after the other. With the job and a second submit, at most six requests; all but that submit are GET. */
 export async function watchAnswer(exchange: Exchange, options: WatchAnswerOptions): Promise<AnswerSeen> {
-  const { ask, signal, sent, twice } = options;
+  const { ask, sent, twice } = options;
   const send = async (change: Partial<Ask>, ms = ANSWER_MS) => {
-    signal.throwIfAborted();
     const each = new Exchange({ ...ask, ...change });
-    const stop = () => each.close();
-    signal.addEventListener('abort', stop);
     sent(each);
     await each.until(() => each.endedAt !== undefined, ms);
-    signal.removeEventListener('abort', stop);
     each.close();
     return each;
   };

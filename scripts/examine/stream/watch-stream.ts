@@ -56,7 +56,6 @@ export interface WatchOptions {
   /** An origin that is not the server's. */
   readonly origin: string;
   readonly beside?: string | undefined;
-  readonly signal: AbortSignal;
   /** Stops watching as soon as all else was tried. Default: false. */
   readonly quick?: boolean | undefined;
   /** Numbers from 0 to 1: after how many events a reader is cut. */
@@ -70,7 +69,7 @@ export interface WatchOptions {
  * it. At most ten requests to its URL, and one to that of `beside`.
  */
 export async function watchStream(exchange: Exchange, options: WatchOptions): Promise<StreamSeen> {
-  const { forMs, ask, origin, signal, sent } = options;
+  const { forMs, ask, origin, sent } = options;
   const opened: Exchange[] = [exchange];
   const send = (headers: Record<string, string> = {}, change: Partial<Ask> = {}) => {
     const each = new Exchange({ ...ask, ...change, headers: { ...ask.headers, ...headers } });
@@ -78,10 +77,6 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     sent(each);
     return each;
   };
-  const closeAll = () => {
-    for (const each of opened) each.close();
-  };
-  signal.addEventListener('abort', closeAll);
   try {
     const left = () => Math.max(0, forMs - exchange.now);
     const safe = (ask.method ?? 'GET') === 'GET';
@@ -95,7 +90,7 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     });
     const resumes: Resume[] = [];
     if (safe) {
-      while (resumes.length < CUTS && left() > 0 && !signal.aborted) {
+      while (resumes.length < CUTS && left() > 0 && !ask.signal?.aborted) {
         const resume = await cutAndResume(exchange, options, send, left);
         if (!resume) break;
         resumes.push(resume);
@@ -109,7 +104,7 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     const ended = exchange.ending === 'whole';
     const transcript = await transcribe(exchange);
     let again: StreamSeen['again'];
-    if (ended && safe && !signal.aborted) {
+    if (ended && safe) {
       const lastId = transcript.events.findLast(({ id }) => id !== undefined)?.id;
       const back = send(lastId === undefined ? {} : { 'last-event-id': header(lastId) });
       await back.until(() => back.endedAt !== undefined || back.bytes > 0, AGAIN_MS);
@@ -124,8 +119,7 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
       http2: http2?.headAt === undefined ? undefined : http2,
     };
   } finally {
-    signal.removeEventListener('abort', closeAll);
-    closeAll();
+    for (const each of opened) each.close();
   }
 }
 
