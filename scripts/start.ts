@@ -63,7 +63,7 @@ await runCommand(async (signal) => {
     }
     await mustBeFree('--port', port);
     await mustBeFree('--lab-port', labPort);
-    const named = await namedServer(process.env);
+    const named = await namedServer(process.env, say);
     sweepRuntime(paths);
     forgetOpenNotebooks(paths);
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage } from 'node:http';
+import { createServer, get, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EventSource } from 'eventsource';
 import nodeFetch from 'node-fetch';
@@ -28,6 +28,20 @@ it('sends the access token with every request to the server, whichever client se
     source.onerror = reject;
   });
   source.close();
+});
+
+it('goes by where a request is sent, and by the names of its headers: not by Host, nor by what a header says', async () => {
+  const headers = { Host: 'localhost', 'Access-Control-Request-Headers': 'authorization' };
+  expect((await fetch(`${own.url}/jobs`, { headers })).status).toBe(200);
+  const statusOf = async (options: RequestOptions) => {
+    const [answer] = (await once(get(options), 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  const { port, host } = new URL(own.url);
+  expect(await statusOf({ host: '127.0.0.1', port, path: '/jobs', headers })).toBe(200);
+  // By an origin that has no token, to a Host that has one.
+  expect(await statusOf({ host: 'localhost', port, path: '/jobs', headers: { Host: host } })).toBe(401);
 });
 
 it('sends it to no other server, and leaves a header that is there', async () => {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { authorize } from './access.js';
 import { fromCheckout, fromEnvironment } from './connect.js';
 import { CHECKOUT, type OwnServer, startServer } from './own-server.js';
 
@@ -57,11 +58,41 @@ it('is not fooled by a state file of a server that is gone, or of another one', 
   expect(await fromCheckout(state)).toBeNull();
 });
 
+it('tells the access token to no program that has the port of a server that is gone', async () => {
+  const seen: IncomingHttpHeaders[] = [];
+  const other = createServer(({ headers }, response) => {
+    seen.push(headers);
+    response.end(JSON.stringify({ status: 'ok', httpsUrl: 'https://localhost', tokenHash: 'x', proof: 'x' }));
+  }).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const state = join(folder, 'stale.json');
+  await writeFile(
+    state,
+    JSON.stringify({ url, httpsUrl: 'https://127.0.0.1:1', token: 'x', accessToken: 'y'.repeat(16) }),
+  );
+  // An earlier server at this place had the token; a request after it is found gone does not.
+  authorize([url], 'y'.repeat(16));
+  expect(await fromCheckout(state)).toBeNull();
+  await (await fetch(url)).text();
+  other.close();
+  expect(seen.map(({ authorization }) => authorization)).toEqual([undefined, undefined]);
+});
+
+it('takes a server of others that wants a token of its own for none of the course', async () => {
+  const other = createServer((_, response) => response.writeHead(401).end()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+  await expect(fromEnvironment({ POLLING_LAB_URL: url })).rejects.toThrow('no server of this course answers there');
+  other.close();
+});
+
 it('finds the running server by its state file', async () => {
   const state = join(folder, 'running.json');
   const data = join(folder, 'data');
+  const access = ['--access-token', 'a-class-of-learners_0123'];
   const args = ['--import', 'tsx', 'server/main.ts', '--port', '0', '--data', data, '--state', state, '--ignore-env'];
-  const child = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, [...args, ...access], {
     cwd: CHECKOUT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -69,6 +100,7 @@ it('finds the running server by its state file', async () => {
   const url = /^ready (\S+)/.exec(String(ready))?.[1];
   const httpsUrl = expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+$/);
   expect(await fromCheckout(state)).toEqual({ url, httpsUrl, origin: 'checkout' });
+  expect((await fetch(`${url}/jobs`)).status).toBe(200);
   child.kill();
   await once(child, 'exit');
 });
@@ -86,6 +118,27 @@ it('lets no setting of the environment steer a server of its own', async () => {
     delete process.env.HEARTBEAT_MS;
   }
 });
+
+it('keeps the data folder that its starter named, and removes the one that it made', async () => {
+  const data = join(folder, 'kept');
+  const script = `
+    import('${join(CHECKOUT, 'notebooks/instruments/own-server.ts')}').then(async ({ default: { startServer } }) => {
+      const args = [{ data: ${JSON.stringify(data)} }, {}];
+      const servers = await Promise.all(args.map((flags) => startServer(flags)));
+      process.exit(servers.length === 2 ? 0 : 1);
+    });`;
+  await mkdir(data);
+  await writeFile(join(data, 'mine.txt'), 'kept');
+  const kernel = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  expect(await once(kernel, 'exit')).toEqual([0, null]);
+  expect(await readFile(join(data, 'mine.txt'), 'utf8')).toBe('kept');
+  expect(
+    (await readdir(join(CHECKOUT, '.polling-lab', 'kernels'))).filter((name) => name.startsWith(`${kernel.pid}-`)),
+  ).toEqual([]);
+}, 60_000);
 
 it("ends a notebook's own server when the kernel is killed outright", async () => {
   const script = `

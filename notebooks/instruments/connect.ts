@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { authorize } from './access.js';
+import { authorize, withdraw } from './access.js';
 import { warmUp } from './draw.js';
 import { CHECKOUT, startServer } from './own-server.js';
 
@@ -19,7 +19,6 @@ interface Health {
   status: string;
   /** Missing from the answer to a request without the access token that the server wants. */
   httpsUrl: string;
-  tokenHash: string;
 }
 
 const WHOSE: Record<Server['origin'], string> = {
@@ -41,7 +40,9 @@ let connected: Server | undefined;
 export async function connect(): Promise<Server> {
   // Vega's first chart takes ten times as long as the next: not while somebody's requests are timed.
   const warm = warmUp();
-  if (connected && !(await healthOf(connected.url))) connected = undefined;
+  if (connected?.origin === 'checkout')
+    connected = undefined; // it has to prove again that it is the one
+  else if (connected && !(await healthOf(connected.url))) connected = undefined;
   connected ??= (await fromEnvironment(process.env)) ?? (await fromCheckout()) ?? (await fromHere());
   await warm;
   console.log(`Server: ${connected.url} (${WHOSE[connected.origin]})`);
@@ -65,6 +66,7 @@ export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | 
     if (token) authorize([health.httpsUrl], token);
     return { url, httpsUrl: health.httpsUrl, origin: 'environment' };
   }
+  if (token && URL.canParse(url)) withdraw([url]);
   if (health) {
     const remedy = 'Ask the person who started it for the token, set the variable, and restart the kernel.';
     throw new Error(
@@ -79,24 +81,33 @@ export async function fromEnvironment(env: NodeJS.ProcessEnv): Promise<Server | 
   );
 }
 
-/** The server of the state file, null when there is no such file or the server it tells of is gone. */
+/**
+ * The server of the state file, null when there is no such file or the server it tells of is gone. Another program may have
+ * its port by then, so what listens there gets the access token only after it has proved to be that server.
+ */
 export async function fromCheckout(stateFile = join(CHECKOUT, '.polling-lab', 'state.json')): Promise<Server | null> {
   try {
-    const { url, token, accessToken } = JSON.parse(await readFile(stateFile, 'utf8')) as {
+    const { url, httpsUrl, token, accessToken } = JSON.parse(await readFile(stateFile, 'utf8')) as {
       url: string;
+      httpsUrl: string;
       token: string;
       accessToken?: string;
     };
-    if (accessToken) authorize([url], accessToken);
-    // Another program may have the port by now: only our server knows the hash of this token.
-    const hash = createHash('sha256').update(token).digest('hex');
-    const health = await healthOf(url);
-    if (health?.tokenHash !== hash) return null;
-    if (accessToken) authorize([health.httpsUrl], accessToken);
-    return { url, httpsUrl: health.httpsUrl, origin: 'checkout' };
+    if (accessToken) withdraw([url, httpsUrl]);
+    if (!(await knows(url, token))) return null;
+    if (accessToken) authorize([url, httpsUrl], accessToken);
+    return { url, httpsUrl, origin: 'checkout' };
   } catch {
     return null;
   }
+}
+
+/** Whether a server knows the token of a state file: its answer to a challenge proves it, without either side telling the token. */
+async function knows(url: string, token: string): Promise<boolean> {
+  const challenge = randomBytes(16).toString('hex');
+  const response = await fetch(`${url}/healthz?challenge=${challenge}`, { signal: AbortSignal.timeout(5_000) });
+  const { proof } = (await response.json()) as { proof?: string };
+  return proof === createHmac('sha256', token).update(challenge).digest('hex');
 }
 
 async function fromHere(): Promise<Server> {
@@ -107,7 +118,9 @@ async function fromHere(): Promise<Server> {
 async function healthOf(url: string): Promise<Health | null> {
   try {
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) });
-    if (response.status === 401) return { status: 'ok', httpsUrl: '', tokenHash: '' }; // it is there, and takes another token
+    // A server of the course that takes another token: it names itself (RFC 6750, section 3).
+    if (response.status === 401 && response.headers.get('www-authenticate')?.includes('realm="Polling Lab"'))
+      return { status: 'ok', httpsUrl: '' };
     const health = (await response.json()) as Health;
     return response.ok && health.status === 'ok' ? health : null;
   } catch {

@@ -47,3 +47,14 @@ it('keeps what it knows of a job whose server does not answer any more', async (
   expect((await withProgress(url, done!)).steps).toEqual(known(1));
   expect(asked).toEqual(['/jobs/1/events', '/jobs/1/events?after=1']);
 });
+
+it('stops to read a job that tells nothing more, and begins again when it is asked again', async () => {
+  const url = await listening();
+  answers['/jobs/1/events'] = { events: [step(1)], next: '1' };
+  answers['/jobs/1/events?after=1'] = { events: [], next: '1' };
+  expect((await withProgress(url, done!)).steps).toEqual(known(1));
+  expect(asked.length).toBe(16);
+  answers['/jobs/1/events?after=1'] = { events: [{ ...step(2), event: 'succeeded' }], next: '2' };
+  await withProgress(url, done!);
+  expect(asked.length).toBe(18);
+});

@@ -11,7 +11,7 @@ interface Consumed {
   next: string;
 }
 
-/** The jobs whose events are being read, by the URL of the events. */
+/** The jobs whose events are being read, or have been to the final one, by the URL of the events: the latest of them. */
 const followed = new Map<string, { steps: Step[]; whole: Promise<void> }>();
 
 /**
@@ -19,7 +19,8 @@ const followed = new Map<string, { steps: Step[]; whole: Promise<void> }>();
  * has finished.
  *
  * Reads the job's events from its first one, with requests that belong to no experiment, so that they are not counted among
- * those that a cell measures. A server that does not answer ends the reading, and the steps until then are what there is.
+ * those that a cell measures. A server that does not answer ends the reading, and so does a job that tells nothing for five
+ * minutes: the steps until then are what there is, and the next call begins again.
  *
  * @param url The server's.
  * @example const picture = async (job = submitted) => waterfall(run.rows, { title, job: await withProgress(url, job) });
@@ -32,9 +33,16 @@ export async function withProgress<J extends Pick<Job, 'finishedAt' | 'links'>>(
   let known = followed.get(events);
   if (!known) {
     const steps: Step[] = [];
-    const whole = follow(events, steps).catch(() => {}); // a chart without the last steps is better than none
-    known = { steps, whole };
-    followed.set(events, known);
+    const entry = { steps, whole: Promise.resolve() };
+    entry.whole = follow(events, steps)
+      .catch(() => false) // a chart without the last steps is better than none
+      .then((isWhole) => {
+        if (!isWhole && followed.get(events) === entry) followed.delete(events);
+      });
+    known = entry;
+    followed.set(events, entry);
+    const [oldest] = followed.keys();
+    if (followed.size > MOST_JOBS) followed.delete(oldest as string);
   }
   if (job.finishedAt) {
     await known.whole;
@@ -43,23 +51,31 @@ export async function withProgress<J extends Pick<Job, 'finishedAt' | 'links'>>(
   return { ...job, steps: [...known.steps] };
 }
 
-/** Consumes a job's events until the final one, and adds the steps that they tell of. */
-async function follow(events: string, steps: Step[]): Promise<void> {
+/** Consumes a job's events until the final one, and adds the steps that they tell of. False if it ended before that one. */
+async function follow(events: string, steps: Step[]): Promise<boolean> {
   const headers = { Accept: 'application/json', Prefer: `wait=${WAIT_S}` };
-  for (let after = ''; ; ) {
+  for (let after = '', empty = 0; empty < MOST_EMPTY; ) {
     const url = after ? `${events}?after=${encodeURIComponent(after)}` : events;
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(1_500 * WAIT_S) });
-    if (!response.ok) return;
+    if (!response.ok) return false;
     const consumed = (await response.json()) as Consumed;
     for (const { event, at, data } of consumed.events) {
       if (event === 'progress') steps.push({ at, progress: data.progress });
-      if (FINAL.includes(event)) return;
+      if (FINAL.includes(event)) return true;
     }
+    empty = consumed.events.length === 0 ? empty + 1 : 0;
     after = consumed.next;
   }
+  return false;
 }
 
 /** For how long the server may hold a request until there is an event, in seconds. */
 const WAIT_S = 20;
+
+/** After so many answers in a row without an event, a job is not read on: five minutes, where the server holds each request. */
+const MOST_EMPTY = 15;
+
+/** How many jobs are remembered at most. */
+const MOST_JOBS = 100;
 
 const FINAL = ['succeeded', 'failed', 'cancelled'];

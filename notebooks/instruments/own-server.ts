@@ -27,14 +27,15 @@ export interface OwnServer {
 export type ServerFlags = Record<string, string | number>;
 
 /**
- * Starts a server for this kernel alone, on a free port and with a data folder of its own, unless `data` names one. It ends
- * with the kernel, also when that is killed: it watches its standard input, a pipe whose other end is here.
+ * Starts a server for this kernel alone, on a free port and with a data folder of its own, unless `data` names one, which
+ * is kept. It ends with the kernel, also when that is killed: it watches its standard input, a pipe whose other end is here.
  *
  * @param flags settings of the server. Default: the server's own defaults.
  * @example const own = await startServer({ 'heartbeat-ms': 200, 'max-events': 50 });
  */
 export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
-  const data = String(flags.data ?? ownFolder());
+  const made = flags.data === undefined ? ownFolder() : null;
+  const data = made ?? String(flags.data);
   const first = await spawnServer({ port: 0, ...flags, data });
   const own: OwnServer = {
     url: first.url,
@@ -53,17 +54,17 @@ export async function startServer(flags: ServerFlags = {}): Promise<OwnServer> {
     },
   };
   if (started.size === 0) process.once('exit', endAll);
-  started.set(own, data);
+  started.set(own, made);
   return own;
 }
 
-/** The servers that were started here, each with its data folder. */
-const started = new Map<OwnServer, string>();
+/** The servers that were started here, each with the data folder that was made for it; null where its starter named one. */
+const started = new Map<OwnServer, string | null>();
 
 function endAll(): void {
-  for (const [own, data] of started) {
+  for (const [own, made] of started) {
     own.process.kill('SIGKILL');
-    rmSync(data, { recursive: true, force: true });
+    if (made) rmSync(made, { recursive: true, force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson } from '../shared/files.mjs';
 import { type LaunchedServer, launchServer, serverCommand } from '../shared/launch-server.js';
@@ -7,15 +7,16 @@ import { Problem } from '../shared/problem.mjs';
 
 /**
  * The URL of the server that already runs in this checkout (`npm run server`); null when none does. The server
- * answers with a hash of the token in its state file, so that neither a stale file nor another server is taken for it.
+ * proves by the answer to a challenge that it knows the token in the state file, so that neither a stale file nor another
+ * server is taken for it. Its access token is not sent for that: who listens there is not known before.
  */
 export async function runningServer(paths: Paths): Promise<string | null> {
   try {
-    const { url, token, accessToken } = readJson(paths.state);
-    const headers = accessToken ? { Authorization: `Bearer ${accessToken}` } : {};
-    const response = await fetch(`${url}/healthz`, { headers, signal: AbortSignal.timeout(2_000) });
-    const { tokenHash } = (await response.json()) as { tokenHash: string };
-    return tokenHash === createHash('sha256').update(token).digest('hex') ? url : null;
+    const { url, token } = readJson(paths.state);
+    const challenge = randomBytes(16).toString('hex');
+    const response = await fetch(`${url}/healthz?challenge=${challenge}`, { signal: AbortSignal.timeout(2_000) });
+    const { proof } = (await response.json()) as { proof?: string };
+    return proof === createHmac('sha256', token).update(challenge).digest('hex') ? url : null;
   } catch {
     return null;
   }
@@ -29,11 +30,17 @@ export interface CourseServer {
 
 /**
  * The server that the environment names, with its access token, such as a teacher's; null unless both variables are set.
- * `POLLING_LAB_URL` without a token is ignored: such a server would be on this machine, and is found or started.
+ * `POLLING_LAB_URL` without a token is ignored, and `say` tells of it: such a server would be on this machine, and is found or
+ * started.
  */
-export async function namedServer(env: NodeJS.ProcessEnv): Promise<CourseServer | null> {
-  const { POLLING_LAB_URL: url, POLLING_LAB_ACCESS_TOKEN: accessToken } = env;
-  if (!url || !accessToken) return null;
+export async function namedServer(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<CourseServer | null> {
+  const { POLLING_LAB_ACCESS_TOKEN: accessToken } = env;
+  const url = env.POLLING_LAB_URL?.replace(/\/+$/, '');
+  if (!url) return null;
+  if (!accessToken) {
+    say('POLLING_LAB_URL is not used, because POLLING_LAB_ACCESS_TOKEN is not set: the server of this folder is.');
+    return null;
+  }
   const headers = { Authorization: `Bearer ${accessToken}` };
   const fail = (what: string): never => {
     throw new Problem(
@@ -42,9 +49,11 @@ export async function namedServer(env: NodeJS.ProcessEnv): Promise<CourseServer 
   };
   if (!URL.canParse(url)) return fail(`POLLING_LAB_URL expects a URL, such as http://192.0.2.1:4321, got "${url}".`);
   try {
-    const asked = await fetch(new URL('/healthz', url), { headers, signal: AbortSignal.timeout(5_000) });
-    if (asked.status === 401) fail(`The server at ${url} does not take the token in POLLING_LAB_ACCESS_TOKEN.`);
-    if (asked.ok) return { url: url.replace(/\/+$/, ''), accessToken };
+    const asked = await fetch(`${url}/healthz`, { headers, signal: AbortSignal.timeout(5_000) });
+    const isOurs = asked.headers.get('www-authenticate')?.includes('realm="Polling Lab"');
+    if (asked.status === 401 && isOurs)
+      fail(`The server at ${url} does not take the token in POLLING_LAB_ACCESS_TOKEN.`);
+    if (asked.ok && ((await asked.json()) as { tokenHash?: string }).tokenHash) return { url, accessToken };
   } catch (error) {
     if (error instanceof Problem) throw error;
   }

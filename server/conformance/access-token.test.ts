@@ -28,6 +28,20 @@ withSettings(
         expect((await member.get('/healthz')).json()).toMatchObject({ status: 'ok', pid: server().pid });
       });
 
+      test('it answers a challenge, so that no client has to send it the token to know it by its state file', async () => {
+        const [one, other] = ['a'.repeat(32), 'b'.repeat(32)];
+        const asked = [stranger, member, stranger].map((client, nth) =>
+          client.get(`/healthz?challenge=${nth < 2 ? one : other}`),
+        );
+        const [proof, same, another] = (await Promise.all(asked)).map(
+          (answer) => answer.json<{ proof: string }>().proof,
+        );
+        expect(proof).toMatch(/^[0-9a-f]{64}$/);
+        expect(same).toBe(proof);
+        expect(another).not.toBe(proof);
+        expectProblem(await stranger.get('/healthz?challenge=short'), 400);
+      });
+
       test('all else is 401, and the same whatever is there (RFC 6750, section 3)', async () => {
         const asked = [
           ...[`GET /jobs/${jobId}`, 'GET /jobs/nobody', `GET /jobs/${jobId}/events`, 'GET /jobs', 'GET /events'],

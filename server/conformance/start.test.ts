@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -136,6 +136,9 @@ ownServers('the server as a process', () => {
         const { tokenHash, httpsUrl } = (await client.get('/healthz')).json();
         expect(httpsUrl).toBe(state.httpsUrl);
         expect(tokenHash).toBe(createHash('sha256').update(String(state.token)).digest('hex'));
+        const challenge = '0123456789abcdef'.repeat(2);
+        const { proof } = (await client.get(`/healthz?challenge=${challenge}`)).json();
+        expect(proof).toBe(createHmac('sha256', String(state.token)).update(challenge).digest('hex'));
         // The token is for those who may read the checkout, so nobody else may read the file.
         expect((await stat(file)).mode & 0o077).toBe(0);
       });

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { Problem } from '../../core/problem.js';
 import { isWildcard } from '../addresses.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { json, type Route } from '../interface/route.js';
@@ -21,9 +22,35 @@ export function health(x: HttpExchange): void {
       pid: process.pid,
       httpsUrl: httpsUrlFor(x),
       tokenHash,
+      ...proof(x),
     }),
   );
 }
+
+/** `GET /healthz` for a client that has not shown the access token: that it serves, and the proof, if the client asks for it. */
+export const healthWithoutToken = (x: HttpExchange): void => x.json(200, JSON.stringify({ status: 'ok', ...proof(x) }));
+
+/**
+ * The HMAC-SHA-256 (RFC 2104) of the client's challenge, whose key is the token in the state file. Whoever reads that file can
+ * tell by it whether this is the server of the file, before it sends an access token; to others it is a random number.
+ */
+function proof({ query, context }: HttpExchange): { proof?: string } {
+  const challenge = query.get('challenge');
+  if (challenge === null) return {};
+  if (!CHALLENGE.test(challenge))
+    throw new Problem(400, 'challenge expects 32 to 128 hexadecimal digits, chosen at random, got something else.');
+  return { proof: createHmac('sha256', context.token).update(challenge).digest('hex') };
+}
+
+const CHALLENGE = /^[0-9a-f]{32,128}$/;
+
+const PROOF = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .optional()
+  .describe(
+    'Where a challenge came: its HMAC-SHA-256, whose key is the token that only whoever started the server knows.',
+  );
 
 /** Where this client finds the server over HTTPS: one that listens on all addresses is there at the host that the client uses. */
 function httpsUrlFor({ context: { httpsUrl, settings }, req }: HttpExchange): string {
@@ -35,12 +62,18 @@ function httpsUrlFor({ context: { httpsUrl, settings }, req }: HttpExchange): st
 }
 
 const ALIVE = z
-  .strictObject({ status: z.literal('ok') })
+  .strictObject({ status: z.literal('ok'), proof: PROOF })
   .meta({ id: 'Alive', description: 'All that a client without the access token learns.' });
 
 export const checkHealth: Route = {
   ...{ method: 'GET', path: '/healthz', answer: health, operation: 'health', tag: 'server' },
   summary: 'That it serves, where else, and which server it is',
+  takes: [
+    {
+      ...{ in: 'query', name: 'challenge', schema: z.string().regex(CHALLENGE) },
+      description: 'Random hexadecimal digits, for the server to prove that it is the one of the state file.',
+    },
+  ],
   answers: {
     200: json(
       'It serves.',
@@ -61,6 +94,7 @@ export const checkHealth: Route = {
               .string()
               .regex(/^[0-9a-f]{64}$/)
               .describe('SHA-256 of a token that only whoever started the server knows.'),
+            proof: PROOF,
           })
           .meta({ id: 'Health' }),
       ]),
