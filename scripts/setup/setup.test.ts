@@ -314,7 +314,7 @@ test('--into registers the kernels in an environment that exists, and makes none
   rmSync(join(prefix, 'share/jupyter/kernels/jslab'));
 
   // Somebody installs another over ours: both of those before are kept, and the later comes back.
-  const other = stock.replace('tslab', 'another');
+  const other = stock.replace('tslab', '/of/others/kernel/launch.cjs');
   expect((await setup({ INIT_CWD: prefix }, ['--into', '.']).ended).code).toBe(0);
   writeFileSync(kernelspec('tslab'), other);
   const over = await setup({ INIT_CWD: prefix }, ['--into', '.']).ended;

@@ -12,6 +12,8 @@ import { Problem } from '../../shared/problem.mjs';
  */
 const KEPT = 'kernel.json.before-polling-lab';
 const LAUNCHER = 'launch.cjs';
+/** What a kernelspec of this project has as `package` in its metadata (`kernel.json`). */
+const PACKAGE = '@polling-lab/kernel';
 const MODULE = 'polling_lab_papermill';
 
 /** The names under which the kernels stand in for those of a stock tslab. */
@@ -199,11 +201,17 @@ export function registeredIn(/** @type {Place} */ place) {
   });
 }
 
-/** Whether a kernelspec is of this project, of whichever checkout or installed package. */
+/**
+ * Whether a kernelspec is of this project, of whichever checkout or installed package: it says so, or, in one from before
+ * kernelspecs said so, the package that its launcher is in.
+ */
 function isOurs(/** @type {string} */ path) {
   try {
-    const { argv } = JSON.parse(readText(path) ?? '{}');
-    return argv.some((/** @type {string} */ part) => /[\\/]kernel[\\/](build[\\/])?launch\.cjs$/.test(part));
+    const { argv, metadata } = JSON.parse(readText(path) ?? '{}');
+    if (metadata?.package === PACKAGE) return true;
+    const launcher = argv.find((/** @type {string} */ part) => basename(part) === LAUNCHER);
+    const folder = dirname(launcher).replace(/[\\/]build$/, '');
+    return JSON.parse(readText(join(folder, 'package.json')) ?? '{}').name === PACKAGE;
   } catch {
     return false;
   }
