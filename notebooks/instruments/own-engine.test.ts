@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it, vi } from 'vitest';
-import { openEngine } from './own-engine.js';
+import { ifThere, openEngine } from './own-engine.js';
 import { CHECKOUT } from './own-server.js';
 
 afterEach(() => void vi.unstubAllEnvs());
@@ -46,6 +46,13 @@ it('ends the engine when the kernel is killed outright', async ({ skip }) => {
   await once(kernel, 'exit');
   await goneFrom(url);
 }, 60_000);
+
+it('names each section that it skips, in the form by which npm test counts them', async () => {
+  for (const section of ['fencing', 'leases']) expect(await ifThere(null, section, async () => 1)).toBeNull();
+  const lines = printed.mock.calls.slice(-2).map(([line]) => line);
+  const why = 'needs an engine, and none was found';
+  expect(lines).toEqual([`SKIPPED: "fencing" ${why} (1 so far).`, `SKIPPED: "leases" ${why} (2 so far).`]);
+});
 
 /** The environments of the engines on a port, without the shells around them. */
 function environmentsOf(port: string): string {

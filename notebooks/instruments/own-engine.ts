@@ -69,6 +69,6 @@ export async function ifThere<Engine, T>(
 ): Promise<T | null> {
   if (engine) return work(engine);
   if (!skipped.includes(section)) skipped.push(section);
-  console.log(`SKIPPED (${skipped.length} so far): "${section}" needs an engine, and none was found.`);
+  console.log(`SKIPPED: "${section}" needs an engine, and none was found (${skipped.length} so far).`);
   return null;
 }
