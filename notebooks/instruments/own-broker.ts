@@ -19,6 +19,8 @@ export interface OwnBroker {
 
 /** How long a broker may take, in milliseconds: the first time, Maven fetches it. */
 const READY_MS = 10 * 60_000;
+/** How long a connection to a broker of somebody else may take, in milliseconds. */
+const CONNECT_MS = 5_000;
 
 /**
  * Starts a real broker for this kernel alone, on free ports of loopback, and says which. It ends with the kernel, also when that is
@@ -64,11 +66,12 @@ async function named(address: string): Promise<OwnBroker> {
   if (!host || !port) throw new Error(`Expected KAFKA as HOST:PORT, such as 127.0.0.1:9092, got "${address}".`);
   const socket = connect({ host, port: Number(port) });
   try {
-    await once(socket, 'connect');
+    // A firewall may drop what is sent to it: the system itself gives up only after minutes.
+    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_MS) });
   } catch (error) {
-    throw new Error(
-      `KAFKA is ${address}, and nothing answers there (${(error as Error).message}). Start it, or unset KAFKA.`,
-    );
+    const { name, message } = error as Error;
+    const why = name === 'AbortError' ? `no connection within ${CONNECT_MS / 1_000} s` : message;
+    throw new Error(`KAFKA is ${address}, and nothing answers there (${why}). Start it, or unset KAFKA.`);
   } finally {
     socket.destroy();
   }
