@@ -15,7 +15,7 @@ await runCommand(async (signal) => {
   mkdirSync(folder, { recursive: true });
   try {
     const options = { root: checkout, servers, folder, engine: engine || undefined, port: port || undefined };
-    const cluster = await Cluster.start({ ...options, say, signal });
+    const cluster = await Cluster.start({ ...options, fromEnvironment: true, say, signal });
     // A named engine may have a password in its URL.
     if (!engine) say(`engine ${cluster.url}`);
     for (const { name, url } of cluster.servers) say(`ready ${url}  ${name}`);

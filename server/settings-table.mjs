@@ -65,6 +65,13 @@ export const table =
 /** The flag of a setting, without its dashes. */
 export const flagOf = (/** @type {string} */ name) => name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`);
 
+/** The environment variable of a setting. */
+export const variableOf = (/** @type {string} */ name) => {
+  if (name === 'data') return 'DATA_DIR';
+  if (name === 'state') return 'STATE_FILE';
+  return flagOf(name).replaceAll('-', '_').toUpperCase();
+};
+
 /** The text of `--help`. */
 export function help() {
   const lines = Object.entries(table).map(([name, setting]) => {

@@ -1,11 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { canonicalAddress, isLoopback } from './edge/addresses.js';
-import { flagOf, table } from './settings-table.mjs';
+import { flagOf, table, variableOf } from './settings-table.mjs';
 
 type Name = keyof typeof table;
 const names = Object.keys(table) as Name[];
-const variable = (name: string) =>
-  ({ data: 'DATA_DIR', state: 'STATE_FILE' })[name] ?? flagOf(name).replaceAll('-', '_').toUpperCase();
 
 /** The settings. `asked` says which were given, not defaulted. */
 export type Settings = { [N in Name]: (typeof table)[N][0] } & { asked: ReadonlySet<string> };
@@ -32,7 +30,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings |
   const asked = new Set<string>();
   const settings: Record<string, unknown> = { asked };
   for (const name of names) {
-    const value = given[flagOf(name)] ?? (variables[variable(name)] || undefined);
+    const value = given[flagOf(name)] ?? (variables[variableOf(name)] || undefined);
     if (value !== undefined) asked.add(name);
     settings[name] = value === undefined ? table[name][0] : read(name, String(value));
   }
@@ -82,7 +80,7 @@ function read(name: Name, value: string): number | string | boolean {
   const [fallback, min, max] = table[name];
   const refuse = (expected: string, got: string): never => {
     throw new SettingError(
-      `--${flagOf(name)} (${variable(name)}) expects ${expected}, got ${JSON.stringify(got)}. See --help.`,
+      `--${flagOf(name)} (${variableOf(name)}) expects ${expected}, got ${JSON.stringify(got)}. See --help.`,
     );
   };
   if (name in LISTS) {

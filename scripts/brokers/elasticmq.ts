@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastingPort } from '../shared/ports.mjs';
-import { fetchJars, findJava, type JavaProgram } from './jars.js';
+import { startOnPort } from '../shared/ports.mjs';
+import { type JavaProgram, prepare } from './jars.js';
 import { type Broker, startBroker } from './java-process.js';
 import type { KafkaOptions } from './kafka.js';
 
@@ -15,20 +15,21 @@ export const ELASTICMQ: JavaProgram = {
 
 /** Starts a queue that speaks the protocol of Amazon's SQS. Error: as of `startKafka`. */
 export async function startElasticMq({ folder, jars, port, say, signal }: KafkaOptions): Promise<Broker> {
-  const { java } = findJava(ELASTICMQ.name);
-  const lib = await fetchJars(ELASTICMQ, jars, say, signal);
-  const chosen = port ?? (await lastingPort());
+  const ready = await prepare(ELASTICMQ, jars, say, signal);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'elasticmq.conf');
-  const settings = [
-    'include classpath("application.conf")',
-    `node-address { protocol = http, host = "127.0.0.1", port = ${chosen}, context-path = "" }`,
-    `rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = ${chosen}, sqs-limits = strict }`,
-    'rest-stats { enabled = false }',
-  ];
-  writeFileSync(file, settings.map((line) => `${line}\n`).join(''));
-  const command = { java, jars: lib, mainClass: ELASTICMQ.mainClass, args: [], options: [`-Dconfig.file=${file}`] };
-  return startBroker(command, { program: `ElasticMQ ${VERSION}`, port: chosen, answers: speaksHttp }, signal);
+  return startOnPort((chosen) => {
+    const settings = [
+      'include classpath("application.conf")',
+      `node-address { protocol = http, host = "127.0.0.1", port = ${chosen}, context-path = "" }`,
+      `rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = ${chosen}, sqs-limits = strict }`,
+      'rest-stats { enabled = false }',
+    ];
+    writeFileSync(file, settings.map((line) => `${line}\n`).join(''));
+    const command = { ...ready, mainClass: ELASTICMQ.mainClass, args: [], options: [`-Dconfig.file=${file}`] };
+    const at = { program: `ElasticMQ ${VERSION}`, port: chosen, started: ') started in ', answers: speaksHttp };
+    return startBroker(command, at, signal);
+  }, port);
 }
 
 async function speaksHttp(port: number): Promise<boolean> {

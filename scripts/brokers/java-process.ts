@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { UNTIL_ORPHANED } from '../cluster/engine.js';
 import { type Running, signalGroup, start } from '../shared/child.mjs';
+import { saysPortTaken } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** How long a broker may take until it answers, in milliseconds. On a loaded machine, a JVM takes many seconds to start. */
@@ -40,15 +41,22 @@ export const javaArgs = ({ jars, mainClass, args, options = [] }: JavaCommand): 
   return [...JVM, ...options, '-cp', join(jars, '*'), mainClass, ...args];
 };
 
+/** How a broker is known to be ready. */
+export interface Readiness {
+  /** The name and version of the broker. */
+  program: string;
+  port: number;
+  /** What it prints when it listens. An answer alone may be that of a program that took the port first. */
+  started: string;
+  /** Whether something answers at a port as such a broker does. */
+  answers: (port: number) => Promise<boolean>;
+}
+
 /**
- * Starts a broker that ends with this process, and waits until it answers. Error: {@link Problem}, with the last words of the
- * broker.
+ * Starts a broker that ends with this process, and waits until it says that it has started, and answers. Error: {@link Problem},
+ * with the last words of the broker.
  */
-export async function startBroker(
-  command: JavaCommand,
-  at: { program: string; port: number; answers: (port: number) => Promise<boolean> },
-  signal?: AbortSignal,
-): Promise<Broker> {
+export async function startBroker(command: JavaCommand, at: Readiness, signal?: AbortSignal): Promise<Broker> {
   const args = ['-c', UNTIL_ORPHANED, command.java, ...javaArgs(command)];
   const running = start('/bin/sh', args, { stdio: ['pipe', 'pipe', 'pipe'], signal });
   const until = performance.now() + READY_MS;
@@ -60,14 +68,17 @@ export async function startBroker(
   void running.ended.then(() => {
     ended = true;
   });
-  while (!(await at.answers(at.port))) {
-    if (!ended && performance.now() < until) {
+  while (!running.said().includes(at.started) || !(await at.answers(at.port))) {
+    // Some brokers go on without their port.
+    if (!ended && !saysPortTaken(running.said()) && performance.now() < until) {
       await pause(50);
       continue;
     }
     await kill();
     signal?.throwIfAborted();
-    const what = ended ? 'ended before it was ready' : `did not answer within ${READY_MS / 1_000} s`;
+    const late = performance.now() >= until;
+    const why = saysPortTaken(running.said()) ? `could not have port ${at.port}` : 'ended before it was ready';
+    const what = late ? `did not answer within ${READY_MS / 1_000} s` : why;
     throw new Problem(`${at.program} ${what}.`, { exitCode: 1, details: running.said() });
   }
   return { ...running, kill, host: '127.0.0.1', port: at.port, program: at.program };

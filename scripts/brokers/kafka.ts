@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { lastingPort } from '../shared/ports.mjs';
+import { lastingPort, startOnPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
-import { fetchJars, findJava, type JavaProgram } from './jars.js';
+import { type JavaProgram, prepare } from './jars.js';
 import { type Broker, javaArgs, startBroker } from './java-process.js';
 
 const VERSION = '4.1.2';
@@ -51,20 +51,31 @@ export interface KafkaOptions {
 
 /** Starts a broker. Error: {@link Problem}; its exit code is 2 where Java or Maven is missing. */
 export async function startKafka({ folder, jars, port, say, signal }: KafkaOptions): Promise<Broker> {
-  const { java } = findJava(KAFKA.name);
-  const lib = await fetchJars(KAFKA, jars, say, signal);
-  const chosen = port ?? (await lastingPort());
+  const ready = await prepare(KAFKA, jars, say, signal);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'server.properties');
-  const settings = Object.entries(settingsOf(folder, chosen, await lastingPort()));
-  writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''));
   const cluster = randomBytes(16).toString('base64url');
-  const format = { java, jars: lib, mainClass: 'kafka.tools.StorageTool', args: ['format', '-c', file, '-t', cluster] };
-  const { exitCode, stdall } = await run([java, ...javaArgs(format)], { signal });
-  if (exitCode !== 0) throw new Problem('Kafka could not make its folder.', { exitCode: 1, details: stdall });
-  const command = { java, jars: lib, mainClass: KAFKA.mainClass, args: [file] };
-  return startBroker(command, { program: `Apache Kafka ${VERSION}`, port: chosen, answers: speaksKafka }, signal);
+  return startOnPort(async (chosen) => {
+    const settings = Object.entries(settingsOf(folder, chosen, await lastingPort()));
+    writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''));
+    // At another port, the folder is there already.
+    const args = ['format', '--ignore-formatted', '-c', file, '-t', cluster];
+    const format = { ...ready, mainClass: 'kafka.tools.StorageTool', args };
+    const { exitCode, stdall } = await run([ready.java, ...javaArgs(format)], { signal });
+    if (exitCode !== 0) throw new Problem('Kafka could not make its folder.', { exitCode: 1, details: stdall });
+    const command = { ...ready, mainClass: KAFKA.mainClass, args: [file], options: [SAYS_STARTED] };
+    const at = {
+      program: `Apache Kafka ${VERSION}`,
+      port: chosen,
+      started: 'Kafka Server started',
+      answers: speaksKafka,
+    };
+    return startBroker(command, at, signal);
+  }, port);
 }
+
+/** Lets the broker print that it has started. All else that it prints are warnings and errors. */
+const SAYS_STARTED = '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info';
 
 /** An ApiVersions request, version 0: its length, API key 18, version, correlation id, no client id. */
 const API_VERSIONS = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);

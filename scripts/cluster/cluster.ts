@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { table, variableOf } from '../../server/settings-table.mjs';
 import { findEngine } from '../shared/find-program.mjs';
 import { type LaunchedServer, launchServer, serverCommand } from '../shared/launch-server.js';
 import { pathsOf } from '../shared/paths.mjs';
@@ -23,9 +24,21 @@ export interface ClusterOptions {
   port?: number | undefined;
   /** Further flags of every server. */
   flags?: string[];
+  /** Whether the servers take further settings from the environment: for the user's own cluster. Default: they do not. */
+  fromEnvironment?: boolean;
   /** Starts again what dies, and is told so. */
   say?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
+}
+
+/**
+ * What the environment of a server has beside, or instead of, that of this process. The engine's URL is there and not among the
+ * flags, since it may have a password, which a list of processes must not show. The variables of all other settings are taken out,
+ * unless `fromEnvironment`: they were meant for another server.
+ */
+export function environmentOf(engine: string, fromEnvironment = false): NodeJS.ProcessEnv {
+  const others = fromEnvironment ? [] : Object.keys(table).map((name) => [variableOf(name), undefined]);
+  return { ...Object.fromEntries(others), ENGINE: engine };
 }
 
 /** One of the servers of a cluster. */
@@ -132,9 +145,8 @@ export class Cluster {
         String(await this.freePort()),
       ];
       const own = ['--server-name', name, '--data', join(folder, 'data'), ...ports, ...flags];
-      // The engine's URL may have a password, which a list of processes must not show.
-      const command = serverCommand(root, own).filter((flag) => flag !== '--ignore-env');
-      const env = { ENGINE: this.url };
+      const command = serverCommand(root, own, { fromEnvironment: true });
+      const env = environmentOf(this.url, this.options.fromEnvironment);
       this.servers.push(
         new ClusterServer(name, command, { cwd: root, env }, (server, how) => this.revive(server, how)),
       );

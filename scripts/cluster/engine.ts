@@ -1,8 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type Running, signalGroup, start } from '../shared/child.mjs';
-import { lastingPort, tryPort } from '../shared/ports.mjs';
+import { readText } from '../shared/files.mjs';
+import { startOnPort, tryPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
 
 /** How long an engine may take until it answers, in milliseconds. It reads its log first. */
@@ -36,10 +38,25 @@ wait "$engine"
  * what it holds in a folder, and goes on from there when it is started again. Error: {@link Problem}.
  */
 export async function startEngine(program: string, folder: string, port?: number): Promise<EngineProcess> {
+  if (port) await tryPort(port);
+  return startOnPort((chosen) => startOn(chosen, program, folder), port);
+}
+
+/** The same on a port that was free a moment ago. */
+export async function startOn(port: number, program: string, folder: string): Promise<EngineProcess> {
   mkdirSync(folder, { recursive: true });
-  const chosen = port ? await tryPort(port) : await lastingPort();
+  const pidFile = join(folder, 'engine.pid');
+  rmSync(pidFile, { force: true });
   const settings = {
-    ...{ bind: '127.0.0.1', port: String(chosen), dir: folder, save: '', appendonly: 'yes', appendfsync: 'always' },
+    ...{
+      bind: '127.0.0.1',
+      port: String(port),
+      dir: folder,
+      pidfile: pidFile,
+      save: '',
+      appendonly: 'yes',
+      appendfsync: 'always',
+    },
     ...{ 'maxmemory-policy': 'noeviction', daemonize: 'no' },
     // A title would be written over the environment, by which a runner finds what its notebooks have left behind.
     'set-proc-title': 'no',
@@ -51,7 +68,7 @@ export async function startEngine(program: string, folder: string, port?: number
   void engine.ended.then(() => {
     ended = true;
   });
-  while (!(await answers(chosen))) {
+  while (!(await answers(port, pidFile))) {
     if (!ended && performance.now() < until) await pause(20);
     else {
       await engine.stop();
@@ -60,15 +77,17 @@ export async function startEngine(program: string, folder: string, port?: number
     }
   }
   const signal = (name: NodeJS.Signals) => signalGroup(engine.process.pid, name);
-  return { ...engine, signal, port: chosen, url: `redis://127.0.0.1:${chosen}/0` };
+  return { ...engine, signal, port, url: `redis://127.0.0.1:${port}/0` };
 }
 
-async function answers(port: number): Promise<boolean> {
+/** Whether the engine that wrote that file answers there, and not one of somebody else, who took the port first. */
+async function answers(port: number, pidFile: string): Promise<boolean> {
   const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null, commandTimeout: 1_000 });
   client.on('error', () => {});
   try {
     await client.connect();
-    return (await client.ping()) === 'PONG';
+    const [, pid] = /^process_id:(\d+)/m.exec(await client.info('server')) ?? [];
+    return pid !== undefined && pid === readText(pidFile)?.trim();
   } catch {
     return false;
   } finally {

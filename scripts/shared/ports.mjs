@@ -30,3 +30,26 @@ export async function lastingPort() {
   }
   return tryPort();
 }
+
+/** Whether a program says that a port of its is taken (EADDRINUSE). */
+export const saysPortTaken = (/** @type {string} */ said) => /address already in use/i.test(said);
+
+/**
+ * Starts a program that listens on a port: on `port`; without one, on any free port, and on another where the program says that
+ * somebody else took it first.
+ * @template T
+ * @param {(port: number) => Promise<T>} start rejects with a `Problem` whose `details` are what the program said
+ * @param {number} [port]
+ * @returns {Promise<T>}
+ */
+export async function startOnPort(start, port) {
+  if (port) return start(port);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(await lastingPort());
+    } catch (error) {
+      const { details = '' } = /** @type {{ details?: string }} */ (error);
+      if (tries === 3 || !saysPortTaken(details)) throw error;
+    }
+  }
+}
