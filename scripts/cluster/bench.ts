@@ -18,7 +18,7 @@ import { Problem } from '../shared/problem.mjs';
 import { changed, engineMutations } from '../soak/engine-sabotage.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import { Cluster } from './cluster.js';
-import { NO_ENGINE, startEngine } from './engine.js';
+import { type EngineProcess, NO_ENGINE, startEngine } from './engine.js';
 
 const COMMAND = {
   call: 'npx tsx scripts/cluster/bench.ts',
@@ -36,6 +36,8 @@ const EVENTS = JOBS * (STEPS + 3);
 const NEWS = 200;
 const POLLERS = 50;
 const POLLING_MS = 2_000;
+/** How long a measurement may take in all, in milliseconds; it takes some ten seconds. */
+const MEASURE_MS = 120_000;
 
 /** Servers that run, and the processes whose time counts: theirs and the engine's. */
 interface Setup {
@@ -69,9 +71,11 @@ await runCommand(async (signal) => {
   const [load = 0] = loadavg(); // before the bench adds its own
   const names = Object.keys(SETUPS) as Name[];
   const measured: Record<string, Figures[]> = Object.fromEntries(names.map((name) => [name, []]));
+  const readIndex = engineMutations.find(({ name }) => name.includes('the read index'));
+  if (!readIndex) throw new Error("No mutation of the engine's code takes out the read index.");
   const blind = borrowedCheckout();
   try {
-    const { path, text } = changed(blind.root, engineMutations[0]!);
+    const { path, text } = changed(blind.root, readIndex);
     writeFileSync(path, text);
     for (let round = 0; round < rounds; round++) {
       // Another one first in each round, so that other load on the machine falls on all of them.
@@ -79,8 +83,9 @@ await runCommand(async (signal) => {
         signal.throwIfAborted();
         const name = names[(n + round) % names.length]!;
         const setup = await SETUPS[name](blind.root);
+        const until = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_MS)]);
         try {
-          const figures = await measure(setup);
+          const figures = await Promise.race([measure(setup), abortOf(until, name)]);
           measured[name]!.push(figures);
           const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
           process.stdout.write(`  round ${round + 1}, ${name}: ${told.join(', ')}\n`);
@@ -112,6 +117,19 @@ await runCommand(async (signal) => {
   return 0;
 });
 
+/** Rejects when a measurement must end: the bench was stopped, or something that it waits for has not come. */
+function abortOf(until: AbortSignal, name: string): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => {
+      const late = (until.reason as Error).name === 'TimeoutError';
+      const what = `The measurement of ${name} did not end within ${MEASURE_MS / 1_000} s.`;
+      reject(late ? new Problem(what, { exitCode: 1 }) : until.reason);
+    };
+    if (until.aborted) end();
+    else until.addEventListener('abort', end, { once: true });
+  });
+}
+
 /** How busy the machine was before the bench. On a busy one, only processor time means anything, and that little. */
 function busy(load: number): string {
   if (load < cpus().length / 2) return 'the machine did little else';
@@ -121,28 +139,38 @@ function busy(load: number): string {
 async function onSqlite(): Promise<Setup> {
   const data = mkdtempSync(join(tmpdir(), 'polling-lab-bench-'));
   const server = launchServer(serverCommand(checkout, ['--data', data]), { cwd: checkout });
-  const url = await server.ready;
   const stop = async () => {
     await server.stop();
     rmSync(data, { recursive: true, force: true });
   };
+  const url = await server.ready.catch(async (error) => {
+    await stop();
+    throw error;
+  });
   return { ports: [Number(new URL(url).port)], pids: [server.process.pid as number], stop };
 }
 
 async function onEngine(servers: number, root: string): Promise<Setup> {
   const folder = mkdtempSync(join(tmpdir(), 'polling-lab-bench-'));
-  const engine = await startEngine(findEngine(pathsOf(checkout)) as string, join(folder, 'engine'));
-  const client = new Redis(engine.port);
-  const pid = Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1]);
-  client.disconnect();
-  const cluster = await Cluster.start({ root, servers, folder, engine: engine.url });
+  let engine: EngineProcess | undefined;
+  let cluster: Cluster | undefined;
   const stop = async () => {
-    await cluster.stop();
-    await engine.stop();
+    await cluster?.stop();
+    await engine?.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  const ports = cluster.servers.map(({ url }) => Number(new URL(url).port));
-  return { ports, pids: [pid, ...cluster.servers.map((server) => server.pid as number)], stop };
+  try {
+    engine = await startEngine(findEngine(pathsOf(checkout)) as string, join(folder, 'engine'));
+    const client = new Redis(engine.port);
+    const pid = Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1]);
+    client.disconnect();
+    cluster = await Cluster.start({ root, servers, folder, engine: engine.url });
+    const ports = cluster.servers.map(({ url }) => Number(new URL(url).port));
+    return { ports, pids: [pid, ...cluster.servers.map((server) => server.pid as number)], stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 async function measure({ ports, pids }: Setup): Promise<Figures> {
@@ -196,9 +224,8 @@ async function newsMs(ports: number[], connection: Connection): Promise<{ median
     });
     const began = performance.now();
     const answer = connection.send(post(`/jobs/${jobId}/progress`, { progress: n / NEWS }));
-    await news;
-    times.push(performance.now() - began);
-    await answer;
+    const heardIn = news.then(() => times.push(performance.now() - began));
+    await Promise.all([heardIn, answer]);
   }
   stream.close();
   times.sort((a, b) => a - b);
@@ -223,12 +250,14 @@ async function pollRate(
       answered++;
     }
   });
+  const allPolled = Promise.all(polling);
+  allPolled.catch(() => {}); // it is awaited below, and may reject before
   await pause(POLLING_MS / 4); // until the code is compiled
   const [began, before, first] = [performance.now(), await cpuUs(pids), answered];
   await pause(POLLING_MS);
   const [took, used, count] = [performance.now() - began, (await cpuUs(pids)) - before, answered - first];
   over = true;
-  await Promise.all(polling);
+  await allPolled;
   for (const poller of pollers) poller.close();
   return { polls: (1000 * count) / took, poll: used / count };
 }
