@@ -12,7 +12,6 @@ const LONG = [
   'scripts/start/start.test.ts',
   'server/conformance/endings.test.ts',
   'scripts/runner/verdicts.test.ts',
-  'scripts/start/own-tab.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -29,8 +28,8 @@ export default defineConfig({
     include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
     sequence: { sequencer: LongestFirst },
     setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
-    // Five files at a time, also on two cores: most of a test here is waiting.
-    maxWorkers: 5,
+    // Four files at a time, also on two cores: most of a test here is waiting.
+    maxWorkers: 4,
     minWorkers: 1,
     // A loaded machine is slow, not wrong: tests wait for events, and this ends only what hangs.
     testTimeout: process.env.SOAK ? 30 * 60_000 : 60_000,

@@ -25,10 +25,7 @@ export const table =
     port: [4321, 0, 65535, 'HTTP port; 0 takes any free one from 20000 to 29999'],
     httpsPort: [4322, 0, 65535, 'HTTPS port, for HTTP/2 too; any free one with --port 0'],
     listen: ['127.0.0.1', 'address to listen on; any other than loopback needs --access-token'],
-    accessToken: [
-      '',
-      'secret that every request must send (RFC 6750); set it as ACCESS_TOKEN: flags are seen in the list of processes',
-    ],
+    accessToken: ['', 'secret that every request must send (RFC 6750); better set as ACCESS_TOKEN'],
     data: ['.polling-lab/data', 'folder for the log and the uploads (DATA_DIR)'],
     engine: ['', 'engine that servers share: redis://HOST:PORT/DB, valkey://, rediss://; none: SQLite'],
     serverName: ['server', 'name of this server, in /healthz and in the ledger'],

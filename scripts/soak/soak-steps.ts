@@ -51,7 +51,9 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       return sum(counts);
     },
     kernel: tests('kernel', ['scripts/kernel/kernel.test.ts', 'scripts/runner/verdicts.test.ts']),
-    jupyterlab: tests('jupyterlab', ['scripts/start/jupyterlab.test.ts', 'scripts/start/start.test.ts']),
+    jupyterlab: tests('jupyterlab', [
+      ...['scripts/start/jupyterlab.test.ts', 'scripts/start/own-tab.soak.ts', 'scripts/start/start.test.ts'],
+    ]),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),
     examine: tests('examine', ['scripts/examine/others']),
     runner: tests('runner', ['scripts/runner/kill.test.ts']),

@@ -394,6 +394,8 @@ withSettings('limits', ['--max-upload-bytes', '100000', '--grace-ms', '500'], (o
     stream.write(randomBytes(10_000));
     await own.held(experiment);
     await eventually(async () => (await uploads()).length === 1 || undefined, 'the upload to begin');
+    const arrived = async () => (await own.traffic(experiment)).requests[0]?.bytesIn === 10_000 || undefined;
+    await eventually(arrived, 'what was sent to arrive');
     off(stream);
     const [row] = (await own.settled(experiment, 1)).requests;
     expect(row).toMatchObject({ status: null, bytesIn: 10_000 });

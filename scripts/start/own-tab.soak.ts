@@ -92,7 +92,7 @@ test(
       read()
         .cells.filter(isCode)
         .flatMap(({ id, outputs }) => outputs.map((output) => ({ id, output })));
-    await expect.poll(() => outputs().some(({ id }) => id === LAST), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => outputs().some(({ id }) => id === LAST), { timeout: 120_000 }).toBe(true);
     expect(JSON.stringify(outputs())).not.toContain('<iframe');
     const last = outputs().find(({ id }) => id === LAST)!;
     expect(shownAs(last.output, 'text/plain')).toMatch(
