@@ -203,9 +203,9 @@ starts again what dies. Ctrl-C stops all of it, and removes what it kept.`,
 worst first: why it matters, how to fix it, and which notebook explains it. It says beforehand what it will send. It
 sends GET requests only, at most a dozen; another method only if you name one, and then once (twice with --twice).
 
-Or looks at a recording: a HAR file from the developer tools of a browser. It then says what was polled, how often, and how
-often without news; how long streams lasted; which requests waited for a connection. It sends nothing then, and shows no
-cookie, token or body.`,
+Or looks at a recording: a HAR file from the developer tools of a browser. It then says what was polled, how often, and
+how often without news; how long streams lasted; which requests waited for a connection. It sends nothing then, and
+shows no cookie, token or body.`,
     names: 'URL or file.har',
     flags: {
       header: { short: 'H', value: 'TEXT', multiple: true, about: '"Name: value", sent with each request' },
