@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type NotStarted, ownFolder, startProgram } from './own-server.js';
+import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
 
 /** What can be started: Apache Kafka, or ElasticMQ, a queue that speaks the protocol of Amazon's SQS. */
 export type BrokerKind = 'kafka' | 'elasticmq';
@@ -50,11 +50,7 @@ export async function openBroker(kind: BrokerKind): Promise<OwnBroker | null> {
     ...{ host, port: Number(port), program },
     async stop() {
       process.off('exit', remove);
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.stdin?.end();
-        await gone;
-      }
+      await endProgram(child);
       remove();
     },
   };

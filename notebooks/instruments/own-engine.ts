@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type NotStarted, ownFolder, startProgram } from './own-server.js';
+import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
 
 /** An engine that was started here: a Valkey or a Redis, whose log several servers share. */
 export interface OwnEngine {
@@ -45,11 +44,7 @@ export async function openEngine(): Promise<OwnEngine | null> {
     data: join(folder, 'data'),
     async stop() {
       process.off('exit', remove);
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit');
-        child.stdin?.end();
-        await gone;
-      }
+      await endProgram(child);
       remove();
     },
   };

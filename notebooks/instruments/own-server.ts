@@ -160,6 +160,14 @@ function readiness(
   });
 }
 
+/** Closes the stdin of a program that ends with it. Resolves when it is gone. */
+export async function endProgram(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.stdin?.end();
+  await gone;
+}
+
 /** A data folder named after this process. What killed kernels left behind goes first. */
 export function ownFolder(): string {
   const folder = join(CHECKOUT, '.polling-lab', 'kernels');

@@ -1,11 +1,8 @@
 import type { Exchange } from '../exchange.js';
 import { duration, type Rule } from '../finding.js';
+import { rfc } from '../sources.js';
 import { type AnswerSeen, WAIT_S } from './watch-answer.js';
 
-const rfc = (number: number, section: string) => ({
-  name: `RFC ${number}, section ${section}`,
-  url: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}`,
-});
 const processing = {
   name: 'HTML, section 9.2.3',
   url: 'https://html.spec.whatwg.org/multipage/server-sent-events.html#processing-model',

@@ -1,4 +1,5 @@
 import { count, duration, type Rule } from '../finding.js';
+import { html, rfc } from '../sources.js';
 import type { Recorded, Recording } from './read-har.js';
 
 /** So few requests are no polling. */
@@ -9,15 +10,6 @@ const WAITED_MS = 1_000;
 const LONG_POLL_MS = 30_000;
 /** Connections of a browser to one host over HTTP/1.1. */
 const SIX = 6;
-
-const html = (section: string, anchor: string) => ({
-  name: `HTML, section ${section}`,
-  url: `https://html.spec.whatwg.org/multipage/server-sent-events.html#${anchor}`,
-});
-const rfc = (number: number, section: string) => ({
-  name: `RFC ${number}, section ${section}`,
-  url: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}`,
-});
 
 const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 const sum = (numbers: number[]) => numbers.reduce((total, each) => total + each, 0);

@@ -1,17 +1,10 @@
 import { count, duration, type Rule, type Sight } from '../finding.js';
+import { html, rfc } from '../sources.js';
 import type { Burst, StreamEvent } from './transcript.js';
 import type { Heard, StreamSeen } from './watch-stream.js';
 
 type StreamRule = Rule<StreamSeen>;
 
-const html = (section: string, anchor: string) => ({
-  name: `HTML, section ${section}`,
-  url: `https://html.spec.whatwg.org/multipage/server-sent-events.html#${anchor}`,
-});
-const rfc = (number: number, section: string) => ({
-  name: `RFC ${number}, section ${section}`,
-  url: `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}`,
-});
 const nginx = (directive: string) => ({
   name: `nginx, ${directive}`,
   url: `https://nginx.org/en/docs/http/ngx_http_proxy_module.html#${directive}`,
