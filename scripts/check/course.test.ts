@@ -97,6 +97,17 @@ describe('navigation', () => {
     expect(read('02-two.ipynb').slice(1, -1)).toEqual(cells);
   });
 
+  test('leads from the end of a notebook to the case files that belong to it, by their headings', async () => {
+    const first = words('c-text', '### Case c: the second tab\n\nAn app.', { 'polling-lab': { caseOf: [1, 3] } });
+    write('02-two.ipynb', [words('title', title('Two')), first, words('end', sources)], { title: 'Two', goals: ['a'] });
+    await checkNavigation(root, true);
+    expect([read('01-one.ipynb').at(-1)?.source].flat().join('')).toBe(
+      'A failure of a real project, for you to diagnose: [Case c: the second tab](02-two.ipynb#cell-id=c-text)\n\n' +
+        '[Contents](00-index.ipynb) · [Two](02-two.ipynb) →',
+    );
+    expect([read('02-two.ipynb').at(-1)?.source].flat()).toHaveLength(1);
+  });
+
   test('of a notebook that is new or has moved is noticed in its neighbors', async () => {
     await checkNavigation(root, true);
     const about = { title: 'Three', goals: ['a', 'b'], runMinutes: 4.5 };

@@ -1,10 +1,12 @@
 import { type CourseNotebook, mainCourse, readCourse } from '../shared/course.js';
+import { courseMetadata } from '../shared/course-metadata.js';
 import { type ICell, idOf, linesOf, textOf, writeNotebookFile } from '../shared/notebook-file.js';
 import type { ReadingTime } from '../shared/reading-time.js';
 
 /**
  * Holds what a notebook says of itself and of the others to the notebooks' metadata: its title, goals and time, the
- * links to its neighbors, and the map in the first one. `fix` writes it anew. One line a problem.
+ * links to its neighbors and to the case files that belong to it, and the map in the first one. `fix` writes it anew.
+ * One line a problem.
  */
 export async function checkNavigation(root: string, fix: boolean): Promise<string[]> {
   const course = await readCourse(root);
@@ -40,7 +42,8 @@ function expected(notebook: CourseNotebook, course: CourseNotebook[]): { cells: 
   if (isFirst && !own.some(({ id }) => id === 'map')) missing.push('it has no cell "map"');
   const links = neighbors(notebook, course);
   const top = isFirst ? [] : [navigation(TOP, links)]; // nothing comes before the first
-  return { cells: [...top, ...cells, navigation(END, links)], missing };
+  const end = [...casesOf(notebook, course), links].join('\n\n');
+  return { cells: [...top, ...cells, navigation(END, end)], missing };
 }
 
 const TOP = 'navigation';
@@ -60,6 +63,16 @@ function neighbors(notebook: CourseNotebook, course: CourseNotebook[]): string {
   ]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** A line that links to the case files of a notebook, by the headings of their first cells (`### Case c: the second tab`). */
+function casesOf({ number }: CourseNotebook, course: CourseNotebook[]): string[] {
+  const links = course.flatMap(({ name, content }) =>
+    content.cells
+      .filter((cell) => courseMetadata(cell).caseOf?.includes(number))
+      .map((cell) => `[${/^#+ (.*)/.exec(textOf(cell.source))?.[1] ?? idOf(cell)}](${name}#cell-id=${idOf(cell)})`),
+  );
+  return links.length > 0 ? [`A failure of a real project, for you to diagnose: ${links.join(', ')}`] : [];
 }
 
 const link = ({ title, name }: Pick<CourseNotebook, 'title' | 'name'>) => `[${title}](${name})`;

@@ -9,6 +9,8 @@ export interface CourseMetadata {
   picture?: string;
   /** The lines of the syllabus that a cell stands for. */
   covers?: string[];
+  /** Of a case file's first cell: the numbers of the notebooks whose end links to it. */
+  caseOf?: number[];
 }
 
 export const courseMetadata = ({ metadata }: { metadata?: object }): CourseMetadata =>
