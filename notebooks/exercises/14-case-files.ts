@@ -6,13 +6,17 @@ const FILE = 'notebooks/exercises/14-case-files.ts';
 type Cause =
   | 'an empty id overwrites the cursor'
   | 'a client obeys a pause of zero'
+  | 'each node knows only its own messages'
   | 'events stay in a buffer'
   | 'ids start again at 1, and old cursors stay'
+  | 'no progress is taken for no job'
   | 'streams use up the connections'
   | 'the end is announced once, and never looked up'
+  | 'a new source has no cursor'
   | 'a proxy cuts quiet connections'
+  | 'an old answer overwrites a newer one'
   | 'a POST is sent again';
-type Case = 'a' | 'b' | 'c' | 'd' | 'e' | 'f';
+type Case = 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h' | 'i' | 'j';
 /** The cause of each case. */
 export type Diagnosis = Record<Case, Cause>;
 
@@ -24,9 +28,13 @@ const QUESTIONS: Record<Case, string> = {
   d: 'The client has everything in the end. Where was it until then?',
   e: 'Which message came while nobody was subscribed?',
   f: 'Which ids do D and E have?',
+  g: 'How many events did the second request bring, and where did they begin?',
+  h: 'Which messages did the page not hear, and which container got them?',
+  i: 'What is the progress of a job that has not begun?',
+  j: 'In the waterfall, which poll ends last, and when did it begin?',
 };
 
-/** 1. Six traces, each with one cause. */
+/** 1. Ten traces, each with one cause. */
 export const diagnosis = exercise<Record<string, string>>({
   id: '14-case-files/1-diagnosis',
   check(causes) {
@@ -34,9 +42,9 @@ export const diagnosis = exercise<Record<string, string>>({
       const [got, right] = [causes[name], myDiagnosis[name]];
       assert.equal(got, right, `${name}: ${got ? `"${got}" is not it` : 'it is in no box yet'}. ${question}`);
     }
-    return 'Six of six. The second half has the fix for each.';
+    return 'Ten of ten. The second half has the fix for each.';
   },
-  hint: 'Look at one number in each table: the pause, the second load, the clicks that wait, the events before the end, the state, what is heard.',
+  hint: 'Look at one number in each table: the pause, the second load, the clicks that wait, the events before the end, the state, what is heard, the events sent, the polls. In case j, look at the waterfall.',
   solution: { file: FILE, region: 'diagnosis' },
 });
 
@@ -48,5 +56,9 @@ export const myDiagnosis: Diagnosis = {
   d: 'events stay in a buffer', // the compressor's
   e: 'the end is announced once, and never looked up',
   f: 'ids start again at 1, and old cursors stay', // D and E are 1 and 2 again
+  g: 'a new source has no cursor', // six events came twice
+  h: 'each node knows only its own messages', // every second one went to the other node
+  i: 'no progress is taken for no job', // before the first step, progress is 0
+  j: 'an old answer overwrites a newer one', // the third poll is answered after the fourth
 };
 // #endregion
