@@ -1,6 +1,7 @@
 import { FAINT, INK, type Technique } from '../technique.js';
 import { ofTechnique } from './by-technique.js';
 import { type Chart, chart, rounded, tell } from './chart.js';
+import { laneAxis } from './lanes.js';
 
 /** A request of one client among many. */
 export interface Arrival {
@@ -98,13 +99,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     mark: { type: 'text', align: 'left', fontSize: 13, fontWeight: 'bold' },
     encoding: { x: { value: 0 }, y: { ...height, field: 'lane' }, text: { field: 'panel' } },
   };
-  const lane = {
-    field: 'panel',
-    type: 'nominal',
-    sort: panels,
-    title: null,
-    axis: { grid: true, ticks: false, domain: false },
-  };
+  const lane = laneAxis('panel', panels, { axis: { grid: true } });
   const single = {
     mark: { type: 'circle', size: 60, opacity: 1, ...ofTechnique(technique), tooltip: true },
     encoding: { x, y: lane },

@@ -1,6 +1,7 @@
 import { number } from '../table.js';
 import { INK, outlineOf } from '../technique.js';
 import { type Chart, chart, rounded, tell } from './chart.js';
+import { laneAxis } from './lanes.js';
 
 interface Bars {
   /** What was found, as a sentence, computed from the data. */
@@ -28,13 +29,7 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
   const isCount = data.every(({ value }) => Number.isInteger(value));
   // Of one part, the axis says what it is.
   const legend = names.length === 1 ? { legend: null } : {};
-  const y = {
-    field: 'label',
-    type: 'nominal',
-    sort: labels,
-    title: null,
-    axis: { ticks: false, domain: false, labelLimit: 260 },
-  };
+  const y = laneAxis('label', labels, { scale: { paddingInner: 0.35, paddingOuter: 0.2 } });
   return chart({
     title,
     subtitle,
@@ -42,7 +37,7 @@ export function bars({ title, subtitle, x, parts, colors }: Bars): Chart {
     numbers: tell(data, ({ label, part, value }) => `${label}, ${part}: ${number(value)}`),
     margin: 44,
     body: {
-      height: 44 * Math.max(1, labels.length),
+      height: 36 * Math.max(1, labels.length),
       encoding: { y },
       layer: [
         {

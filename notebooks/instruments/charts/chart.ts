@@ -77,10 +77,15 @@ function fluid(params: object[] = []) {
   };
 }
 
-/** The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are, and cannot fit them. */
+/**
+ * The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are: it cannot fit them, and
+ * would shorten names for which there is room.
+ */
 export function still({ spec }: Chart): Record<string, unknown> {
   const params = (spec.params as { name: string }[]).filter(({ name }) => name !== 'width');
-  return { ...spec, params, width: WIDTH.plot, autosize: 'pad' };
+  const whole = (part: object) => ({ ...part, labelLimit: 0 });
+  const paper = { ...config, axis: whole(config.axis), legend: whole(config.legend) };
+  return { ...spec, params, width: WIDTH.plot, autosize: 'pad', config: paper };
 }
 
 /** A Vega expression: whether the chart is as narrow as a phone. */
@@ -130,6 +135,7 @@ const config = {
     tickColor: INK.text,
     tickOpacity: FAINT.rule,
     labelPadding: 5,
+    labelLimit: { expr: 'room / 2' },
   },
   legend: {
     labelFontSize: 12,
@@ -137,6 +143,7 @@ const config = {
     title: null,
     orient: 'top',
     offset: 4,
+    labelLimit: { expr: 'room' },
     columns: { expr: `${NARROW} ? 2 : 0` }, // 0: all in one row, which a phone would cut off
   },
   axisX: { tickCount: 8, labelFlush: false, labelOverlap: true, labelSeparation: 6 },

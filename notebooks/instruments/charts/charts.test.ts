@@ -454,6 +454,41 @@ it('gives each client a lane, and says in it what there is room for', async () =
   expect(ofClient(named)).toEqual(['first', 'second']);
 });
 
+it('draws requests that follow each other without a pause as bars with a gap between them', async () => {
+  const request = (from: number, to: number) => ({
+    ...sent(1),
+    sentAt: start + from,
+    answeredAt: start + to,
+    endedAt: start + to,
+  });
+  const endToEnd = [request(0, 500), request(500, 1_000), request(1_000, 1_001), request(3_000, 4_000)];
+  for (const chart of [waterfall(endToEnd, { title: 'T' }), queues([{ panel: 'a', rows: endToEnd }], { title: 'T' })]) {
+    const bars = [...(await toSvg(chart)).matchAll(/aria-roledescription="bar"[^>]*? d="([^"]*)"/g)].map(([, path]) => {
+      const xs = [...path!.matchAll(/[ML](-?[\d.]+)/g)].map(([, x]) => Number(x));
+      return { left: Math.min(...xs), right: Math.max(...xs) };
+    });
+    expect(bars).toHaveLength(endToEnd.length);
+    for (const [i, bar] of bars.slice(0, 2).entries()) expect(bars[i + 1]!.left - bar.right).toBeGreaterThan(2);
+    for (const { left, right } of bars) expect(right).toBeGreaterThanOrEqual(left);
+    expect(bars.at(-1)!.right).toBeGreaterThan(600); // the last one ends at its time
+  }
+});
+
+it('shortens no name on paper, where only a guess of its length is known', async () => {
+  const [lane, part] = [
+    'a client that asks again and again, with the same key',
+    'events that it hears for the first time',
+  ];
+  const chart = bars({
+    title: 'T',
+    x: 'events',
+    colors: { [part!]: '#767676', again: '#56B4E9' },
+    parts: { [lane!]: { again: 1 } },
+  });
+  const svg = await toSvg(chart);
+  for (const name of [lane, part]) expect(svg).toContain(`>${name}<`);
+});
+
 it('takes a request that overlaps the last by a moment for the next of the same client', async () => {
   const late = [sent(1), { ...sent(2), sentAt: sent(1).endedAt! - 1 }, sent(8)];
   const svg = await toSvg(waterfall(late, { title: 'T' }));

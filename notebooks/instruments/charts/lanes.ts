@@ -23,3 +23,50 @@ export function lanesOf(spans: { from: number; to: number }[]): number[] {
   }
   return lanes;
 }
+
+/**
+ * The axis of lanes: their names at the left, in this order, and no line, because the lanes themselves are seen.
+ *
+ * @param parts what a chart sets beside that: a `title`, and more of the `scale` or the `axis`
+ */
+export const laneAxis = (
+  field: string,
+  lanes: string[],
+  { title = null, scale, axis }: { title?: string | null; scale?: object; axis?: object } = {},
+) => ({
+  ...{ field, type: 'nominal', sort: lanes, title },
+  scale: { domain: lanes, ...scale },
+  axis: { ticks: false, domain: false, ...axis },
+});
+
+/** How many pixels before the next bar of its lane a bar ends, with an edge of {@link EDGE} pixels around each. */
+const GAP = 3;
+/** Wide enough that a request of a millisecond is seen. */
+export const EDGE = 1.5;
+
+/**
+ * What is free behind each span until the next one of its lane begins, as a share of the whole time; 1 behind the last.
+ *
+ * @param whole the whole time, in the unit of the spans
+ */
+export function roomBehind(spans: { lane: unknown; from: number; to: number }[], whole: number): number[] {
+  const nextFrom = new Map<unknown, number>();
+  const latestFirst = spans.map((span, i) => ({ ...span, i })).sort((a, b) => b.from - a.from || b.i - a.i);
+  const rooms: number[] = [];
+  for (const { lane, from, to, i } of latestFirst) {
+    const next = nextFrom.get(lane);
+    rooms[i] = next === undefined ? 1 : (next - to) / whole;
+    nextFrom.set(lane, from);
+  }
+  return rooms;
+}
+
+/**
+ * Where a bar ends, as the `x2Offset` of its mark: at its time, but before the next bar of its lane, so that two requests
+ * without a pause between them are seen as two; and a pixel from its beginning at least.
+ *
+ * @param from the fields of the bar's times. The row also has its {@link roomBehind} as `room`.
+ */
+export const shortOfNext = (from: string, to: string) => ({
+  expr: `max(1 - (scale('x', datum.${to}) - scale('x', datum.${from})), min(0, datum.room * width - ${GAP}))`,
+});

@@ -4,7 +4,7 @@ import { number } from '../table.js';
 import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
-import { lanesOf, SLACK } from './lanes.js';
+import { lanesOf, roomBehind, SLACK, shortOfNext } from './lanes.js';
 
 /** Requests of one client, or what the ledger saw of them. */
 export interface Queue {
@@ -43,7 +43,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
       .map((head, at) => ({ lane: laneOf(i, 'head', at), label: '', head }));
     return [...heads, ...names.map((lane) => ({ ...lane, head: '' }))];
   });
-  const data = drawn.flatMap(({ panel, spans }, i) =>
+  const rows = drawn.flatMap(({ panel, spans }, i) =>
     spans.map(({ technique, sent, answered, end, slot, place }, at) => ({
       ...{ panel, request: at + 1, technique, sent, answered, end, until: answered ?? end },
       slot: slot === null ? null : laneOf(i, 'slot', slot),
@@ -51,6 +51,9 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
       never: answered === null ? 'never answered' : '',
     })),
   );
+  const inSlots = rows.map(({ slot, answered, end }) => ({ lane: slot, from: answered ?? end, to: end }));
+  const rooms = roomBehind(inSlots, Math.max(0, ...rows.map(({ end }) => end)));
+  const data = rows.map((row, i) => ({ ...row, room: rooms[i] as number }));
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
   const step = Math.min(LANE, (PANEL * panels.length) / Math.max(1, lanes.length));
   const labels = Object.fromEntries(lanes.map(({ lane, label }) => [lane, label]));
@@ -66,9 +69,9 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     },
   };
   const x = { type: 'quantitative', title: 'time (s)', scale: { nice: false, padding: 4 } };
-  const bar = (lane: 'slot' | 'place', from: string, to: string, fillOpacity: number) => ({
+  const bar = (lane: 'slot' | 'place', from: string, to: string, mark: object) => ({
     transform: [{ filter: `datum.${lane} !== null` }],
-    mark: { type: 'bar', fillOpacity, strokeWidth: 1, cornerRadius: 1 },
+    mark: { type: 'bar', strokeWidth: 1, cornerRadius: 1, ...mark },
     encoding: {
       x: { ...x, field: from },
       x2: { field: to },
@@ -108,8 +111,8 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     body: {
       height: step * lanes.length,
       layer: [
-        bar('slot', 'answered', 'end', 1),
-        bar('place', 'sent', 'until', FAINT.wait),
+        bar('slot', 'answered', 'end', { x2Offset: shortOfNext('answered', 'end') }),
+        bar('place', 'sent', 'until', { fillOpacity: FAINT.wait }),
         ...(data.some(({ never }) => never) && step === LANE ? [never] : []),
         ...(data.some(({ place }) => place) ? [walls] : []),
         heads,

@@ -5,6 +5,7 @@ import { FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, NARROW, tell } from './chart.js';
 import { cameTo, jobBar, stairsOf } from './job-bar.js';
+import { laneAxis } from './lanes.js';
 
 /** A client in a race, as far as it has come. Times are milliseconds since the epoch. */
 export interface Racer {
@@ -61,13 +62,7 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
     },
     ...results.map((result) => ({ lane: result.name, at: beside, text: told(result) })),
   ];
-  const y = {
-    field: 'lane',
-    type: 'nominal',
-    title: null,
-    scale: { domain: [JOB, ...racers.map(({ name }) => name)] },
-    axis: { ticks: false, domain: false, labelLimit: 220 },
-  };
+  const y = laneAxis('lane', [JOB, ...racers.map(({ name }) => name)]);
   const ticks = Array.from({ length: Math.floor(whole) + 1 }, (_, second) => second);
   const wide = Math.max(1.5 * whole, beside + 0.4 * whole); // with room for the words beside the bars
   const x = (field: string) => ({

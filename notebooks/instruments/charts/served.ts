@@ -1,6 +1,7 @@
 import { number } from '../table.js';
 import { INK } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { laneAxis } from './lanes.js';
 
 /** A request, and the server that answered it. Times are milliseconds since the epoch. */
 export interface Served {
@@ -53,14 +54,7 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
   const refused = data.filter(({ status }) => Number(status) >= 400);
   const scale = { nice: false, padding: 8 };
   const x = (field: string) => ({ field, type: 'quantitative', title: 'time (s)', scale });
-  const y = {
-    field: 'lane',
-    type: 'nominal',
-    sort: lanes,
-    title: null,
-    scale: { domain: lanes },
-    axis: { ticks: false, domain: false, labelLimit: 220 },
-  };
+  const y = laneAxis('lane', lanes);
   const byServer = { field: 'server', type: 'nominal', scale: { domain: servers, range: colors } };
   const named = { text: { field: 'server' } };
   const lines = { values: moments.map(({ at, what }) => ({ at: seconds(at), what })) };

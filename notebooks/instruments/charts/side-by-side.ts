@@ -68,7 +68,7 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     title: null,
     scale: { padding: 0.15 },
     axis: {
-      ...{ ticks: false, domain: false, labelLimit: 400 },
+      ...{ ticks: false, domain: false },
       labelExpr: `${JSON.stringify(['', ...labels])}[datum.value % ${rows.length + 1}]`,
     },
   };

@@ -3,6 +3,7 @@ import { number } from '../table.js';
 import { COLORS, FAINT, INK } from '../technique.js';
 import { ofTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { laneAxis } from './lanes.js';
 
 /** What came on a stream: an event, a comment that kept it alive, or the news that some events are gone. */
 export type Arrived = 'event' | 'comment' | 'gap';
@@ -67,14 +68,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
   );
   const used = (Object.keys(LOOKS) as Arrived[]).filter((what) => data.some(({ arrived }) => arrived === what));
   const lines = moments.map(({ at, what }) => ({ seconds: seconds(at), what }));
-  const y = {
-    field: 'lane',
-    type: 'nominal',
-    sort: lanes,
-    title: null,
-    scale: { domain: lanes },
-    axis: { ticks: false, domain: false, labelLimit: 220 },
-  };
+  const y = laneAxis('lane', lanes);
   const scale = { nice: false, padding: 8 };
   const x = { field: 'seconds', type: 'quantitative', title: 'time (s)', scale };
   const momentLayers = [

@@ -1,5 +1,6 @@
 import { COLORS, INK, OUTLINES, type Technique } from '../technique.js';
 import { type Chart, chart, tell } from './chart.js';
+import { laneAxis } from './lanes.js';
 
 interface Versions {
   /** What was found, as a sentence, computed from the data. */
@@ -47,10 +48,7 @@ export function versions(
         axis: { tickMinStep: 1, format: 'd', grid: false },
       },
       x2: { field: 'to' },
-      y: {
-        ...{ field: 'lane', type: 'nominal', sort: lanes, title: null, scale: { domain: lanes } },
-        axis: { ticks: false, domain: false, labelLimit: 220 },
-      },
+      y: laneAxis('lane', lanes),
       color: { field: 'color', scale: null },
       stroke: { field: 'outline', scale: null },
       tooltip: [{ field: 'version' }, { field: 'client' }],

@@ -6,7 +6,7 @@ import { COLORS, FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
 import { type Chart, chart, tell } from './chart.js';
 import { cameTo, jobBar, percent, type Stair, stairsOf } from './job-bar.js';
-import { lanesOf } from './lanes.js';
+import { EDGE, laneAxis, lanesOf, roomBehind, shortOfNext } from './lanes.js';
 
 type Row = SentRequest | LedgerRow;
 
@@ -47,13 +47,14 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   const zero = Math.min(...spans.map(({ start }) => start), ...jobs.map(({ createdAt }) => Date.parse(createdAt)));
   const seconds = (ms: number) => (ms - zero) / 1_000;
   const whole = Math.max(0, ...spans.map(({ end }) => end)) - zero;
-  const data = inOrder.map(({ client, technique, start, end, status }, i) => {
-    const next = inOrder.find((other, at) => at > i && other.client === client);
-    return {
-      ...{ client, request: i + 1, technique, start: seconds(start), end: seconds(end), status },
-      room: next ? (next.start - end) / whole : 1,
-    };
-  });
+  const rooms = roomBehind(
+    inOrder.map(({ client, start, end }) => ({ lane: client, from: start, to: end })),
+    whole,
+  );
+  const data = inOrder.map(({ client, technique, start, end, status }, i) => ({
+    ...{ client, request: i + 1, technique, start: seconds(start), end: seconds(end), status },
+    room: rooms[i] as number,
+  }));
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
   const drawnJobs = jobs.map((job, i) => ({
     lane: jobs.length > 1 ? `job ${i + 1}` : 'job',
@@ -61,20 +62,17 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
     ...course(job, spans, named.length),
   }));
   const lanes = [...drawnJobs.map(({ lane }) => lane), ...named.map(([client]) => client)];
-  const y = {
-    field: 'client',
-    type: 'nominal',
-    title: named.length > LABELLED ? `${named.length} clients` : null,
-    sort: lanes,
-    scale: { paddingInner: 0.3, paddingOuter: 0.2, domain: lanes },
-    axis: { labels: named.length <= LABELLED, ticks: false, domain: false, labelLimit: 220 },
-  };
+  const isCrowd = named.length > LABELLED;
+  const y = laneAxis('client', lanes, {
+    title: isCrowd ? `${named.length} clients` : null,
+    scale: { paddingInner: 0.3, paddingOuter: 0.2 },
+    axis: { labels: !isCrowd },
+  });
   const height = Math.min(420, Math.max(60, (lanes.length > 8 ? 18 : 26) * lanes.length));
-  // A request that took a millisecond is still a request: its edge keeps it visible. In a crowd's thin lanes the edge would be all
-  // that is seen; there, a gap tells where a client's next request begins.
-  const edge = named.length > LABELLED ? { strokeWidth: 0.2, x2Offset: -3 } : { strokeWidth: 2 };
+  // In a crowd's thin lanes, edges would be all that is seen.
+  const strokeWidth = isCrowd ? 0.2 : EDGE;
   const bars = {
-    mark: { type: 'bar', ...edge, cornerRadius: 1 },
+    mark: { type: 'bar', strokeWidth, x2Offset: shortOfNext('start', 'end'), cornerRadius: 1 },
     encoding: {
       x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
       x2: { field: 'end' },
@@ -116,11 +114,7 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
     margin: jobs.length > 0 ? 80 : 40,
     body: {
       height,
-      layer: [
-        ...drawnJobs.flatMap((job) => jobLane(job, seconds, whole, y)),
-        bars,
-        ...(named.length <= LABELLED ? [labels] : []),
-      ],
+      layer: [...drawnJobs.flatMap((job) => jobLane(job, seconds, whole, y)), bars, ...(isCrowd ? [] : [labels])],
     },
   });
 }
