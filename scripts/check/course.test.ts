@@ -233,6 +233,11 @@ describe('what executed notebooks show', () => {
     ['no alt text', { ...good, metadata: {} }, 'a chart without alt text'],
     ['no unit', chart(svg('T', 'time', 2)), 'an axis without a unit'],
     ['a mark too few', chart(svg('T', 'time (s)', 1)), 'a chart of 2 rows without a mark for each'],
+    [
+      'a shortened name',
+      chart(svg('T', 'time (s)', 2).replace('<g', '<text>for the first t…</text><g')),
+      'shortens a name',
+    ],
     ['a color of its own', chart(svg('T', 'time (s)', 2), '#ff0000'), 'short-poll in #ff0000'],
     ['a warning', { output_type: 'stream', name: 'stderr', text: 'Oh.' }, 'a warning: Oh.'],
     [

@@ -33,7 +33,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|streams?|events?|jobs
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
  * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
- * text, a mark for each row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
+ * text, every name whole, a mark for each row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
   const problems: string[] = [];
@@ -93,6 +93,7 @@ function chartFaults(spec: Spec, svg: string, alt: string) {
     marks.set(role as string, (marks.get(role as string) ?? 0) + 1);
   }
   const rows = spec.data.values.length;
+  const shortened = [...svg.matchAll(/>([^<]*…)<\/text>/g)].map(([, text]) => text as string);
   const odd = scales(spec).filter(
     ({ name, color }) => COLORS.has(name) && COLORS.get(name) !== color && !OUTLINES.has(color),
   );
@@ -100,6 +101,7 @@ function chartFaults(spec: Spec, svg: string, alt: string) {
     ...(titled ? [] : ['a chart without a title']),
     ...(alt ? [] : ['a chart without alt text']),
     ...nameless.map((label) => `an axis without a unit: ${label.slice(0, 60)}`),
+    ...shortened.map((text) => `a chart that shortens a name: "${text}"`),
     ...(marksEach(marks, rows) ? [] : [`a chart of ${rows} rows without a mark for each`]),
     ...odd.map(({ name, color }) => `${name} in ${color}: elsewhere it is ${COLORS.get(name)}`),
   ];

@@ -458,7 +458,7 @@ it('draws requests that follow each other without a pause as bars with a gap bet
   const request = (from: number, to: number) => ({
     ...sent(1),
     sentAt: start + from,
-    answeredAt: start + to,
+    answeredAt: start + from + 1,
     endedAt: start + to,
   });
   const endToEnd = [request(0, 500), request(500, 1_000), request(1_000, 1_001), request(3_000, 4_000)];

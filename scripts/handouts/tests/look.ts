@@ -126,9 +126,10 @@ function unfitting(): string[] {
     const title = plot.querySelector('.role-title text')?.textContent ?? 'a plot';
     const share = own.width / place.width;
     const cut = [...plot.querySelectorAll('text')].filter((text) => {
+      const { textContent } = text;
       const { width, left, right, top, bottom } = text.getBoundingClientRect();
       const sticksOut = left < own.left - 1 || right > own.right + 1 || top < own.top - 1 || bottom > own.bottom + 1;
-      return width > 0 && sticksOut;
+      return width > 0 && (sticksOut || (textContent ?? '').endsWith('…')); // Vega shortens what is too long
     });
     return [
       ...(share < FILLED || share > 1.01 ? [`"${title}" has ${share.toFixed(2)} of the width of its place`] : []),
