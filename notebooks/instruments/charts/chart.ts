@@ -11,12 +11,16 @@ export interface Chart {
   text: string;
   /** The whole Vega-Lite specification. */
   spec: Record<string, unknown>;
+  /** The subtitle on paper, where it differs. */
+  paperSubtitle?: string;
 }
 
 interface Parts {
   title: string;
   /** What was held fixed: the duration of a job, an interval, how many clients. */
   subtitle?: string | undefined;
+  /** What the subtitle says besides where nothing can be dragged: on paper. */
+  onPaper?: string | undefined;
   data: Datum[];
   /** The data in words and numbers; {@link tell} makes it. */
   numbers: string;
@@ -36,8 +40,9 @@ export function tell<D>(data: D[], say: (datum: D) => string, most = 24): string
 export const rounded = (field: string, title = field) => ({ field, type: 'quantitative', title, format: ',.5~r' });
 
 /** Makes a chart in the course's one visual language. */
-export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Parts): Chart {
-  const text = `${title}${subtitle ? ` (${subtitle})` : ''}: ${numbers}.`;
+export function chart({ title, subtitle, onPaper, data, numbers, body, margin = 0 }: Parts): Chart {
+  const paperSubtitle = [subtitle, onPaper].filter(Boolean).join('; ');
+  const text = `${title}${paperSubtitle ? ` (${paperSubtitle})` : ''}: ${numbers}.`;
   const spec = {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
     description: text,
@@ -56,7 +61,7 @@ export function chart({ title, subtitle, data, numbers, body, margin = 0 }: Part
       },
     },
   };
-  return { title, text, spec };
+  return { title, text, spec, ...(onPaper && { paperSubtitle }) };
 }
 
 /** The width of a chart where nothing gives it one, the least, and that of the plot in it on paper, in pixels. */
@@ -81,11 +86,13 @@ function fluid(params: object[] = []) {
  * The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are: it cannot fit them, and
  * would shorten names for which there is room.
  */
-export function still({ spec }: Chart): Record<string, unknown> {
+export function still({ spec, paperSubtitle }: Chart): Record<string, unknown> {
   const params = (spec.params as { name: string }[]).filter(({ name }) => name !== 'width');
   const whole = (part: object) => ({ ...part, labelLimit: 0 });
   const paper = { ...config, axis: whole(config.axis), legend: whole(config.legend) };
-  return { ...spec, params, width: WIDTH.plot, autosize: 'pad', config: paper };
+  const subtitle = paperSubtitle && { subtitle: fitted(paperSubtitle, LINE.subtitle) };
+  const title = { ...(spec.title as object), ...subtitle };
+  return { ...spec, title, params, width: WIDTH.plot, autosize: 'pad', config: paper };
 }
 
 /** A Vega expression: whether the chart is as narrow as a phone. */
@@ -98,10 +105,20 @@ const LINE = { title: 78, subtitle: 92 };
 const wrap = (text: string, letters: number): string[] =>
   text.match(new RegExp(`.{1,${letters}}(?=\\s|$)|\\S+`, 'g'))?.map((line) => line.trim()) ?? [text];
 
+/** As few lines as with so many letters, and about equally long: no word stands alone in the last one. */
+function balanced(text: string, letters: number): string[] {
+  const lines = wrap(text, letters);
+  for (let fewer = letters - 1; fewer > 0; fewer--) {
+    const shorter = wrap(text, fewer);
+    if (shorter.length > lines.length) return wrap(text, fewer + 1);
+  }
+  return lines;
+}
+
 /** A title that breaks where the chart's width at that moment says: whole, at two thirds of the letters, or at half of them. */
 function fitted(text: string, letters: number) {
   const [whole, narrow, narrowest] = [1, 2 / 3, 1 / 2].map((share) =>
-    JSON.stringify(wrap(text, Math.floor(letters * share))),
+    JSON.stringify(balanced(text, Math.floor(letters * share))),
   );
   return { expr: `room >= ${WIDTH.default} ? ${whole} : !(${NARROW}) ? ${narrow} : ${narrowest}` };
 }

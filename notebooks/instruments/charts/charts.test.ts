@@ -311,14 +311,16 @@ it.each([
   [6, 390, 1],
   [4, 1_000, 2],
   [1, 1_000, 1],
-])('puts %d prices into a width of %d pixels in %d columns', async (count, width, columns) => {
-  const values = Object.fromEntries(Array.from({ length: count }, (_, i) => [`price ${i}`, i]));
+  [3, 1_000, 2, 'CPU of the engine, in microseconds per event'],
+  [3, 500, 1, 'CPU of the engine, in microseconds per event'],
+])('puts %d prices into a width of %d pixels in %d columns', async (count, width, columns, name = 'price') => {
+  const values = Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name} ${i}`, i]));
   const { spec } = sideBySide({ title: 'T', rows: [{ label: 'a', technique: 'short-poll', values }] });
   const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
   const view = await new View(parse(compile(spec).spec), { renderer: 'none' }).runAsync();
   await view.signal('room', width).runAsync();
   expect(view.signal('columns')).toBe(columns);
-  expect(view.signal('height') / (count / columns)).toBe(48); // a name and a bar for each row of panels
+  expect(view.signal('height') / Math.ceil(count / columns)).toBe(48); // a name and a bar for each row of panels
   view.finalize();
 });
 
@@ -357,6 +359,9 @@ it('draws what can be dragged at its first values, and says how far it can be dr
   const svg = await toSvg(chart);
   expect(svg).toContain('>5 at 200<');
   expect(chart.text).toContain('x (ms) from 100 to 400, a (ms) from 500 to 5,000');
+  // The picture says it, and not the chart, which has the sliders below it.
+  expect(svg).toContain('sliders: x (ms) from 100');
+  expect(JSON.stringify(chart.spec.title)).not.toContain('sliders');
   const bound = (chart.spec.params as { name: string; bind?: { input: string } }[]).flatMap(({ name, bind }) =>
     bind ? [[name, bind.input]] : [],
   );
@@ -614,6 +619,10 @@ it('breaks a long title, and loses no word of it', () => {
   const { expr } = (spec.title as { text: { expr: string } }).text;
   const broken = [...expr.matchAll(/\[.*?\]/g)].map(([lines]) => JSON.parse(lines) as string[]);
   expect(broken.map((lines) => lines.join(' '))).toEqual([title, title, title]);
+  for (const lines of broken) {
+    const lengths = lines.map(({ length }) => length);
+    expect(Math.max(...lengths) - Math.min(...lengths), 'no word alone in a line').toBeLessThan(20);
+  }
   const [wide, narrow, narrowest] = broken.map(({ length }) => length) as [number, number, number];
   expect(wide).toBeGreaterThan(1);
   expect(narrow).toBeGreaterThanOrEqual(wide);

@@ -76,7 +76,8 @@ export function compared(parts: Compared): Chart {
   });
   return chart({
     title,
-    subtitle: [parts.subtitle, sliders && ranges(sliders)].filter(Boolean).join('; ') || undefined,
+    subtitle: parts.subtitle,
+    onPaper: sliders && ranges(sliders),
     data,
     numbers: `${y} against ${x}: ${tell(
       data,

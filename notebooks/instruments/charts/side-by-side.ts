@@ -25,6 +25,8 @@ interface SideBySide {
 
 /** How many panels stand beside each other at most: on a phone, where a chart has less than its default width, and elsewhere. */
 const MOST = `(${NARROW} ? 1 : room < ${WIDTH.default} ? 2 : 3)`;
+/** What a letter of a panel's name takes, and one of a row's, in pixels. */
+const LETTER = { name: 8, label: 7 };
 /** How high a row is with the space below it, in pixels. */
 const LANE = 24;
 /** What a panel leaves free at its right, for the number at the end of its longest bar, in pixels. */
@@ -49,9 +51,11 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
   ];
   // A panel has a lane for its name and one for each row. The panels stand beside and below each other, as many in a row as there
-  // is width for, and in equal rows.
+  // is width for with their names whole, and in equal rows.
   const height = LANE * (rows.length + 1);
-  const columns = `ceil(${measures.length} / ceil(${measures.length} / ${MOST}))`;
+  const longest = (texts: string[]) => Math.max(0, ...texts.map(({ length }) => length));
+  const fit = `floor((room - ${LETTER.label * longest(labels)}) / ${LETTER.name * longest(measures)})`;
+  const columns = `ceil(${measures.length} / ceil(${measures.length} / max(1, min(${MOST}, ${fit}))))`;
   const placed = [
     { calculate: 'datum.panel % columns', as: 'from' },
     { calculate: `floor(datum.panel / columns) * ${rows.length + 1} + datum.row`, as: 'lane' },
@@ -74,7 +78,8 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
   };
   return chart({
     title,
-    subtitle: [subtitle, drag && ranges(drag.sliders)].filter(Boolean).join('; ') || undefined,
+    subtitle,
+    onPaper: drag && ranges(drag.sliders),
     data,
     numbers: tell(measures, (measure) => {
       const bars = data.filter((bar) => bar.measure === measure);
