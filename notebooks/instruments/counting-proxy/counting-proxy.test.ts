@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type CountingProxy, openProxy } from './counting-proxy.js';
 import { http } from './http1.js';
+import { kafka } from './kafka.js';
 
 /** A server of plain bytes, and the connections that it got. */
 let server: Server;
@@ -173,4 +174,43 @@ it('ends one side when the other ends, and breaks it when the other breaks', asy
   broken.resetAndDestroy();
   await closed;
   await until(() => proxy.connections.open === 0);
+});
+
+it('goes on after a frame of 2 GiB and after a client that resets in the middle of one, and counts the others', async () => {
+  const between = await openProxy({ to: to(server), framing: kafka });
+  const open = async () => {
+    const came = once(server, 'accepted');
+    const client = connect(to2(between)).on('error', () => {});
+    await came;
+    return [client, accepted.at(-1) as Socket] as const;
+  };
+  const fetch = Buffer.from([0, 0, 0, 10, 0, 1, 0, 11, 0, 0, 0, 1, 9, 9]);
+  const answer = Buffer.from([0, 0, 0, 6, 0, 0, 0, 1, 9, 9]);
+  const [huge, hugeEnd] = await open();
+  const rest = Buffer.alloc(1_000_000);
+  huge.end(Buffer.concat([fetch, Buffer.from([0x7f, 0xff, 0xff, 0xff]), rest]));
+  let bytes = 0;
+  for await (const piece of hugeEnd) bytes += piece.length;
+  expect(bytes).toBe(fetch.length + 4 + rest.length); // passed on, though not counted
+  const [half, halfEnd] = await open();
+  half.write(fetch.subarray(0, 13));
+  await once(halfEnd, 'data');
+  const closed = closing(halfEnd);
+  half.resetAndDestroy();
+  await closed;
+  const [client, end] = await open();
+  client.write(fetch);
+  await once(end, 'data');
+  end.write(answer);
+  await once(client, 'data');
+  const counted = between.rows.map(({ connection, status, bytesIn, bytesOut, endedAt }) => {
+    return [connection, status, bytesIn, bytesOut, endedAt === null];
+  });
+  expect(counted).toEqual([
+    [1, null, 14, 0, false],
+    [2, null, 13, 0, false],
+    [3, 200, 14, 10, false],
+  ]);
+  expect(between.unframed).toEqual(['connection 1: a frame of 2147483647 bytes']);
+  await between.close();
 });

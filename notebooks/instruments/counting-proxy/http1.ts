@@ -202,14 +202,13 @@ class Messages {
   }
 
   private readLine(bytes: Buffer, at: number): number {
-    const { text, taken } = this.line.take(bytes, at);
-    // RFC 9112, section 2.2: an empty line before a request is not of it.
-    const isBefore = this.state === 'start line' && !this.hasBegun && text === '';
-    if (isBefore) return taken;
     if (!this.hasBegun) {
+      // RFC 9112, section 2.2: an empty line before a message is no part of it. Its two bytes may come in two pieces.
+      if (bytes[at] === 0x0d || bytes[at] === 0x0a) return 1;
       this.hasBegun = true;
       this.reader.begin();
     }
+    const { text, taken } = this.line.take(bytes, at);
     this.headBytes += taken;
     if (this.headBytes > MAX_HEAD && (this.state === 'header' || this.state === 'trailer'))
       throw new Unframed(`a head of more than ${MAX_HEAD} bytes`);

@@ -22,7 +22,8 @@ const [REQUEST_HEAD, RESPONSE_HEAD] = [12, 8];
 /**
  * Kafka: a frame is a 4-byte length and as many bytes. A request begins with its API key and a correlation id, which its
  * response repeats. ("Common Request and Response Structure", in the protocol guide.) A row's `status` is 200 once the response
- * comes: where a response has an error code differs from API to API, and is not read.
+ * comes: where a response has an error code differs from API to API, and is not read. A `Produce` with `acks` 0 gets no response,
+ * so its row stays open until the connection ends.
  */
 export const kafka: Framing = {
   protocol: 'Kafka',
