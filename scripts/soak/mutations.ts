@@ -1,9 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the strings are the text of source files.
 
 /**
- * How the server is made wrong: inside which function, method or class, what stands there, and what is put in its
- * place (see `editAt` in anchors.ts). Then the cells, by their ids, of which the notebook must go red at one; more than
- * one where chance decides which is first.
+ * How the server, or the proxy that counts, is made wrong: inside which function, method or class, what stands there, and
+ * what is put in its place (see `editAt` in anchors.ts). Then the cells, by their ids, of which the notebook must go red at
+ * one; more than one where chance decides which is first.
  */
 type Change = [inside: string, pattern: string, make: string, cell: string, ...otherCells: string[]];
 
@@ -276,6 +276,22 @@ const changes: Record<string, Record<string, Change>> = {
     ],
   },
 
+  '10-in-the-wild': {
+    'the proxy counts a request twice': [
+      'ask',
+      'this.rows.push($ROW);',
+      'this.rows.push($ROW, $ROW);',
+      'kafka-compare',
+      'xread-compare',
+    ],
+    'the proxy takes a wait that ran out for news': [
+      'RespConversation.answered',
+      'if (!isNull) $COUNT;',
+      '$COUNT;',
+      'xread-compare',
+    ],
+  },
+
   '11-streams-over-post': {
     'a stream over POST does not name its job': [
       'answerWithEvents',
@@ -310,9 +326,9 @@ const changes: Record<string, Record<string, Change>> = {
   },
 };
 
-/** A change of the server, and what must notice it. */
+/** A change of the sources, and what must notice it. */
 export interface Mutation {
-  /** What is wrong with the server. */
+  /** What is wrong. */
   name: string;
   inside: string;
   pattern: string;

@@ -5,15 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { project } from '../project.js';
 import { readNotebook } from '../runner/notebook.js';
 import { checkout } from '../shared/paths.mjs';
-import { editAt, parseSource, readSources } from './anchors.js';
+import { editAt, parseSource } from './anchors.js';
 import { changed, engineMutations } from './engine-sabotage.js';
 import { mutations } from './mutations.js';
-import { makeCopy, survives } from './sabotage.js';
+import { makeCopy, sourcesOf, survives } from './sabotage.js';
 
 const { signal } = new AbortController();
 
 describe('every mutation', () => {
-  const sources = readSources(join(checkout, 'server'), ['conformance']);
+  const sources = sourcesOf(checkout);
 
   test.each(mutations)('fits: $name', async ({ inside, pattern, make, notebook, cells }) => {
     const { file, start, end, text } = editAt(sources, inside, pattern, make);

@@ -1,5 +1,5 @@
-// Tests the notebooks' assertions: in a copy of the checkout, the server is made wrong in one place at a time, and the
-// notebook that teaches the promise has to fail, at the cell that claims it.
+// Tests the notebooks' assertions: in a copy of the checkout, the server (or an instrument that counts) is made wrong in one
+// place at a time, and the notebook that teaches the promise has to fail, at the cell that claims it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectIn } from '../project.js';
@@ -73,11 +73,17 @@ export async function makeCopy(signal: AbortSignal): Promise<{ root: string; rem
   }
 }
 
-/** Where a mutation changes the server of a checkout. Throws unless it fits in one place. */
-export const editOf = (root: string, { inside, pattern, make }: Mutation) =>
-  editAt(readSources(join(root, 'server'), ['conformance']), inside, pattern, make);
+/** What a mutation may change: the server of a checkout, and the proxy that counts where there is no ledger. */
+export const sourcesOf = (root: string) => [
+  ...readSources(join(root, 'server'), ['conformance']),
+  ...readSources(join(root, 'notebooks', 'instruments', 'counting-proxy')),
+];
 
-/** What is wrong with a notebook's verdict on a server that is made wrong; null if it noticed where it should. */
+/** Where a mutation changes the sources of a checkout. Throws unless it fits in one place. */
+export const editOf = (root: string, { inside, pattern, make }: Mutation) =>
+  editAt(sourcesOf(root), inside, pattern, make);
+
+/** What is wrong with a notebook's verdict on sources that are made wrong; null if it noticed where it should. */
 export async function survives(root: string, mutation: Mutation, signal: AbortSignal): Promise<string | null> {
   const { file, start, end, text } = editOf(root, mutation);
   const source = readFileSync(file, 'utf8');
