@@ -16,7 +16,7 @@ import { HttpExchange } from './edge/http/http-exchange.js';
 import type { Expectation } from './edge/http/http1.js';
 import { Connections } from './edge/http/lifetime.js';
 import { problemOf } from './edge/http/problem-of.js';
-import type { Answer } from './edge/interface/route.js';
+import type { Route } from './edge/interface/route.js';
 import { Ledger, MAX_METHOD } from './edge/ledger.js';
 import { allow, preflight } from './edge/routes/cors.js';
 import { routes } from './edge/routes/index.js';
@@ -29,7 +29,7 @@ import { Uploads } from './edge/uploads/uploads.js';
 import type { Settings } from './settings.js';
 
 /** What a route takes, as `Allow` lists it (RFC 9110, section 10.2.1). */
-const allowed = (methods: Record<string, Answer> = {}): string =>
+const allowed = (methods: Record<string, Route> = {}): string =>
   [...Object.keys(methods), ...('GET' in methods ? ['HEAD'] : []), 'OPTIONS'].join(', ');
 
 /** How long to wait before an engine that could not be opened again is tried again, in milliseconds. */
@@ -172,7 +172,9 @@ export class App implements ServerContext {
     const name = method === 'HEAD' ? 'GET' : method;
     // Own properties only: in HTTP/2 a method may be called "toString", which every object has.
     if (Object.hasOwn(methods, name)) {
-      const answer = methods[name] as Answer;
+      const { answer, technique } = methods[name] as Route;
+      // Told first: a live reader of the ledger sees the row while the engine is asked.
+      if (technique) x.setTechnique(technique(x));
       const stale = route.startsWith('/jobs') || route.startsWith('/events') ? this.log.fresh() : undefined;
       return stale ? stale.then(() => answer(x)) : answer(x);
     }

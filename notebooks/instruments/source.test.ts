@@ -79,6 +79,6 @@ it('refuses what does not fit on a screen', () => {
 it('shows the route of short polls', () => {
   const file = 'server/core/techniques/status.ts';
   const { lines } = find(readFileSync(join(CHECKOUT, file), 'utf8'), 'shortPoll', file);
-  expect(lines.join('\n')).toContain("x.setTechnique('short-poll')");
+  expect(lines.join('\n')).toContain('x.hasVersion(job.version)');
   expect(lines.at(-1)).toBe('}');
 });

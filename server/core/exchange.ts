@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Technique } from '../techniques.js';
 import type { Jobs } from './jobs/jobs.js';
 import type { EventLog, JobRecord } from './log/log.js';
 import type { Topic } from './log/topic.js';
@@ -48,8 +47,6 @@ export interface Exchange {
   /** The one of the media types offered that the client prefers. Error: 406 (RFC 9110, section 12.5.1). */
   accepts<T extends string>(...offered: T[]): T;
 
-  /** Tells the ledger which technique the request is. */
-  setTechnique(technique: Technique): void;
   /** Tells the ledger that so many events are sent. */
   countEvents(events: number): void;
 

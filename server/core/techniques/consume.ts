@@ -13,7 +13,6 @@ const MAX_BYTES = 256 * 1024;
  * is up (`fetch.max.wait.ms`). The client keeps its cursor, and sends it with each request: the server keeps none.
  */
 export async function consume(x: Exchange, topic: Topic, start: Start): Promise<void> {
-  x.setTechnique('consume');
   const min = x.number('min', 0, MAX_EVENTS) ?? 1;
   const wait = x.wait();
   const { ids } = x.context.log;

@@ -6,7 +6,6 @@ import { hasEnded, jobJson } from '../jobs/job.js';
  * Holds the request until there is another version; answers `304` if the wait ends first, or if the job has already ended.
  */
 export async function longPollForChange(x: Exchange, wait: Wait): Promise<void> {
-  x.setTechnique('long-poll');
   x.accepts('application/json');
   const record = x.job();
   const known = x.hasVersion(record.job.version);

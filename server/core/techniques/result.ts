@@ -5,7 +5,6 @@ import { Problem } from '../problem.js';
 /** **Long poll**: `GET /jobs/{id}/result`. Holds the request until the job ends, if the client is willing to wait. */
 export function result(x: Exchange): void | Promise<void> {
   const wait = x.wait();
-  x.setTechnique(wait ? 'long-poll' : 'other');
   x.accepts('application/json');
   const record = x.job();
   if (!wait) return outcome(x, record.job); // not async: an async function would keep its variables while it waits

@@ -10,7 +10,6 @@ export function status(x: Exchange): void | Promise<void> {
 
 /** **Short poll**: answers immediately with the status. */
 export function shortPoll(x: Exchange): void {
-  x.setTechnique('short-poll');
   x.accepts('application/json');
   const { job } = x.job();
   // RFC 9111, section 5.2.2.4: a cache may keep it, and must ask with its ETag before each use. `no-store` would forbid that.

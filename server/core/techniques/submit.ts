@@ -20,7 +20,6 @@ export interface Submission {
 
 /** `POST /jobs`: accepts the job and answers immediately with its id, or streams its events from here. */
 export async function submit(x: Exchange, submission: Submission): Promise<void> {
-  x.setTechnique('submit');
   const { jobs, log, waiting } = x.context;
   // A stream reserves its place among the waiting clients before the job exists, so that a client that is one too many is
   // refused before the job is made. (A server that stops in between still refuses it afterwards.)

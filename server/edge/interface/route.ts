@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Technique } from '../../techniques.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 
 /** What answers a request. */
@@ -13,6 +14,8 @@ export interface Route {
   /** `{id}` stands for a job's id. */
   path: string;
   answer: Answer;
+  /** Which technique a request is, for the ledger. Called before the request is answered. Left out: `other`. */
+  technique?: (x: HttpExchange) => Technique;
   /** Names the operation, once in the whole interface (OpenAPI's `operationId`). */
   operation: string;
   tag: 'jobs' | 'events' | 'ledger' | 'server';

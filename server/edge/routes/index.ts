@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { describe } from '../interface/openapi.js';
-import { type Answer, json, type Route } from '../interface/route.js';
+import { json, type Route } from '../interface/route.js';
 import { cancelJob } from './cancel.js';
 import { checkHealth } from './health.js';
 import { listJobs } from './list.js';
@@ -36,11 +36,11 @@ const declared: Route[] = [
   ...[showConnections, runConnectionsWorker, showMonitor],
 ];
 
-/** What answers each method of a path. `HEAD` is answered as `GET` is. */
-export const routes: ReadonlyMap<string, Record<string, Answer>> = table(declared);
+/** The route of each method of a path. `HEAD` is answered as `GET` is. */
+export const routes: ReadonlyMap<string, Record<string, Route>> = table(declared);
 
-function table(declared: Route[]): Map<string, Record<string, Answer>> {
-  const paths = new Map<string, Record<string, Answer>>();
-  for (const { path, method, answer } of declared) paths.set(path, { ...paths.get(path), [method]: answer });
+function table(declared: Route[]): Map<string, Record<string, Route>> {
+  const paths = new Map<string, Record<string, Route>>();
+  for (const route of declared) paths.set(route.path, { ...paths.get(route.path), [route.method]: route });
   return paths;
 }

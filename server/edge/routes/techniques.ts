@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { allEvents, jobEvents } from '../../core/techniques/events.js';
+import { allEvents, EVENT_TYPES, jobEvents } from '../../core/techniques/events.js';
 import { result } from '../../core/techniques/result.js';
 import { status } from '../../core/techniques/status.js';
 import { submit } from '../../core/techniques/submit.js';
+import type { HttpExchange } from '../http/http-exchange.js';
 import { HEADERS, PARAMETERS, RESPONSES, WAIT } from '../interface/parts.js';
 import { empty, json, type Link, type Response, type Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
@@ -29,6 +30,7 @@ const eventStream = (also: string) => ({
 export const submitJob: Route = {
   ...{ method: 'POST', path: '/jobs', operation: 'submitJob', tag: 'jobs' },
   answer: (x) => submit(x, submissionOf(x)),
+  technique: () => 'submit',
   summary: 'Submit a job',
   description:
     'Accepts the work and answers immediately with a job, so that the client need not wait. Simulated and manual jobs start immediately; uploads take turns. With a wait it is plain request and response: the answer is held until the job ends. As `text/event-stream` the answer is the event stream of the job, from its first event; `wait` means nothing then. A client that loses it goes on at `Location` + `/events` with `Last-Event-ID`.',
@@ -101,6 +103,7 @@ const JOB_HEAD = [HEADERS.ETag, HEADERS['Retry-After-unfinished'], HEADERS['Pref
 
 export const getJob: Route = {
   ...{ method: 'GET', path: '/jobs/{id}', answer: status, operation: 'getJob', tag: 'jobs' },
+  technique: (x) => (x.wait() ? 'long-poll' : 'short-poll'),
   summary: 'Short poll: the status, immediately',
   description:
     '**With a wait and `If-None-Match`**: a long poll for the next change, held until the version is another one; `304` when the time is up, or immediately when the job has ended. With a wait alone: at once.',
@@ -120,6 +123,7 @@ export const getJob: Route = {
 
 export const getResult: Route = {
   ...{ method: 'GET', path: '/jobs/{id}/result', answer: result, operation: 'getResult', tag: 'jobs' },
+  technique: (x) => (x.wait() ? 'long-poll' : 'other'),
   summary: 'Long poll: no status, only the end',
   description:
     'The original response of the task. Without a wait: the result if there is one. **With a wait**: held until the job ends or the time is up.',
@@ -140,6 +144,10 @@ const WAYS = (held: string, begins: string) => `One cursor, two ways to read pas
 
 It begins ${begins} Where what is asked for is no longer held, or the id was never given by this store, an event \`gap\` without an id comes first, and the oldest event that is held next.`;
 
+/** The same events in two ways, by `Accept`. Error: 406. */
+const eventsTechnique = (x: HttpExchange) =>
+  x.accepts(...EVENT_TYPES) === 'text/event-stream' ? 'event-stream' : 'consume';
+
 const TAKES = [PARAMETERS.afterEvent, PARAMETERS['Last-Event-ID'], PARAMETERS.min, ...WAIT];
 
 const eventsAnswer = (operation: string, also: string, id: Record<string, string>): Response => ({
@@ -159,6 +167,7 @@ const eventsAnswer = (operation: string, also: string, id: Record<string, string
 
 export const readJobEvents: Route = {
   ...{ method: 'GET', path: '/jobs/{id}/events', answer: jobEvents, operation: 'readJobEvents', tag: 'events' },
+  technique: eventsTechnique,
   summary: "A job's events: SSE, or consume",
   description: WAYS('or the job has ended, ', 'with the first event, unless a cursor says otherwise.'),
   takes: TAKES,
@@ -173,6 +182,7 @@ export const readJobEvents: Route = {
 
 export const readEvents: Route = {
   ...{ method: 'GET', path: '/events', answer: allEvents, operation: 'readEvents', tag: 'events' },
+  technique: eventsTechnique,
   summary: "Every job's events: notification",
   description: WAYS(
     '',
