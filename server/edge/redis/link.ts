@@ -1,6 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { z } from 'zod';
+import { visible } from '../../../scripts/shared/visible.mjs';
 import { StoreError } from '../../core/log/store.js';
+import { checked, type entries as Entries, greeting, readEntries } from './replies.js';
 import { hello, type Script } from './scripts.js';
 
 /** How long the engine may take for one command, in milliseconds. */
@@ -11,6 +14,14 @@ const AGAIN_MS = 100;
 const BLOCK_MS = 1_000;
 /** How many entries one read returns at most. */
 const ENTRIES_A_READ = 500;
+/** How much the engine may send without completing a reply, in bytes. */
+const MAX_REPLY_BYTES = 256 * 1024 * 1024;
+/** What ioredis says of every command once a connection has ended. Why it has ended was told before, by its event `error` or by `drop`. */
+const CLOSED = /^(Connection is closed\.|Stream isn't writeable)/;
+/** Errors of an engine that it takes a person to fix: nobody waits for it. */
+const LASTING = /^(UNFIT|WRONGPASS|NOAUTH|NOPERM|ERR (invalid password|DB index|invalid DB index))/;
+/** How often it is said at most that the engine is away, in milliseconds. */
+const SAY_MS = 10_000;
 
 /** An entry of the engine's stream: its position, and its fields. */
 export interface Entry {
@@ -42,6 +53,13 @@ export class Address {
       );
     if (!URL.canParse(url)) throw wrong('what was given is no URL');
     const { protocol, hostname, port, pathname, username, password } = new URL(url);
+    const decoded = (text: string): string => {
+      try {
+        return decodeURIComponent(text);
+      } catch {
+        throw wrong('its user or password has a % that begins no code (write %25 for the character %)');
+      }
+    };
     const tls = { 'redis:': false, 'valkey:': false, 'rediss:': true, 'valkeys:': true }[protocol];
     if (tls === undefined) throw wrong(`got one that begins with ${protocol}//`);
     const [, db] = /^\/?(\d{0,4})$/.exec(pathname) ?? [];
@@ -49,8 +67,8 @@ export class Address {
     const host = hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
     this.options = {
       ...{ host, port: Number(port || 6379), db: Number(db || 0) },
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
+      ...(username && { username: decoded(username) }),
+      ...(password && { password: decoded(password) }),
       ...(tls && { tls: {} }),
     };
     this.text = `${protocol}//${hostname}:${port || 6379}/${db || 0}`;
@@ -78,11 +96,17 @@ export class Link {
   private commands: Redis | undefined;
   private reader: Redis | undefined;
   private closed = false;
+  /** Whether the engine has ever been greeted: until then, whoever opens the store says what is wrong. */
+  private wasGreeted = false;
   /** Resolves when the engine can be asked. */
   private ready = later();
   /** Resolves when there may be something to read. */
   private signal = later();
   private lastError = 'it was not reached yet';
+  /** How many bytes each connection has brought since its last reply was whole. */
+  private readonly incomplete = new WeakMap<Redis, number>();
+  /** When it was last said that the engine is away, and whether it has answered since. */
+  private said = { at: Number.NEGATIVE_INFINITY, away: false };
 
   constructor(
     private readonly address: Address,
@@ -91,16 +115,23 @@ export class Link {
     void this.keepUp();
   }
 
-  /** Runs a script. Waits until a time of `performance.now()` for the engine to be there. Error: why it has not answered. */
-  async run(script: Script, args: readonly (string | number)[], until: number): Promise<unknown> {
-    return this.ask(until, (commands) => evaluate(commands, script, args));
+  /**
+   * Runs a script, whose reply has a shape. Waits until a time of `performance.now()` for the engine to be there. Error: why it has
+   * not answered.
+   */
+  async run<T>(script: Script, args: readonly (string | number)[], until: number, shape: z.ZodType<T>): Promise<T> {
+    return this.ask(until, shape, (commands) => evaluate(commands, script, args));
   }
 
   /** Asks the engine. As {@link run}. */
-  async ask<T>(until: number, question: (commands: Redis) => Promise<T>): Promise<T> {
+  async ask<T>(until: number, shape: z.ZodType<T>, question: (commands: Redis) => Promise<unknown>): Promise<T> {
     const commands = await this.connected(until);
     try {
-      return await question(commands);
+      const reply = checked(shape, await question(commands));
+      this.incomplete.set(commands, 0);
+      if (this.said.away) console.error(`The engine ${this.address.text} answers again.`);
+      this.said.away = false;
+      return reply;
     } catch (error) {
       // An error that the engine itself has told leaves the connection as it is.
       if ((error as Error).name !== 'ReplyError') this.drop(commands, error as Error);
@@ -116,7 +147,7 @@ export class Link {
 
   /** Closes both connections, so that the engine is asked anew who it is. */
   renew(): void {
-    this.drop(this.commands, new Error('its generation has changed'));
+    this.drop(this.commands, new Error('its generation has changed'), { said: true });
   }
 
   /** Closes both connections for good. */
@@ -129,7 +160,8 @@ export class Link {
   private async connected(until: number): Promise<Redis> {
     while (!this.commands) {
       const ms = until - performance.now();
-      if (ms <= 0 || this.closed) throw new Error(this.explain(new Error(this.lastError)));
+      if (ms <= 0 || this.closed || LASTING.test(this.lastError))
+        throw new Error(this.explain(new Error(this.lastError)));
       const timer = new AbortController();
       await Promise.race([this.ready.promise, pause(ms, undefined, { signal: timer.signal }).catch(() => {})]);
       timer.abort();
@@ -137,8 +169,19 @@ export class Link {
     return this.commands;
   }
 
-  private explain({ message }: Error): string {
-    return `${this.address.text}: ${message}`;
+  private explain(error: Error): string {
+    const message = CLOSED.test(error.message) ? this.lastError : error.message;
+    const [, parsed] = /^(Unknown RESP type .*?)(\. Please report this\.)?$/s.exec(message) ?? [];
+    const why = parsed ? `what answers there is no Redis or Valkey (${parsed})` : message.replace(/^(ERR|UNFIT) /, '');
+    return `${this.address.text}: ${visible(why)}`;
+  }
+
+  /** Says that the engine is away, and why: at most once in a while, since an engine may come and go all the time. */
+  private say(error: Error): void {
+    const now = performance.now();
+    if (this.closed || !this.wasGreeted || now - this.said.at < SAY_MS) return;
+    this.said = { at: now, away: true };
+    console.error(`The engine is away, and tried again (${this.explain(error)}).`);
   }
 
   /** Connects, and connects again, until the link is closed. */
@@ -146,20 +189,24 @@ export class Link {
     while (!this.closed) {
       const commands = this.client(COMMAND_MS);
       const reader = this.client(BLOCK_MS + COMMAND_MS);
+      let greeted = false;
       try {
         await Promise.all([commands.connect(), reader.connect()]);
-        const [name, head, earlier] = (await evaluate(commands, hello, [this.user.newName()])) as [
-          string,
-          number,
-          string[],
-        ];
+        const reply = await evaluate(commands, hello, [this.user.newName()]);
+        const [name, head, earlier] = checked(greeting, reply);
         if (this.closed) return;
-        this.user.greeted({ name, head: Number(head), earlier: generations(earlier) });
+        this.wasGreeted = greeted = true;
+        this.user.greeted({ name, head, earlier: generations(earlier) });
         [this.commands, this.reader] = [commands, reader];
         this.ready.resolve();
         await this.readOn(reader);
       } catch (error) {
-        this.drop(this.commands ?? commands, error as Error);
+        if (greeted) this.drop(this.commands, error as Error);
+        else if (!CLOSED.test((error as Error).message)) this.lastError = (error as Error).message;
+        if (!greeted && LASTING.test(this.lastError)) {
+          this.ready.resolve();
+          this.ready = later();
+        }
       } finally {
         commands.disconnect();
         reader.disconnect();
@@ -176,11 +223,11 @@ export class Link {
         await this.signal.promise;
         continue;
       }
-      const found = await reader.xread('COUNT', ENTRIES_A_READ, 'BLOCK', BLOCK_MS, 'STREAMS', LOG, `${position}-0`);
+      const reply = await reader.xread('COUNT', ENTRIES_A_READ, 'BLOCK', BLOCK_MS, 'STREAMS', LOG, `${position}-0`);
       if (this.reader !== reader) return;
-      const entries = found?.[0]?.[1] ?? [];
-      if (entries.length > 0)
-        this.user.read(entries.map(([id, fields]) => ({ seq: Number.parseInt(id, 10), fields: record(fields) })));
+      const [[, found]] = checked(readEntries, reply) ?? [['', []]];
+      this.incomplete.set(reader, 0);
+      if (found.length > 0) this.user.read(found.map(entryOf));
     }
   }
 
@@ -198,15 +245,28 @@ export class Link {
     });
     client.on('error', (error: Error) => {
       this.lastError = error.message;
+      this.drop(client, error);
+      // ioredis would go on: after a reply to no command, say, or in another database if the one that was asked for is not there.
+      client.disconnect();
+    });
+    client.on('connect', () => {
+      client.stream.on('data', ({ length }: Buffer) => {
+        const bytes = (this.incomplete.get(client) ?? 0) + length;
+        this.incomplete.set(client, bytes);
+        if (bytes <= MAX_REPLY_BYTES) return;
+        client.emit('error', new Error(`it has sent ${bytes} bytes that are no whole reply`));
+      });
     });
     client.on('close', () => this.drop(client, new Error('the connection is closed')));
     return client;
   }
 
-  private drop(client: Redis | undefined, { message }: Error): void {
+  private drop(client: Redis | undefined, error: Error, { said = false } = {}): void {
+    const { message } = error;
     if (!client || (client !== this.commands && client !== this.reader)) return;
     const [commands, reader] = [this.commands, this.reader];
     this.lastError = message;
+    if (!said) this.say(error);
     this.commands = this.reader = undefined;
     if (!this.closed) this.ready = later();
     commands?.disconnect();
@@ -235,6 +295,12 @@ export const record = (fields: string[]): Record<string, string> => {
   for (let at = 0; at < fields.length; at += 2) object[fields[at] as string] = fields[at + 1] as string;
   return object;
 };
+
+/** An entry as the engine tells it. */
+export const entryOf = ([id, fields]: z.infer<typeof Entries>[number]): Entry => ({
+  seq: Number.parseInt(id, 10),
+  fields: record(fields),
+});
 
 /** A list of names and positions in turn. */
 const generations = (list: string[]) =>

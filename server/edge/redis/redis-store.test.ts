@@ -12,7 +12,7 @@ import { NotReadable, NotWritable } from '../../core/log/errors.js';
 import { Ids, NOWHERE } from '../../core/log/event.js';
 import { type Change, type Committed, type Contents, StoreError } from '../../core/log/store.js';
 import { storeSuite } from '../store/store-suite.js';
-import { Address } from './link.js';
+import { Address, type Link } from './link.js';
 import { RedisStore } from './redis-store.js';
 
 const program = findEngine(pathsOf(checkout)) as string;
@@ -267,6 +267,28 @@ describe.skipIf(!program)('with a Redis or Valkey', () => {
     const ids = new Ids(a.store);
     // Position 3 is another event now.
     expect([ids.read(kept), ids.read(later), ids.of(3) === later]).toEqual([1, NOWHERE, false]);
+  });
+
+  test("an engine that has another program's keys, or no such database, is not used", async () => {
+    const client = new Redis(engine.port);
+    await client.set('polling-lab:jobs', 'of a stranger');
+    const a = new Server(engine.url, 'a');
+    const wrong = /Expected a hash at the key polling-lab:jobs, got a string of another program/;
+    await expect(a.open()).rejects.toThrow(wrong);
+    await client.flushall();
+    const b = await serve('b');
+    await client.set('polling-lab:owners', 'of a stranger');
+    (b.store as unknown as { link: Link }).link.renew();
+    await expect(b.store.fresh()).rejects.toThrow(NotReadable);
+    await client.del('polling-lab:owners');
+    await until(() =>
+      b.store.fresh().then(
+        () => true,
+        () => false,
+      ),
+    );
+    client.disconnect();
+    await expect(new Server(engine.url.replace(/0$/, '9999'), 'c').open()).rejects.toThrow(/DB index is out of range/);
   });
 
   test('servers of one engine hold as much, and share the folder of the uploads', async () => {

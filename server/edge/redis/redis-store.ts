@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { visible } from '../../../scripts/shared/visible.mjs';
 import { hasEnded, type Job, jobBytes } from '../../core/jobs/job.js';
 import { NotReadable, NotWritable } from '../../core/log/errors.js';
 import type { LogEvent } from '../../core/log/event.js';
@@ -15,7 +17,8 @@ import {
   type Tail,
 } from '../../core/log/store.js';
 import { eventBytes } from '../../core/log/topic.js';
-import { Address, type Entry, type Greeting, Link, LOG, later, META, record } from './link.js';
+import { Address, type Entry, entryOf, type Greeting, Link, LOG, later, META, record } from './link.js';
+import * as replies from './replies.js';
 import { commit, dropBeyond, join, renew, snapshot } from './scripts.js';
 
 /** How long a client waits for an engine that does not answer, in milliseconds, before it is told so. */
@@ -37,12 +40,12 @@ export interface Member {
   uploads: string;
 }
 
-/** The engine does not answer. */
+/** The engine does not answer, or answers with an error. */
 class Unanswered extends NotWritable {
   constructor(reason: string) {
     super(reason);
     this.message =
-      `The engine does not answer (${reason}), and it is not known whether the change was made. ` +
+      `The engine has not confirmed the change (${reason}), and it is not known whether it was made. ` +
       'Look, or send it again: with the same Idempotency-Key, a job is made once.';
   }
 }
@@ -112,8 +115,8 @@ export class RedisStore implements Store {
     try {
       this.id = `${this.member.name}-${randomName()}`;
       const inCommon = [JSON.stringify(bounds), this.member.uploads];
-      const answer = await this.link.run(join, [this.id, this.member.leaseMs, ...inCommon], until);
-      const [differs, theirs] = answer as string[];
+      const asked = [this.id, this.member.leaseMs, ...inCommon];
+      const [differs, theirs] = await this.link.run(join, asked, until, replies.joined);
       if (differs) throw new StoreError(unlike(differs, inCommon[0] as string, theirs as string));
       const contents = await this.read(bounds, until);
       [this.tail, this.whole] = [tail, true];
@@ -142,14 +145,14 @@ export class RedisStore implements Store {
         const generation = this.name;
         const sent = [generation, this.id, number, this.member.leaseMs, ...args];
         // Sent again until it is answered. The number tells the engine that it is the same commit.
-        const answer = await this.link.run(commit, sent, until).catch(async (error: Error) => {
+        const answer = await this.link.run(commit, sent, until, replies.commitment).catch(async (error: Error) => {
           if (performance.now() > until) throw new Unanswered(error.message);
           await pause(20);
           return null;
         });
         if (answer === 'stale' && this.name === generation) this.link.renew();
         if (answer === 'stale' || answer === null) continue;
-        const [head, ids] = answer as [number, string[]];
+        const [head, ids] = answer;
         await this.reach(head, until).catch(({ message }: Error) => {
           throw new Unanswered(message);
         });
@@ -176,7 +179,8 @@ export class RedisStore implements Store {
     try {
       for (;;) {
         const generation = this.name;
-        const [name, seq] = await this.link.ask(until, (commands) => commands.hmget(META, 'name', 'seq'));
+        const ask = (commands: Redis) => commands.hmget(META, 'name', 'seq');
+        const [name, seq] = await this.link.ask(until, replies.headOfLog, ask);
         if (!this.whole) throw new Error('its log is being read anew');
         if (name === this.name) return await this.reach(Number(seq), until);
         if (this.name === generation) this.link.renew();
@@ -194,7 +198,7 @@ export class RedisStore implements Store {
   /** Lets other servers take over this one's jobs at once. */
   async close(): Promise<void> {
     clearInterval(this.heart);
-    await this.link.run(renew, [this.id, 0, 0, 0], performance.now() + 500).catch(() => {});
+    await this.link.run(renew, [this.id, 0, 0, 0], performance.now() + 500, replies.renewal).catch(() => {});
     this.abandon();
   }
 
@@ -216,23 +220,31 @@ export class RedisStore implements Store {
   /** Takes in what the engine's log has got, and tells it. */
   private take(entries: Entry[]): void {
     const committed: Committed[] = [];
+    let why: string | undefined;
     for (const { seq, fields } of entries) {
       if (!this.whole || seq <= this.head) continue;
       // The engine drops old events silently: positions without holes show it.
       if (seq !== this.head + 1) {
-        this.lost('events were dropped before this server had read them');
-        return;
+        why = 'events were dropped before this server had read them';
+        break;
+      }
+      try {
+        committed.push(this.committed(seq, fields));
+      } catch (error) {
+        why = (error as Error).message;
+        break;
       }
       this.head = seq;
-      committed.push(this.committed(seq, fields));
     }
     if (committed.length > 0) this.tail(committed);
     for (const wait of this.waits) if (wait.head <= this.head) wait.settle();
-    this.setGoing();
+    if (why === undefined) this.setGoing();
+    else this.lost(why);
   }
 
+  /** Error: the entry is none that a server of this version has written. */
   private committed(seq: number, { c: tag = '', p: prev, v: text = '' }: Entry['fields']): Committed {
-    const { event, job } = JSON.parse(text) as { event: Change['event']; job: Job };
+    const { event, job } = readable(`the entry ${seq}-0 of its key ${LOG}`, () => replies.readEntry(text));
     const positions = { seq, prev: Number(prev) };
     if (hasEnded(job)) this.owned.delete(job.jobId);
     const mine = tag === this.pending?.tag ? this.pending.changes.get(placeOf(job)) : undefined;
@@ -287,8 +299,8 @@ export class RedisStore implements Store {
       const many = this.whole ? TAKEOVER : 0;
       const missed = this.missed;
       this.missed = true;
-      const answer = await this.link.run(renew, [id, this.member.leaseMs, many, Number(missed)], until);
-      const [head, ...jobs] = answer as [number, ...string[]];
+      const asked = [id, this.member.leaseMs, many, Number(missed)];
+      const [head, ...jobs] = await this.link.run(renew, asked, until, replies.renewal);
       await this.reach(head, until);
       if (id === this.id && this.whole && many > 0) {
         for (const jobId of jobs) this.taken.add(jobId);
@@ -313,10 +325,10 @@ export class RedisStore implements Store {
   private async read(bounds: Bounds, until: number): Promise<Contents> {
     for (;;) {
       const generation = this.name;
-      const [head, versions, texts] = (await this.link.run(snapshot, [], until)) as [number, string[], string[]];
+      const [head, versions, texts] = await this.link.run(snapshot, [], until, replies.snapshotOfJobs);
       const { jobs, forgotten } = within(bounds, storedJobs(record(versions), record(texts)));
       const { events, trimmed } = await this.readEvents(head, bounds, until);
-      await this.link.run(dropBeyond, [trimmed, ...forgotten], until);
+      await this.link.run(dropBeyond, [trimmed, ...forgotten], until, replies.anything);
       if (generation !== this.name) continue;
       this.head = head;
       return { events, jobs, trimmed };
@@ -333,12 +345,12 @@ export class RedisStore implements Store {
     let bytes = 0;
     for (let next = head; next > 0; ) {
       const from = `${next}-0`;
-      const entries = await this.link.ask(until, (client) =>
+      const entries = await this.link.ask(until, replies.entries, (client) =>
         client.xrevrange(LOG, from, '-', 'COUNT', OPENING_ENTRIES),
       );
-      for (const [id, fields] of entries) {
-        if (Number.parseInt(id, 10) !== next) break;
-        const { event } = this.committed(next, record(fields));
+      for (const { seq, fields } of entries.map(entryOf)) {
+        if (seq !== next) break;
+        const { event } = this.committed(next, fields);
         bytes += eventBytes(event);
         if (events.length > 0 && (events.length === bounds.events || bytes > bounds.eventBytes))
           return { events: events.reverse(), trimmed: next };
@@ -381,10 +393,21 @@ function argumentsOf(changes: readonly Change[], dropped: Dropped): (string | nu
   return [dropped.events, ids.length, ...ids, jobs.size, ...ofJobs, ...events];
 }
 
+/** What is read. Error: which part of the engine's data no server of this version has written. */
+function readable<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const why = `${what} cannot be read (${visible((error as Error).message)})`;
+    throw new Error(`${why}: another program has written it, or servers of another version`);
+  }
+}
+
 function storedJobs(versions: Record<string, string>, texts: Record<string, string>): StoredJob[] {
   return Object.entries(versions).map(([jobId, version]) => {
     const [, first, last] = version.split(' ').map(Number) as [number, number, number];
-    return { job: JSON.parse(texts[jobId] as string) as Job, first, last };
+    const job = readable(`the job ${jobId} of its keys`, () => replies.readJob(texts[jobId]));
+    return { job, first, last };
   });
 }
 

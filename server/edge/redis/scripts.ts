@@ -40,7 +40,7 @@ end
 `;
 
 /** How many earlier generations are remembered. */
-const GENERATIONS = 100;
+export const GENERATIONS = 100;
 
 /** A script, and the hash by which the engine knows it once it has run. */
 export interface Script {
@@ -55,11 +55,28 @@ const script = (text: string): Script => {
 
 /**
  * The first command of every connection. A run of the engine that is new gets a name of its own: what an earlier run has
- * acknowledged may be lost, and its positions given again.
+ * acknowledged may be lost, and its positions given again. An engine that is too old (XTRIM knows MINID since Redis 6.2), or whose
+ * keys are another program's, is refused now: a script that fails half-way is not undone.
  * ARGV: the name, should it be needed. Returns the name, the newest position, and the earlier generations.
  */
 export const hello = script(`
-local run = string.match(call('INFO', 'server'), 'run_id:(%w+)')
+local info = call('INFO', 'server')
+local version, major, minor = string.match(info, 'redis_version:((%d+)%.(%d+)[%w%.]*)')
+if not version or tonumber(major) * 100 + tonumber(minor) < 602 then
+  return redis.error_reply('UNFIT Expected Redis 6.2 or newer, or Valkey, got ' .. (version or 'something else'))
+end
+local kinds = {
+  [LOG] = 'stream', [META] = 'hash', [GENS] = 'list', [VERSIONS] = 'hash', [JOBS] = 'hash',
+  [KEYS_OF] = 'hash', [OWNERS] = 'hash', [SERVERS] = 'zset'
+}
+for name, kind in pairs(kinds) do
+  local found = call('TYPE', name)['ok']
+  if found ~= kind and found ~= 'none' then
+    return redis.error_reply('UNFIT Expected a ' .. kind .. ' at the key ' .. name .. ', got a ' .. found ..
+      ' of another program. Use another database, as in redis://HOST:PORT/1')
+  end
+end
+local run = string.match(info, 'run_id:(%w+)')
 local known = call('HMGET', META, 'run', 'name')
 local seq = head()
 if known[1] ~= run then
