@@ -172,7 +172,8 @@ export class Cluster {
       say(`The engine has ended (${code ?? signal}): it is started again.`);
       while (!this.stopping) {
         try {
-          return await this.startEngine(engine.port);
+          await this.startEngine(engine.port);
+          return say(`The engine is back: ${this.url}`);
         } catch (error) {
           say((error as Error).message);
           await pause(AGAIN_MS);

@@ -8,9 +8,9 @@ import { Cluster } from '../../scripts/cluster/cluster.js';
 import { type EngineProcess, NO_ENGINE, startEngine } from '../../scripts/cluster/engine.js';
 import { findEngine } from '../../scripts/shared/find-program.mjs';
 import { checkout, pathsOf } from '../../scripts/shared/paths.mjs';
-import { Client } from './client.js';
+import { Client, newExperiment } from './client.js';
 import { type EngineProxy, openEngineProxy } from './engine-proxy.js';
-import { expectProblem } from './expectations.js';
+import { expectProblem, expectRetryAfter } from './expectations.js';
 import { campaign, type Victims } from './kills.js';
 import { aimedAt, temporaryFolder } from './server.js';
 import type { EventRecord } from './types.js';
@@ -144,6 +144,50 @@ describe.skipIf(!program || aimedAt)('servers on one engine', () => {
     },
     120_000 + faults * 20_000,
   );
+
+  test('while the engine is stopped, each request gets 503, and streams stay open with heartbeats; then they go on', async () => {
+    const folder = await temporaryFolder();
+    const harmed = await Harmed.start(folder, 2, ['--heartbeat-ms', '100', '--lease-ms', '60000']);
+    try {
+      const [a, b] = harmed.servers.map(({ url }) => new Client(url)) as [Client, Client];
+      const { jobId } = await a.manual();
+      const stream = await b.stream(`/jobs/${jobId}/events`);
+      await stream.upTo('started');
+      const experiment = newExperiment();
+      b.headers = { Experiment: experiment };
+      harmed.engine.signal('SIGSTOP');
+      const asked = [
+        b.get(`/jobs/${jobId}`),
+        b.get(`/jobs/${jobId}/result`, { Prefer: 'wait=60' }),
+        b.get(`/jobs/${jobId}/events`),
+        b.get('/events?after=0-0', { Accept: 'application/json' }),
+        b.post('/jobs', { kind: 'manual' }),
+      ];
+      // What each of them is, the ledger says while the engine is asked.
+      const { requests } = await eventually(async () => {
+        const traffic = await b.traffic(experiment);
+        return traffic.requests.length === asked.length ? traffic : undefined;
+      }, 'the requests to arrive');
+      const techniques = requests.map(({ technique }) => technique).sort();
+      expect(techniques).toEqual(['consume', 'event-stream', 'long-poll', 'short-poll', 'submit']);
+      const heard = stream.comments.length;
+      for (const answer of await Promise.all(asked)) {
+        expectProblem(answer, 503);
+        expectRetryAfter(answer);
+      }
+      await stream.commented(heard + 2);
+      harmed.engine.signal('SIGCONT');
+      await eventually(
+        async () => ((await a.get(`/jobs/${jobId}`)).status === 200 ? true : undefined),
+        'the engine to answer',
+      );
+      await a.finish(jobId);
+      expect((await stream.toTheEnd()).map(({ event }) => event)).toEqual(['succeeded']);
+    } finally {
+      await harmed.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
 
   test('a log that is lost, in part or whole, is read anew by every server, and each client is told of a gap', async () => {
     const folder = await temporaryFolder();
