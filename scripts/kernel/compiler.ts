@@ -16,7 +16,7 @@ import type {
 } from '@tslab/typescript-for-tslab';
 import { declarationsAfter, localsOf, onlyDeclarations } from './declarations.js';
 import { instrument } from './instrument.js';
-import { cellOptions } from './options.js';
+import { cellOptions, type ModuleResolver, moduleResolver } from './options.js';
 import { bind, libraryFolder, ts, tslabFolder } from './typescript.js';
 import { imports, variables } from './variables.js';
 
@@ -42,6 +42,8 @@ export interface Diagnostic {
 /** JavaScript, a CommonJS module's, and the way back from it. */
 export interface Emitted {
   output: string;
+  /** The modules that it imports, in order: what is imported for its types alone is not among them. */
+  imports: readonly string[];
   map: Mapper;
 }
 
@@ -91,7 +93,7 @@ export class Compiler {
   private readonly emitted = new Map<string, SourceFile[]>();
   private readonly checked = new Map<string, { version: SourceFile[]; diagnostics: Diagnostic[] }>();
   /** Good for one compilation: by the next, there may be other files. */
-  private resolutions: TypeScript.ModuleResolutionCache | undefined;
+  private resolveModule: ModuleResolver = () => undefined;
   private program: Program | undefined;
   private declarations = '';
 
@@ -128,6 +130,7 @@ export class Compiler {
     if (diagnostics.some(({ category }) => category === ts.DiagnosticCategory.Error)) {
       return {
         output: '',
+        imports: [],
         map: (position) => position,
         files: [],
         declarations: '',
@@ -186,7 +189,7 @@ export class Compiler {
     this.texts.set(this.earlierPath, `${this.declarations}\nexport {};`);
     if (this.nodeLibrary) this.texts.set(this.nodeLibraryPath, this.nodeLibrary);
     this.read.clear();
-    this.resolutions = ts.createModuleResolutionCache(this.folder, (path) => path, this.options);
+    this.resolveModule = moduleResolver(ts, this.folder, this.options, this.host);
     const rootNames = [
       this.earlierPath,
       this.cellPath,
@@ -229,9 +232,8 @@ export class Compiler {
     resolveModuleNames: (names: string[], from: string) => {
       const found = names.map((name) => {
         // tslab is the kernel's own, whatever the folder has.
-        const own = name === 'tslab';
-        const [id, start] = own ? ['./dist/public', join(tslabFolder, 'x.ts')] : [name, from];
-        return ts.resolveModuleName(id, start, this.options, this.host, this.resolutions).resolvedModule;
+        if (name === 'tslab') return this.resolveModule('./dist/public', join(tslabFolder, 'x.ts'));
+        return this.resolveModule(name, from);
       });
       if (found.every(Boolean) || isPackage(from)) this.unresolved.delete(from);
       else this.unresolved.add(from);
@@ -405,7 +407,7 @@ export class Compiler {
     const toModule = new SourceMap(JSON.parse(sourceMapText!));
     const toSource = new SourceMap(JSON.parse(Buffer.from(comment!, 'base64').toString()));
     const map: Mapper = ({ line, column }) => find(toSource, find(toModule, { line, column: original(line, column) }));
-    return { output, map };
+    return { output, imports: ts.preProcessFile(code).importedFiles.map(({ fileName }) => fileName), map };
   }
 }
 

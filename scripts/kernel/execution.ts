@@ -97,6 +97,7 @@ export class Execution {
   private run(cell: Cell, code: string): void {
     let run: CellFunction;
     let resultName: string | undefined;
+    let imports: readonly string[];
     try {
       const meta = getCodeMetadata(code);
       if (meta.mode === 'browser') {
@@ -109,6 +110,7 @@ export class Execution {
         return;
       }
       resultName = compiled.lastExpressionVar;
+      imports = compiled.imports;
       run = this.link(cell, code, compiled);
     } catch (error) {
       cell.fail(error);
@@ -117,6 +119,11 @@ export class Execution {
     Atomics.store(this.shared, Shared.stop, 0);
     Atomics.store(this.shared, Shared.synchronous, 1);
     cell.run(async () => {
+      const prepared = this.modules.prepare(imports, cellFile(process.cwd()));
+      if (prepared) {
+        Atomics.store(this.shared, Shared.synchronous, 0); // nothing behind an `await` can be cut off
+        await prepared;
+      }
       const ended = run(this.scope, this.require, this.require.import);
       Atomics.store(this.shared, Shared.synchronous, 0);
       // Not `await ended`, which would call a `then` that a cell may have put in place of the language's.

@@ -1,5 +1,6 @@
 // `require` and `import()` as the cells have them: tslab itself, TypeScript files beside the notebook, and packages.
-import { createRequire, Module } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { createRequire, isBuiltin, Module } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { constants, Script } from 'node:vm';
 import type { CompiledFile } from './compiler.js';
@@ -18,6 +19,8 @@ const ONLY_IMPORTED = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE', 'ERR_PACKA
 export class Modules {
   private readonly files = new Map<string, CompiledFile>();
   private readonly loaded = new Map<string, NodeJS.Module>();
+  /** ES modules that only `import()` can have, by the file that imports them and the name it has for them. */
+  private readonly awaited = new Map<string, unknown>();
   /** For each file, those that have loaded it. */
   private readonly importers = new Map<string, Set<string>>();
 
@@ -38,11 +41,40 @@ export class Modules {
     for (const importer of importers ?? []) this.unload(importer);
   }
 
+  /**
+   * Loads the ES modules that the file `from` imports, and those that its own files import: the code that runs is
+   * CommonJS, and `require` cannot wait for a module that awaits at its top level. Everything else is left to `require`,
+   * which loads it where the code says so. Undefined where there is nothing to wait for.
+   */
+  prepare(imports: readonly string[], from: string): Promise<void> | undefined {
+    const missing = this.onlyImported(imports, from, new Set());
+    return missing.length > 0 ? this.importAll(missing) : undefined;
+  }
+
+  private onlyImported(imports: readonly string[], from: string, seen: Set<string>): [from: string, id: string][] {
+    const native = createRequire(from);
+    return imports.flatMap((id): [from: string, id: string][] => {
+      if (id === 'tslab' || isBuiltin(id) || this.awaited.has(keyOf(from, id))) return [];
+      const path = this.resolve(id, from);
+      const file = path === undefined ? undefined : this.files.get(path);
+      if (!file) return canBeRequired(native, id) ? [] : [[from, id]];
+      if (seen.has(file.path)) return [];
+      seen.add(file.path);
+      return this.onlyImported(file.imports, file.path, seen);
+    });
+  }
+
+  private async importAll(modules: [from: string, id: string][]): Promise<void> {
+    for (const [from, id] of modules) this.awaited.set(keyOf(from, id), asRequired(await importer(from)(id)));
+  }
+
   /** `require` for the code of the file `from`, with `import()` as its member `import`. */
   makeRequire(from: string): Require {
     const native = createRequire(from);
     const require = (id: string): unknown => {
       if (id === 'tslab') return fromKernel('tslab');
+      const awaited = this.awaited.get(keyOf(from, id));
+      if (awaited) return awaited;
       const path = this.resolve(id, from);
       if (path === undefined) return native(id);
       if (this.files.has(path)) {
@@ -63,20 +95,15 @@ export class Modules {
   }
 
   private makeImport(require: (id: string) => unknown, from: string): Import {
-    // Finds modules as those that stand where `from` does.
-    const native: Import = new Script('(specifier) => import(specifier)', {
-      filename: from,
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    }).runInThisContext();
+    const native = importer(from);
     return async (specifier) => {
       const id = String(specifier);
       const path = this.resolve(id, from) ?? id;
-      if (extname(path) === '.mjs' || /^(?!node:)\w{2,}:/.test(id)) return withoutLoaderWarning(() => native(id));
+      if (extname(path) === '.mjs' || /^(?!node:)\w{2,}:/.test(id)) return native(id);
       try {
         return toNamespace(require(id));
       } catch (error) {
-        if (ONLY_IMPORTED.includes((error as NodeJS.ErrnoException)?.code ?? ''))
-          return withoutLoaderWarning(() => native(id));
+        if (isOnlyImported(error)) return native(id);
         throw error;
       }
     };
@@ -100,6 +127,50 @@ export class Modules {
     module.loaded = true;
     return module.exports;
   }
+}
+
+const isOnlyImported = (error: unknown) =>
+  ONLY_IMPORTED.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+const keyOf = (from: string, id: string) => JSON.stringify([from, id]);
+
+/** Loads an ES module, to find out. What `require` fails with for another reason, the code is to see where it imports it. */
+function canBeRequired(native: NodeJS.Require, id: string): boolean {
+  try {
+    if (isESModule(native.resolve(id))) native(id);
+  } catch (error) {
+    return !isOnlyImported(error);
+  }
+  return true;
+}
+
+/** Whether Node takes a file for an ES module. https://nodejs.org/api/packages.html#determining-module-system */
+function isESModule(path: string): boolean {
+  if (!path.endsWith('.js')) return path.endsWith('.mjs');
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    try {
+      return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).type === 'module';
+    } catch {
+      if (folder === dirname(folder)) return false;
+    }
+  }
+}
+
+/** An ES module as Node's `require` gives it: marked as one, so that its default export is found. */
+function asRequired(namespace: object): unknown {
+  const members = Object.keys(namespace).map((name) => [
+    name,
+    { get: () => Reflect.get(namespace, name), enumerable: true },
+  ]);
+  return Object.defineProperties({}, Object.fromEntries([...members, ['__esModule', { value: true }]]));
+}
+
+/** Node's `import()` as the file `from` has it. */
+function importer(from: string): (specifier: string) => Promise<object> {
+  const native = new Script('(specifier) => import(specifier)', {
+    filename: from,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  }).runInThisContext();
+  return (specifier) => withoutLoaderWarning(() => native(specifier));
 }
 
 /** Node warns once, under the reader's cell, that the kernel uses an experimental loader: the reader does not. */

@@ -120,6 +120,38 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
   return { options, library, config, problems };
 }
 
+/** Finds the file that the module `name`, imported by the file `from`, is declared in. */
+export type ModuleResolver = (name: string, from: string) => TypeScript.ResolvedModuleFull | undefined;
+
+/**
+ * Finds modules as stock tslab does, which is as Node 10 did. A package that names its types in the `exports` of its
+ * `package.json` alone is not found that way: it is looked for as Node's `require` finds it, and then as `import` does.
+ * What was found is kept for as long as the resolver is.
+ */
+export function moduleResolver(
+  ts: typeof TypeScript,
+  folder: string,
+  options: Options,
+  host: TypeScript.ModuleResolutionHost,
+): ModuleResolver {
+  const { Node16 } = ts.ModuleResolutionKind;
+  const ways: { options: Options; mode?: TypeScript.ResolutionMode }[] = [
+    { options },
+    { options: { ...options, moduleResolution: Node16 }, mode: ts.ModuleKind.CommonJS },
+    { options: { ...options, moduleResolution: Node16 }, mode: ts.ModuleKind.ESNext },
+  ];
+  const caches = ways.map(({ options }) => ts.createModuleResolutionCache(folder, (path) => path, options));
+  return (name, from) => {
+    let untyped: TypeScript.ResolvedModuleFull | undefined;
+    for (const [i, { options, mode }] of (/^[./]/.test(name) ? ways.slice(0, 1) : ways).entries()) {
+      const { resolvedModule } = ts.resolveModuleName(name, from, options, host, caches[i], undefined, mode);
+      if (resolvedModule && !/^\.[cm]?jsx?$/.test(resolvedModule.extension)) return resolvedModule;
+      untyped ??= resolvedModule;
+    }
+    return untyped;
+  };
+}
+
 /** The newest that tslab's compiler has. */
 const LIBRARY = 'lib.es2023.d.ts';
 const FILE_NOT_FOUND = 6053;

@@ -1,6 +1,6 @@
 import { dirname, join, relative } from 'node:path';
 import type TypeScript from 'typescript';
-import { cellOptions } from '../kernel/options.js';
+import { cellOptions, moduleResolver } from '../kernel/options.js';
 import { Problem } from '../shared/problem.mjs';
 import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
 import { tslabFolder } from './kernel.js';
@@ -179,7 +179,7 @@ function compilerHost(
 ): TypeScript.CompilerHost {
   const host = ts.createCompilerHost(options, true);
   const { getSourceFile, fileExists, readFile } = host;
-  const cache = ts.createModuleResolutionCache(dirname(notebook.path), (name) => name, options);
+  const resolveModule = moduleResolver(ts as never, dirname(notebook.path), options as never, host);
   return {
     ...host,
     getCurrentDirectory: () => dirname(notebook.path),
@@ -201,9 +201,9 @@ function compilerHost(
         const virtual = named ? cellPath(notebook, named) : join(dirname(from), `${name}.ts`);
         if (modules.has(virtual)) return { resolvedFileName: virtual, extension: ts.Extension.Ts };
         // The kernel's own module has this name, also where the folder has a package of that name.
-        const start = name === 'tslab' ? join(tslab, 'x.ts') : from;
-        const path = name === 'tslab' ? './dist/public' : name;
-        return ts.resolveModuleName(path, start, options, host, cache).resolvedModule;
+        return (name === 'tslab' ? resolveModule('./dist/public', join(tslab, 'x.ts')) : resolveModule(name, from)) as
+          | TypeScript.ResolvedModuleFull
+          | undefined;
       }),
   };
 }

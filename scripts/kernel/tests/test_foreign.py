@@ -292,9 +292,55 @@ class Configured(unittest.TestCase):
         )
         self.assertEqual([run.status for run in runs], ["ok"] * 4, [run.reply for run in runs])
 
-    def test_types_that_are_installed_are_there_unasked(self):
-        (run,) = self.run_in({"node_modules/@types/ambient/index.d.ts": "declare const ambient: 1;"}, "typeof ambient")
-        self.assertEqual(run.status, "ok", run.reply)
+    def test_packages(self):
+        def package(name, exports, **files):
+            manifest = json.dumps({"name": name, "version": "1.0.0", "type": "module", "exports": exports})
+            written = {"package.json": manifest, **{path.replace("_", "."): text for path, text in files.items()}}
+            return {f"node_modules/{name}/{path}": text for path, text in written.items()}
+
+        only = lambda name: {"types": f"./{name}.d.ts", "import": f"./{name}.js"}
+        files = {
+            "node_modules/@types/ambient/index.d.ts": "declare const ambient: 1;",
+            **package(
+                "modern",
+                {".": only("main"), "./part": only("part")},
+                main_js="export const n = 1; export default class { side = 2 };",
+                main_d_ts="export const n: number; export default class { side: number }",
+                part_js="export const part = 'x';",
+                part_d_ts="export const part: string;",
+            ),
+            **package(
+                "waiting",
+                {"types": "./main.d.ts", "default": "./main.js"},
+                main_js="export let count = await 1; export const add = () => { count += 1 }; export default { a: 5 };",
+                main_d_ts="export let count: number; export const add: () => void; declare const o: { a: number }; export default o;",
+            ),
+            **package("broken", "./main.js", main_js="await 1; throw new Error('of the package');"),
+            # As `require` has it, not as `import` has it.
+            **package(
+                "twofold",
+                {"import": only("esm"), "require": {"types": "./cjs.d.cts", "default": "./cjs.cjs"}},
+                cjs_cjs="exports.kind = 'required';",
+                cjs_d_cts="export const kind: 'required';",
+                esm_d_ts="export const kind: 'imported';",
+            ),
+            "uses.ts": "import o, { count } from 'waiting';\nexport const both = () => o.a + count;",
+        }
+        values = {
+            "typeof ambient": "'undefined'",
+            "import Shape, { n } from 'modern';\nimport { part } from 'modern/part';\nn.toFixed() + new Shape().side + part": "'12x'",
+            "import o, { count, add } from 'waiting';\nadd();\no.a + count": "7",
+            "import { both } from './uses';\nimport * as all from 'waiting';\nadd();\n[both(), all.count, Object.keys(all).length]": "[ 8, 3, 3 ]",
+            "import { kind } from 'twofold';\nconst same: 'required' = kind;\nsame": "'required'",
+        }
+        wrong = {"n.toUpperCase()": "toUpperCase", "import 'broken';": "of the package"}
+        runs = self.run_in(files, *values, *wrong)
+        for run, value in zip(runs, values.values()):
+            self.assertEqual(run.status, "ok", run.reply)
+            self.assertEqual(run.of("execute_result")[0]["data"]["text/plain"], value)
+            self.assertEqual(run.text("stderr"), "")
+        for run, message in zip(runs[len(values) :], wrong.values()):
+            self.assertFails(run, message)
 
 
 class Javascript(KernelCase):
