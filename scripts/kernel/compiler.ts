@@ -17,7 +17,7 @@ import type {
 import { declarationsAfter, localsOf, onlyDeclarations } from './declarations.js';
 import { instrument } from './instrument.js';
 import { cellOptions, type ModuleResolver, moduleResolver } from './options.js';
-import { bind, libraryFolder, ts, tslabFolder } from './typescript.js';
+import { bind, chosen, libraryFolder, ts, tslabFolder } from './typescript.js';
 import { imports, variables } from './variables.js';
 
 export interface Position {
@@ -109,7 +109,7 @@ export class Compiler {
       outDir: join(folder, 'outDir'),
     };
     this.nodeLibrary = library;
-    this.problems = problems;
+    this.problems = [...chosen.problems, ...problems];
     this.isJS = isJS;
     this.cellPath = join(folder, isJS ? '__tslab__.js' : '__tslab__.ts');
     this.earlierPath = join(folder, '__prev__.d.ts');
@@ -284,7 +284,7 @@ export class Compiler {
   private sourcesOf(program: Program, file: SourceFile): SourceFile[] {
     const found = new Set<SourceFile>();
     const visit = (from: SourceFile) => {
-      for (const path of importsOf(from)) {
+      for (const path of importsOf(program, from)) {
         const imported = isSource(path) ? program.getSourceFile(path) : undefined;
         if (!imported || imported === file || found.has(imported)) continue;
         found.add(imported);
@@ -402,7 +402,9 @@ export class Compiler {
         sourceMap: true,
       },
     });
-    const [javascript] = splitMap(outputText);
+    const [strict] = splitMap(outputText);
+    // Cells are not strict on stock tslab. TypeScript 5.5 and later cannot be asked for that.
+    const javascript = strict.replace(/^"use strict";/, '             ');
     const { code: output, original } = instrument(javascript);
     const toModule = new SourceMap(JSON.parse(sourceMapText!));
     const toSource = new SourceMap(JSON.parse(Buffer.from(comment!, 'base64').toString()));
@@ -422,14 +424,26 @@ const syntaxErrors = (file: SourceFile) => (file as SourceFile & Bound).parseDia
 const isSame = (some: readonly unknown[], others: readonly unknown[]) =>
   some.length === others.length && some.every((one, i) => one === others[i]);
 
+/** How a file's imports were resolved: the program says it since TypeScript 5.3, before it was a function of the compiler. */
 const { getResolvedModule } = ts as unknown as {
-  getResolvedModule(from: SourceFile, name: string, mode: undefined): ResolvedModuleFull | undefined;
+  getResolvedModule?(from: SourceFile, name: string, mode: undefined): ResolvedModuleFull | undefined;
+};
+type Resolutions = {
+  getResolvedModule(
+    from: SourceFile,
+    name: string,
+    mode: undefined,
+  ): { resolvedModule?: ResolvedModuleFull } | undefined;
 };
 
 /** The paths of the modules that a file names in imports. */
-function importsOf(file: SourceFile): string[] {
+function importsOf(program: Program, file: SourceFile): string[] {
   const names = (file as SourceFile & Bound).imports ?? [];
-  return names.flatMap(({ text }) => getResolvedModule(file, text, undefined)?.resolvedFileName ?? []);
+  const resolved = (name: string) =>
+    getResolvedModule
+      ? getResolvedModule(file, name, undefined)
+      : (program as Program & Resolutions).getResolvedModule(file, name, undefined)?.resolvedModule;
+  return names.flatMap(({ text }) => resolved(text)?.resolvedFileName ?? []);
 }
 
 /** Where the type of what stands at a position could be written, and is not. */

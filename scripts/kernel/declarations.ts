@@ -4,6 +4,7 @@ import type {
   Bundle,
   Declaration,
   ImportClause,
+  ImportDeclaration,
   Node,
   SourceFile,
   Statement,
@@ -114,9 +115,11 @@ function reduce(statement: Statement, names: Set<string>): Statement {
     );
   }
   if (!ts.isImportDeclaration(statement) || !statement.importClause) return statement;
-  const { modifiers, importClause, moduleSpecifier, assertClause } = statement;
+  const { modifiers, importClause, moduleSpecifier } = statement;
+  // Named `attributes` since TypeScript 5.3.
+  const { attributes = statement.assertClause } = statement as { attributes?: ImportDeclaration['assertClause'] };
   const clause = reduceImport(importClause, names);
-  return ts.factory.updateImportDeclaration(statement, modifiers, clause, moduleSpecifier, assertClause);
+  return ts.factory.updateImportDeclaration(statement, modifiers, clause, moduleSpecifier, attributes);
 }
 
 function reduceImport(clause: ImportClause, names: Set<string>): ImportClause {

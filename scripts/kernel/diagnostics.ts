@@ -1,6 +1,8 @@
 // What the compiler found wrong with a cell, as its reader sees it.
 import type { Diagnostic } from './compiler.js';
+import { settings } from './settings.js';
 import { CompileError, excerpt } from './traceback.js';
+import { chosen } from './typescript.js';
 
 /** The category of a diagnostic that is an error: the others are suggestions. */
 const ERROR = 1;
@@ -9,6 +11,17 @@ const ERROR = 1;
  * another cell may declare it.
  */
 const UNKNOWN_NAMES = [2304, 2552, 18004];
+/** Below this number are the errors of syntax. */
+const AFTER_SYNTAX = 2000;
+/**
+ * What is newer than the compiler that tslab bundles, as it looks in a line with an error of syntax or in the message of
+ * another error, and what to write instead.
+ */
+const NEWER: [looks: RegExp, instead: string][] = [
+  [/\busing\s+[\w$]+\s*(=|\bof\b)/, '"using" is newer than TypeScript 5.0. Use try { … } finally { … }'],
+  [/\bwith\s*\{\s*type\s*:/, 'Import attributes are newer than TypeScript 5.0. Leave out "with { … }"'],
+  [/'(NoInfer|AsyncDisposable|Disposable)'/, 'This type is newer than TypeScript 5.0. Declare what you need of it'],
+];
 /** How many names are told. Of more, the number is. */
 const MOST_NAMES = 12;
 
@@ -23,19 +36,33 @@ export function throwIfAny(diagnostics: readonly Diagnostic[], name: string, cod
   const unknown = errors.filter(({ code }) => UNKNOWN_NAMES.includes(code));
   const names = [...new Set(unknown.map(({ messageText }) => /'([^']+)'/.exec(messageText)?.[1] ?? ''))];
   const others = errors.filter((error) => !unknown.includes(error));
-  const [first = others[0]] = unknown;
+  const newer = errors.find((error) => newerThanCompiler(error, code));
+  const first = newer ?? unknown[0] ?? others[0];
   if (!first) return;
   const message =
-    names.length > 1
+    names.length > 1 && !newer
       ? `${names.length} names are not known yet: ${listed(names)}`
       : `${first.messageText} (TS${first.code})`;
-  const shown = unknown.length > 0 ? [first, ...others] : others;
+  const shown = newer ? [newer] : unknown.length > 0 ? [first, ...others] : others;
   const details = shown.flatMap((error, i) => [
     // The first message stands above.
     place(error, name) + (i === 0 ? '' : ` - ${error.messageText} (TS${error.code})`),
     ...(error.fileName ? [] : excerpt(code, error.start.line + 1, error.start.character + 1)),
   ]);
-  throw new CompileError(message, [...(names.length > 1 ? RUN_THOSE_FIRST : hints(first)), ...details]);
+  const told = newer ? [newerThanCompiler(newer, code)!] : names.length > 1 ? RUN_THOSE_FIRST : hints(first);
+  throw new CompileError(message, [...told, ...details]);
+}
+
+/** What to write instead of what only a newer compiler understands, if an error is about that. */
+function newerThanCompiler(
+  { start, fileName, code: number, messageText }: Diagnostic,
+  code: string,
+): string | undefined {
+  if (chosen.isOwn || fileName !== undefined) return undefined;
+  const text = number < AFTER_SYNTAX ? (code.split('\n')[start.line] ?? '') : messageText;
+  const instead = NEWER.find(([looks]) => looks.test(text))?.[1];
+  const own = `{ "${settings.metadataKey}": { "compiler": "typescript" } }`;
+  return instead && `${instead}, or let your project's own TypeScript compile the cells: ${own} in its package.json.`;
 }
 
 const place = ({ fileName, start }: Diagnostic, name: string) =>

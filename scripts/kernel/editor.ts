@@ -16,16 +16,27 @@ function toCodePoints(text: string, units: number): number {
   return [...text.slice(0, units)].length;
 }
 
-/** Parts of the compiler that tslab's edition of it exports and does not declare. */
+/** Parts of the compiler that it exports and does not declare. */
 const internal = ts as unknown as {
-  getQuickInfoAtPosition(
+  /** Only tslab's edition of the compiler has it as a function. */
+  getQuickInfoAtPosition?(
     file: TypeScript.SourceFile,
     checker: TypeScript.TypeChecker,
     cancellation: TypeScript.CancellationToken,
     position: number,
   ): TypeScript.QuickInfo | undefined;
+  getTouchingPropertyName(file: TypeScript.SourceFile, position: number): TypeScript.Node;
+  SymbolDisplay: {
+    getSymbolDisplayPartsDocumentationAndSymbolKind(
+      checker: TypeScript.TypeChecker,
+      symbol: TypeScript.Symbol,
+      file: TypeScript.SourceFile,
+      enclosing: TypeScript.Node,
+      at: TypeScript.Node,
+    ): Pick<TypeScript.QuickInfo, 'displayParts' | 'documentation' | 'tags'>;
+  };
   Completions: {
-    getCompletionsAtPositionForTslab(
+    getCompletionsAtPosition(
       host: object,
       program: TypeScript.Program,
       log: () => void,
@@ -53,7 +64,7 @@ export function complete(compiler: Compiler, content: Content): Content {
   const code = String(content.code);
   const position = toUnits(code, Number(content.cursor_pos));
   const { program, cell } = compiler.locate(code);
-  const found = internal.Completions.getCompletionsAtPositionForTslab(
+  const found = internal.Completions.getCompletionsAtPosition(
     {},
     program,
     () => {},
@@ -111,9 +122,21 @@ export function inspectCode(compiler: Compiler, content: Content): Content {
   const code = String(content.code);
   const { program, cell } = compiler.locate(code);
   const position = toUnits(code, Number(content.cursor_pos));
-  const info = internal.getQuickInfoAtPosition(cell, program.getTypeChecker(), cancellation, position);
+  const checker = program.getTypeChecker();
+  const info = internal.getQuickInfoAtPosition
+    ? internal.getQuickInfoAtPosition(cell, checker, cancellation, position)
+    : quickInfo(cell, checker, position);
   const data = info ? { 'text/plain': printQuickInfo(info) } : {};
   return { status: 'ok', found: info !== undefined, data, metadata: {} };
+}
+
+/** The signature of the name at a position, and what is documented of it. */
+function quickInfo(file: TypeScript.SourceFile, checker: TypeScript.TypeChecker, position: number) {
+  const node = internal.getTouchingPropertyName(file, position);
+  const symbol = checker.getSymbolAtLocation(node);
+  if (!symbol) return undefined;
+  const { getSymbolDisplayPartsDocumentationAndSymbolKind: describe } = internal.SymbolDisplay;
+  return describe(checker, symbol, file, file, node) as TypeScript.QuickInfo;
 }
 
 export function isComplete(content: Content): Content {

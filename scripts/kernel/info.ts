@@ -1,11 +1,16 @@
 // What the kernel says of itself.
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { chooseCompiler } from './choose-compiler.js';
 import { type Content, PROTOCOL_VERSION } from './protocol.js';
+import { settings } from './settings.js';
 
 /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-info */
 export function kernelInfo(isJS: boolean): Content {
   const tslab: string = require('tslab/package.json').version;
   // Read, not loaded: the compiler itself takes much longer than this answer may.
-  const typescript: string = require('@tslab/typescript-for-tslab/package.json').version;
+  const tslabFolder = dirname(createRequire(__filename).resolve('tslab/package.json'));
+  const { version: typescript } = chooseCompiler(process.cwd(), settings.metadataKey, tslabFolder);
   return {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,

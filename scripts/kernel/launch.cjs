@@ -132,11 +132,13 @@ if (isMainThread) {
   const settings = readSettings(values.settings);
   const compiled = compileSources(settings.cacheFolder);
   const shared = new SharedArrayBuffer(16);
-  const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared, isJS } });
+  const front = new Worker(__filename, { workerData: { connectionFile, compiled, shared, isJS, settings } });
   const modules = {};
   load('settings.ts', compiled, modules).setSettings(settings);
   load('typescript.ts', compiled, modules); // first: what is loaded of tslab gets the same compiler
   load('kernel.ts', compiled, modules).start(front, shared, isJS);
 } else {
-  load('front.ts', workerData.compiled, {}).start(workerData);
+  const modules = {};
+  load('settings.ts', workerData.compiled, modules).setSettings(workerData.settings);
+  load('front.ts', workerData.compiled, modules).start(workerData);
 }

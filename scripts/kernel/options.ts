@@ -12,6 +12,9 @@ const BASE = {
   target: 'es2022',
   module: 'esnext',
   moduleResolution: 'node10',
+  // The defaults of TypeScript 6 are others.
+  strict: false,
+  noUncheckedSideEffectImports: false,
   esModuleInterop: true,
   resolveJsonModule: true,
   experimentalDecorators: true,
@@ -73,8 +76,9 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
       problems.push(`${where}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`);
     }
   };
+  const newest = ts.version === BUNDLED ? LIBRARY : 'lib.esnext.d.ts';
+  // A newer compiler does not know what it has given up (`noImplicitUseStrict`).
   const converted = ts.convertCompilerOptionsFromJson(BASE, folder);
-  if (converted.errors.length > 0) throw new Error(String(converted.errors[0]!.messageText));
 
   const config = findConfig(ts, folder);
   const ofProject: Options = {};
@@ -94,7 +98,7 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
     for (const [name, value] of Object.entries(parsed.options)) {
       if (honored.has(name) && value !== undefined) ofProject[name] = value;
     }
-    if (isAbove && ofProject.lib) ofProject.lib = [...new Set([LIBRARY, ...ofProject.lib])];
+    if (isAbove && ofProject.lib) ofProject.lib = [...new Set([newest, ...ofProject.lib])];
   }
   const ofNotebook = ts.convertCompilerOptionsFromJson(own, folder);
   tell(ofNotebook.errors, 'the metadata of the notebook');
@@ -102,20 +106,18 @@ export function cellOptions(ts: typeof TypeScript, folder: string, tslabFolder: 
   const options: Options = { ...converted.options, ...ofProject };
   for (const [name, value] of Object.entries(ofNotebook.options)) if (HONORED.has(name)) options[name] = value;
   // Stock tslab has es2022; each Node that this kernel supports has more. Who names a `lib` gets that alone.
-  const library = !options.lib || options.lib.includes(LIBRARY) ? nodeLibrary : '';
-  options.lib ??= [LIBRARY];
+  const library = newest === LIBRARY && (!options.lib || options.lib.includes(LIBRARY)) ? nodeLibrary : '';
+  options.lib ??= [newest];
   // What another tool would transform, Node could not run.
   if (options.jsx === ts.JsxEmit.Preserve || options.jsx === ts.JsxEmit.ReactNative) options.jsx = ts.JsxEmit.ReactJSX;
   // Older targets have no `await`, newer ones let through what Node cannot parse yet.
   options.target = Math.min(Math.max(options.target ?? 0, ts.ScriptTarget.ES2018), ts.ScriptTarget.ES2022);
-  const { getDefaultTypeRoots } = ts as unknown as {
-    getDefaultTypeRoots(folder: string, host: TypeScript.System): string[] | undefined;
-  };
-  const roots = options.typeRoots ?? getDefaultTypeRoots(folder, ts.sys) ?? [];
+  const roots = ts.getEffectiveTypeRoots(options, { ...ts.sys, getCurrentDirectory: () => folder }) ?? [];
   // Cells run in Node: where the folder has no types for it, they get those of tslab, wherever the package manager put them.
   const hasNode = roots.some((root) => existsSync(join(root, 'node', 'package.json')));
   const ofTslab = () => createRequire(join(tslabFolder, 'package.json')).resolve('@types/node/package.json');
   options.typeRoots = hasNode ? roots : [...roots, dirname(dirname(ofTslab()))];
+  if (!options.types && Number.parseInt(ts.version, 10) >= 6) options.types = ['*'];
   if (options.types && !options.types.includes('node')) options.types = [...options.types, 'node'];
   return { options, library, config, problems };
 }
@@ -152,7 +154,8 @@ export function moduleResolver(
   };
 }
 
-/** The newest that tslab's compiler has. */
+/** The version of tslab's compiler, and the newest library that it has. */
+const BUNDLED = '5.0.4';
 const LIBRARY = 'lib.es2023.d.ts';
 const FILE_NOT_FOUND = 6053;
 const CANNOT_READ_FILE = 5083;

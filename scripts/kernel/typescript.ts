@@ -1,19 +1,21 @@
-// Loads the compiler that tslab bundles, faster than `require` does.
+// Loads the compiler, faster than `require` does.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { Script } from 'node:vm';
 import type * as TypeScript from '@tslab/typescript-for-tslab';
+import { chooseCompiler } from './choose-compiler.js';
 import { settings } from './settings.js';
 
 const here = createRequire(__filename);
 /** Where npm has put tslab. */
 export const tslabFolder = dirname(here.resolve('tslab/package.json'));
 const fromTslab = createRequire(join(tslabFolder, 'package.json'));
-const file = fromTslab.resolve('@tslab/typescript-for-tslab');
+/** The compiler of the notebook's folder. */
+export const chosen = chooseCompiler(process.cwd(), settings.metadataKey, tslabFolder);
+const { file, version } = chosen;
 /** Where the compiler's own library is. */
 export const libraryFolder = dirname(file);
-const { version } = fromTslab('@tslab/typescript-for-tslab/package.json');
 const { cacheFolder } = settings;
 const cacheFile = join(cacheFolder ?? '', `typescript-${version}-node-${process.version}-${process.arch}.bin`);
 
@@ -39,11 +41,11 @@ class CompilersError extends Error {
 const loaded = new Module(file);
 loaded.filename = file;
 loaded.paths = [];
-script.runInThisContext()(loaded.exports, fromTslab, loaded, file, dirname(file), CompilersError);
+script.runInThisContext()(loaded.exports, createRequire(file), loaded, file, dirname(file), CompilersError);
 
 export const ts: typeof TypeScript = loaded.exports;
 loaded.loaded = true;
-fromTslab.cache[file] = loaded; // tslab's own modules get the same
+fromTslab.cache[fromTslab.resolve('@tslab/typescript-for-tslab')] = loaded; // tslab's own modules get the same
 
 /** Finds the names that a file declares. The compiler does it to every file of a program, and has it for itself. */
 export const { bindSourceFile: bind } = ts as unknown as {

@@ -1,15 +1,11 @@
 import { dirname, join } from 'node:path';
 import type TypeScript from 'typescript';
-import { compiler } from './kernel.js';
 import type { Cell, Notebook } from './notebook.js';
 
-/** The kernel's compiler. */
-export const ts = compiler();
-
 /** Parts of the compiler that its types leave out: what binds a file's names, and where these are then. */
-const { bindSourceFile } = ts as unknown as {
+interface Binder {
   bindSourceFile(file: TypeScript.SourceFile, options: TypeScript.CompilerOptions): void;
-};
+}
 type Bound = TypeScript.SourceFile & { locals: Map<string, TypeScript.Symbol & { exportSymbol?: TypeScript.Symbol }> };
 
 /** A cell as a module. Its first line imports the names of earlier cells; the cell's source follows. */
@@ -24,7 +20,11 @@ export interface CellModule {
  * it, and may declare any name again. A line of a module is the line of the cell before it, since each module has one
  * line more.
  */
-export function cellModules(notebook: Notebook, options: TypeScript.CompilerOptions): CellModule[] {
+export function cellModules(
+  ts: typeof TypeScript,
+  notebook: Notebook,
+  options: TypeScript.CompilerOptions,
+): CellModule[] {
   const visible = new Map<string, { from: string; as: Declared['as'] }>();
   const modules: CellModule[] = [];
   for (const cell of notebook.cells) {
@@ -41,7 +41,7 @@ export function cellModules(notebook: Notebook, options: TypeScript.CompilerOpti
       continue;
     }
     const path = cellPath(notebook, `cell-${cell.index + 1}`);
-    const own = locals(cell.source, options);
+    const own = locals(ts, cell.source, options);
     const earlier = [...visible].filter(([name]) => !own.has(name));
     const imports = earlier.map(([name, { from, as }]) =>
       as === 'import'
@@ -75,9 +75,9 @@ interface Declared {
  * The names that a cell declares, and how a later cell gets them. It declares variables again, since it could not
  * assign to an import; it imports everything else, since that may be a type.
  */
-function locals(source: string, options: TypeScript.CompilerOptions): Map<string, Declared> {
+function locals(ts: typeof TypeScript, source: string, options: TypeScript.CompilerOptions): Map<string, Declared> {
   const file = ts.createSourceFile('cell.ts', `export {};\n${source}`, ts.ScriptTarget.ES2022, true);
-  bindSourceFile(file, options);
+  (ts as unknown as Binder).bindSourceFile(file, options);
   const names = new Map<string, Declared>();
   for (const [name, local] of (file as Bound).locals) {
     const isExported = local.exportSymbol !== undefined;

@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CellProblem, checkCells, problemLine } from './check-cells.js';
 import { parseNotebook } from './notebook.js';
@@ -158,6 +159,37 @@ describe('checkCells, for a stock tslab too,', () => {
     ['types of libraries', ["import { parse } from 'node:path';", "const { base: name } = parse('a/b');"]],
   ])('accepts %s', (_, cells) => {
     expect(stock(...cells)).toEqual([]);
+  });
+});
+
+describe("checkCells and the project's packages", () => {
+  it('finds the types of a package that has only exports', async () => {
+    const modern = join(folder, 'node_modules', 'modern');
+    await mkdir(modern, { recursive: true });
+    await writeFile(join(modern, 'package.json'), '{ "exports": { "import": { "types": "./types.d.ts" } } }');
+    await writeFile(join(modern, 'types.d.ts'), 'export const n: number;');
+    expect(brief(check("import { n } from 'modern';\nn.toFixed();", "n.at('');"))).toEqual([
+      "2, 1:3 Property 'at' does not exist on type 'number'.",
+    ]);
+  });
+
+  it('compiles with the TypeScript that package.json names', async () => {
+    const manifest = join(folder, 'package.json');
+    const modules = join(folder, 'node_modules');
+    await mkdir(join(modules, 'newest'), { recursive: true });
+    await writeFile(join(modules, 'newest', 'package.json'), '{ "version": "7.0.2" }');
+    await symlink(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), join(modules, 'own'));
+    const cell = 'using f = { n: 1, [Symbol.dispose]() {} };\nlet n: NoInfer<string> = f.n;';
+    const written = (name: unknown) => writeFile(manifest, JSON.stringify({ tslab: { compiler: name } }));
+    await written('own');
+    expect(brief(check(cell))).toEqual(["1, 2:5 Type 'number' is not assignable to type 'string'."]);
+    await written('nowhere');
+    expect(() => check(cell)).toThrow('it is not installed: npm i -D nowhere.');
+    await written('newest');
+    expect(() => check(cell)).toThrow('its version is 7.0.2: expected 5 or 6.');
+    await written(true);
+    expect(() => check(cell)).toThrow('the name of a package, such as "typescript"');
+    await rm(manifest);
   });
 });
 

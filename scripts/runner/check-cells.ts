@@ -1,12 +1,14 @@
 import { dirname, join, relative } from 'node:path';
 import type TypeScript from 'typescript';
+import { chooseCompiler } from '../kernel/choose-compiler.js';
 import { cellOptions, moduleResolver } from '../kernel/options.js';
 import { Problem } from '../shared/problem.mjs';
-import { type CellModule, cellModules, cellPath, ts } from './cell-modules.js';
-import { tslabFolder } from './kernel.js';
+import { type CellModule, cellModules, cellPath } from './cell-modules.js';
+import { compiler, tslabFolder } from './kernel.js';
 import type { Notebook } from './notebook.js';
 
 const tslab = tslabFolder();
+type Compiler = typeof TypeScript;
 
 /** An error of the compiler in a cell, or in a file that cells import. */
 export interface CellProblem {
@@ -35,13 +37,21 @@ export function problemLine(problem: CellProblem): string {
 /**
  * Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. Files are named by their
  * paths from the folder `base`. Default: the current one. With `stock`, it also reports what a stock tslab compiles wrongly
- * (see `renamedProperties`). Default: false.
+ * (see `renamedProperties`). Default: false. `key` is the member of a `package.json` that may name a compiler. Default: `tslab`.
  */
-export function checkCells(notebooks: Notebook[], { base = process.cwd(), stock = false } = {}): CellProblem[] {
-  const files = new Map<string, TypeScript.SourceFile | undefined>();
+export function checkCells(
+  notebooks: Notebook[],
+  { base = process.cwd(), stock = false, key = 'tslab' } = {},
+): CellProblem[] {
+  const parsed = new Map<Compiler, Map<string, TypeScript.SourceFile | undefined>>();
   const reported = new Set<string>();
   return notebooks.flatMap((notebook) => {
-    const problems = checkNotebook(notebook, files, reported, stock);
+    const chosen = chooseCompiler(dirname(notebook.path), key, tslab);
+    if (chosen.problems.length > 0) throw new Problem(chosen.problems.join('\n'));
+    const ts = compiler(chosen.file);
+    const files = parsed.get(ts) ?? new Map<string, TypeScript.SourceFile | undefined>();
+    parsed.set(ts, files);
+    const problems = checkNotebook(ts, notebook, files, reported, stock);
     const from = (path: string) => relative(base, path);
     return problems.map((one) => ({ ...one, notebook: from(one.notebook), file: one.file && from(one.file) }));
   });
@@ -49,34 +59,35 @@ export function checkCells(notebooks: Notebook[], { base = process.cwd(), stock 
 
 /** With whole paths. */
 function checkNotebook(
+  ts: Compiler,
   notebook: Notebook,
   files: Map<string, TypeScript.SourceFile | undefined>,
   reported: Set<string>,
   stock: boolean,
 ): CellProblem[] {
-  const { options, library } = compilerOptions(notebook);
-  const modules = new Map(cellModules(notebook, options).map((module) => [module.path, module]));
-  const host = compilerHost(notebook, modules, options, library, files);
+  const { options, library } = compilerOptions(ts, notebook);
+  const modules = new Map(cellModules(ts, notebook, options).map((module) => [module.path, module]));
+  const host = compilerHost(ts, notebook, modules, options, library, files);
   const program = ts.createProgram([...modules.keys(), ...(library ? [LIBRARY] : [])], options, host);
   const problems: CellProblem[] = [];
   for (const diagnostic of program.getGlobalDiagnostics()) {
     const at = { cell: null, file: null, line: 1, column: 1 };
-    problems.push({ ...told(diagnostic, notebook), ...at });
+    problems.push({ ...told(ts, diagnostic, notebook), ...at });
   }
   for (const module of modules.values()) {
     // What is expected to fail may fail to compile: that is seen when it runs.
     if (module.cell.tags.includes('raises-exception')) continue;
     const lines = module.cell.source.split('\n').length;
     const own = diagnosticsOf(program, program.getSourceFile(module.path)!).map((diagnostic) => {
-      const { line, column } = position(diagnostic);
+      const { line, column } = position(ts, diagnostic);
       const at = { cell: module.cell.index, file: null, line: line - 1, column };
-      return { ...told(diagnostic, notebook), ...at };
+      return { ...told(ts, diagnostic, notebook), ...at };
     });
     // The lines before the source import from earlier cells, those behind it export. Errors there follow from errors in
     // the source, so they are told only if the source has none.
     const inSource = own.filter(({ line }) => line >= 1 && line <= lines);
     problems.push(...(inSource.length > 0 ? inSource : own));
-    if (stock) problems.push(...renamedProperties(program, module, modules, notebook));
+    if (stock) problems.push(...renamedProperties(ts, program, module, modules, notebook));
   }
   for (const file of program.getSourceFiles()) {
     const path = file.fileName;
@@ -85,10 +96,10 @@ function checkNotebook(
     reported.add(path);
     for (const diagnostic of diagnosticsOf(program, file)) {
       problems.push({
-        ...told(diagnostic, notebook),
+        ...told(ts, diagnostic, notebook),
         cell: null,
         file: path,
-        ...position(diagnostic),
+        ...position(ts, diagnostic),
       });
     }
   }
@@ -101,6 +112,7 @@ function checkNotebook(
  * a new variable `exports`, which hides every variable of the earlier cells, or a syntax error where there are two.
  */
 function renamedProperties(
+  ts: Compiler,
   program: TypeScript.Program,
   { path, cell }: CellModule,
   modules: Map<string, CellModule>,
@@ -139,7 +151,7 @@ function diagnosticsOf(program: TypeScript.Program, file: TypeScript.SourceFile)
   }
 }
 
-function told(diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
+function told(ts: Compiler, diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
   return {
     notebook: notebook.path,
     code: diagnostic.code,
@@ -147,7 +159,7 @@ function told(diagnostic: TypeScript.Diagnostic, notebook: Notebook) {
   };
 }
 
-function position({ file, start }: TypeScript.Diagnostic): { line: number; column: number } {
+function position(ts: Compiler, { file, start }: TypeScript.Diagnostic): { line: number; column: number } {
   if (!file || start === undefined) return { line: 1, column: 1 };
   const { line, character } = ts.getLineAndCharacterOfPosition(file, start);
   return { line: line + 1, column: character + 1 };
@@ -157,7 +169,7 @@ function position({ file, start }: TypeScript.Diagnostic): { line: number; colum
 const LIBRARY = '/node-library.d.ts';
 
 /** The kernel's options, without those for emitting, and what it adds to the library. */
-function compilerOptions(notebook: Notebook): { options: TypeScript.CompilerOptions; library: string } {
+function compilerOptions(ts: Compiler, notebook: Notebook): { options: TypeScript.CompilerOptions; library: string } {
   const { options, library, problems } = cellOptions(
     ts as never,
     dirname(notebook.path),
@@ -171,6 +183,7 @@ function compilerOptions(notebook: Notebook): { options: TypeScript.CompilerOpti
 }
 
 function compilerHost(
+  ts: Compiler,
   notebook: Notebook,
   modules: Map<string, CellModule>,
   options: TypeScript.CompilerOptions,

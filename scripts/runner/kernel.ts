@@ -12,6 +12,6 @@ export const kernelFolder = (): string => dirname(fromKernel.resolve('@polling-l
 /** The folder of tslab. */
 export const tslabFolder = (): string => dirname(fromKernel.resolve('tslab/package.json'));
 
-/** The compiler, which tslab bundles. Loading it takes a third of a second. */
-export const compiler = (): typeof TypeScript =>
-  createRequire(join(tslabFolder(), 'package.json'))('@tslab/typescript-for-tslab');
+/** The compiler at `file`, by default the one that tslab bundles. Loading it takes a third of a second. */
+export const compiler = (file = '@tslab/typescript-for-tslab'): typeof TypeScript =>
+  createRequire(join(tslabFolder(), 'package.json'))(file);

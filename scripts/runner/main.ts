@@ -64,7 +64,7 @@ export async function runNotebooks(
   const named = new Set(names.map((name) => resolve(base, name)));
   const leftOut = (path: string) => values['only-tslab'] || !named.has(path);
   const { notebooks, others } = await readAll(paths, { base, key: project.metadataKey, kernel, leftOut });
-  if (values.check) return checkOnly(notebooks, others, base, values.stock);
+  if (values.check) return checkOnly(notebooks, others, { base, stock: values.stock, key: project.metadataKey });
   for (const { path, kernel: used, namedKernel } of notebooks) {
     if (namedKernel === used || kernel) continue;
     const names = namedKernel === null ? 'names no kernel' : `names the kernel "${namedKernel}"`;
@@ -185,9 +185,13 @@ async function readAll(
   return { notebooks, others };
 }
 
-async function checkOnly(notebooks: Notebook[], others: Other[], base: string, stock: boolean): Promise<number> {
+async function checkOnly(
+  notebooks: Notebook[],
+  others: Other[],
+  options: { base: string; stock: boolean; key: string },
+): Promise<number> {
   const { checkCells, problemLine } = await import('./check-cells.js');
-  const problems = checkCells(notebooks, { base, stock });
+  const problems = checkCells(notebooks, options);
   for (const problem of problems) process.stdout.write(`${problemLine(problem)}\n`);
   if (others.length > 0) process.stdout.write(`${othersLine(others)}\n`);
   const count = notebooks.length === 1 ? '1 notebook' : `${notebooks.length} notebooks`;

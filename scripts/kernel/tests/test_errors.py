@@ -130,6 +130,14 @@ class Errors(KernelCase):
         many = self.run_error(" + ".join(f"name{i}" for i in range(40)), "CompileError", "^40 names .* and 28 more$")
         self.assertLess(len(many.traceback), 2000)
 
+    def test_what_is_newer_than_the_compiler(self):
+        for code in ("using f = { n: 1 };\nf.n", "const o = 1;\nawait using g = o;", "for (using x of []) x;"):
+            run = self.run_error(code, "CompileError", "TS1")
+            self.assertIn('\n"using" is newer than TypeScript 5.0. Use try', run.traceback)
+        self.assertIn("attributes", self.run_error("import d from './d.json' with { type: 'json' }", "CompileError", "TS1005").traceback)
+        self.assertIn("newer than", self.run_error("let n: NoInfer<string>;", "CompileError", "NoInfer").traceback)
+        self.assertNotIn("newer", self.run_error("absent; // using x = 1", "CompileError", "absent").traceback)
+
     def test_a_forgotten_await(self):
         self.run_ok("const later = async () => ({ status: 200 });\nconst twice = (n: { status: number }) => 2 * n.status;")
         for forgetful in ("later().status", "twice(later())", "const { status } = later();"):
