@@ -132,6 +132,9 @@ test.each(['light', 'dark'] as const)(
     await expect
       .poll(() => page.locator('body').getAttribute('data-jp-theme-light'), PATIENCE)
       .toBe(String(colorScheme === 'light'));
+    const words = page.locator('.cm-content:visible span');
+    await words.first().waitFor(PATIENCE);
+    expect(Math.min(...(await contrasts(words)))).toBeGreaterThan(4.5);
     await lab.showTraffic();
     await lab.monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
     const background = await lab.monitor.locator('body').evaluate((body) => getComputedStyle(body).backgroundColor);
@@ -230,7 +233,9 @@ async function readInBothThemes(): Promise<void> {
       .locator(`body[data-jp-theme-light=${colorScheme === 'light'}]`)
       .waitFor({ ...PATIENCE, state: 'attached' });
     for (const chart of await lab.charts.all()) {
-      await expect.poll(async () => Math.min(...(await contrasts(chart))), PATIENCE).toBeGreaterThan(4.5);
+      await expect
+        .poll(async () => Math.min(...(await contrasts(chart.locator('svg text')))), PATIENCE)
+        .toBeGreaterThan(4.5);
     }
   }
 }

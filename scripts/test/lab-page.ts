@@ -159,9 +159,9 @@ export async function seen(chart: Locator): Promise<Record<string, number>> {
   return marks;
 }
 
-/** The contrast of each text of a chart with the page, from 1 to 21, as the browser has computed their colors. */
-export const contrasts = (chart: Locator): Promise<number[]> =>
-  chart.locator('svg text').evaluateAll((texts) => {
+/** The contrast of each text with what it stands on, from 1 to 21, as the browser has computed their colors. */
+export const contrasts = (texts: Locator): Promise<number[]> =>
+  texts.evaluateAll((texts) => {
     const luminance = (color: string) => {
       const [red, green, blue] = (/[\d., ]+/.exec(color)?.[0] ?? '').split(',').map((value) => {
         const share = Number(value) / 255;
@@ -174,7 +174,8 @@ export const contrasts = (chart: Locator): Promise<number[]> =>
       return /, 0\)$/.test(color) ? paper(element!.parentElement) : color;
     };
     return texts.map((text) => {
-      const both = [luminance(getComputedStyle(text).fill), luminance(paper(text.parentElement))];
+      const { fill, color } = getComputedStyle(text);
+      const both = [luminance(text instanceof SVGElement ? fill : color), luminance(paper(text.parentElement))];
       return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
     });
   });

@@ -10,6 +10,16 @@
   const STYLE = `
     /* About 75 characters a line: longer ones are hard to read. */
     .jp-RenderedMarkdown > :is(p, ul, ol, blockquote) { max-width: 68ch; }
+    /* The first line of a folded cell breaks, as code does. */
+    .jp-Placeholder-content { min-width: 0; }
+    .jp-PlaceholderText { min-width: 0; white-space: normal; overflow-wrap: anywhere; }
+    /* Where JupyterLab's colors of code have less than the 4.5:1 of WCAG 1.4.3. */
+    body[data-jp-theme-light='true'] { --jp-mirror-editor-atom-color: #4545d0; --jp-mirror-editor-number-color: #007000;
+      --jp-mirror-editor-variable-3-color: #007347; --jp-mirror-editor-comment-color: #2f7070; --jp-mirror-editor-meta-color: #8a1fd1;
+      --jp-mirror-editor-bracket-color: #6b6b3f; --jp-mirror-editor-quote-color: #007000; }
+    body[data-jp-theme-light='false'] { --jp-mirror-editor-def-color: #4ba3f0; --jp-mirror-editor-comment-color: #7fb5b5;
+      --jp-mirror-editor-meta-color: #d08cff; --jp-mirror-editor-qualifier-color: #aaa; --jp-mirror-editor-tag-color: #66bb6a;
+      --jp-mirror-editor-string-2-color: #ce93d8; --jp-mirror-editor-link-color: #64b5f6; }
     /* A picture takes this for the system's, and draws its text in a color that suits it. */
     body[data-jp-theme-light='false'] :is(.jp-RenderedSVG img, .vega-bindings) { color-scheme: dark; }
     /* A chart fills the width of its cell. When that shrinks, the chart does, too, until it is drawn anew. */
