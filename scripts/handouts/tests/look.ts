@@ -7,10 +7,14 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** A4 less its margins, in CSS pixels. */
 const PAPER = Math.floor((170 / 25.4) * 96);
 
-/** Where a page is looked at. Colors are the same at every width, and widths in every color. */
+/**
+ * Where a page is looked at. Colors are the same at every width, and widths in every color. At 200 % a window of 1280 pixels is
+ * 640 wide to its page (WCAG 1.4.4); only `npm run soak -- --only handouts` looks there.
+ */
 const VIEWS = [
   { name: 'wide and light', width: 1280, colorScheme: 'light' },
   { name: 'phone and dark', width: 390, colorScheme: 'dark' },
+  ...(process.env.SOAK === '1' ? [{ name: 'at 200 %', width: 640, colorScheme: 'dark' } as const] : []),
 ] as const;
 
 /** Opens a page everywhere that it is read, and tells what is wrong with it. */
