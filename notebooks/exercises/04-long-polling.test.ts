@@ -6,7 +6,7 @@ import { withServer } from './with-server.js';
 
 withServer();
 
-describe('1, persistent', () => {
+describe.concurrent('1, persistent', () => {
   type Wait = typeof myWait;
   /** As the solution, but for one thing. */
   const variant =
@@ -84,7 +84,7 @@ describe('2, as fresh', () => {
   });
 });
 
-describe('3, resumable', () => {
+describe.concurrent('3, resumable', () => {
   type Consumer = typeof myConsumer;
   const ENDS = ['succeeded', 'failed', 'cancelled'];
   /** As the solution, but that the cursor moves at another moment. */
