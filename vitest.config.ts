@@ -27,9 +27,9 @@ export default defineConfig({
     // What is long from the first test to the last is left to the soak.
     include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
     sequence: { sequencer: LongestFirst },
-    setupFiles: process.env.SEED ? ['scripts/soak/seed.ts'] : [],
-    // Four files at a time, also on two cores: most of a test here is waiting.
-    maxWorkers: 4,
+    setupFiles: ['scripts/test/end-with-vitest.ts', ...(process.env.SEED ? ['scripts/soak/seed.ts'] : [])],
+    // Six files at a time, also on two cores: most of a test here is waiting.
+    maxWorkers: 6,
     minWorkers: 1,
     // A loaded machine is slow, not wrong: tests wait for events, and this ends only what hangs.
     testTimeout: process.env.SOAK ? 30 * 60_000 : 60_000,

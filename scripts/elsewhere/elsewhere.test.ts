@@ -83,9 +83,8 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
   test('under plain `jupyter execute`, and with a stock tslab, whose charts are SVG', {
     timeout: 2 * RUN_MS,
   }, async () => {
-    const ours = await jupyterExecute('ours', notebook);
+    const [ours, stock] = await Promise.all([jupyterExecute('ours', notebook), jupyterExecute('stock', notebook)]);
     expect(failures(ours)).toEqual([]);
-    const stock = await jupyterExecute('stock', notebook);
     expect(failures(stock)).toEqual([]);
     expect(charts(stock, 'text/html', '<svg')).toBe(charts(ours, 'application/vnd.vegalite.v5+json'));
   });

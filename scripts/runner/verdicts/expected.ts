@@ -269,7 +269,7 @@ export const passing: string[] = [
   'writes-to-stderr.ipynb',
 ];
 
-/** Near kin of others, which say nothing new on most changes: run with SOAK=1 only. */
+/** What fails or passes by a mechanism that another notebook shows as well: run with SOAK=1 only. */
 export const soakOnly = new Set([
   'sets-exit-code-at-exit.ipynb',
   'expects-error-but-earlier-cell-throws-without-context.ipynb',
@@ -313,6 +313,43 @@ export const soakOnly = new Set([
   'has-no-code.ipynb',
   'rejects-as-expected.ipynb',
   'writes-to-stderr.ipynb',
+  'overflows-stack.ipynb',
+  'rejects-awaited.ipynb',
+  'throws-after-thread-pool.ipynb',
+  'worker-throws.ipynb',
+  'throws-in-exit-handler.ipynb',
+  'sets-exit-code.ipynb',
+  'silences-console-and-leaves-timer-pending.ipynb',
+  'freezes-globals-and-is-well.ipynb',
+  'sets-capture-callback.ipynb',
+  'throws-in-handler.ipynb',
+  'expects-error-but-has-broken-pattern.ipynb',
+  'expects-what-does-not-compile-but-webassembly-raises.ipynb',
+  'expects-error-but-earlier-cell-exits.ipynb',
+  'expects-error-but-earlier-cell-asks.ipynb',
+  'expects-error-but-earlier-cell-interrupts.ipynb',
+  'expects-error-but-asks-its-reader.ipynb',
+  'rejects-with-same-error-again.ipynb',
+  'fails-after-expected-error.ipynb',
+  'expects-error-of-empty-cell.ipynb',
+  'emits-before-exit-and-leaves-timer-pending.ipynb',
+  'leaves-file-watched.ipynb',
+  'leaves-immediates-going.ipynb',
+  'leaves-connection-open.ipynb',
+  'ends-its-background-work-in-time.ipynb',
+  'expects-error-of-webassembly.ipynb',
+  'exports-from-cells.ipynb',
+  'has-parameters.ipynb',
+  'imports-local-file.ipynb',
+  'leaves-types-to-be-guessed.ipynb',
+  'passes-node-test.ipynb',
+  'prints-half-an-emoji.ipynb',
+  'prints.ipynb',
+  'raises-one-error-in-two-promises.ipynb',
+  'rethrows-in-handlers.ipynb',
+  'runs-in-the-order-of-node.ipynb',
+  'sets-exit-code-to-zero-as-text.ipynb',
+  'shows-proxies.ipynb',
 ]);
 
 /** Those that need a server, in the folder `with-server`. */
