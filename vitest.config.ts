@@ -8,10 +8,11 @@ const LONG = [
   'scripts/start/jupyterlab.test.ts',
   'scripts/elsewhere/elsewhere.test.ts',
   'server/edge/pages/hostile.test.ts',
-  'notebooks/exercises/04-long-polling.test.ts',
+  'scripts/runner/verdicts.test.ts',
   'scripts/start/start.test.ts',
   'server/conformance/endings.test.ts',
-  'scripts/runner/verdicts.test.ts',
+  'server/conformance/data-folder.test.ts',
+  'server/edge/pages/monitor.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {

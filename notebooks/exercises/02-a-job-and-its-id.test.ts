@@ -14,7 +14,7 @@ const post = (task: object, headers: Record<string, string> = {}) => ({
   body: JSON.stringify(task),
 });
 
-describe('1, the whole way', () => {
+describe.concurrent('1, the whole way', () => {
   type Way = typeof myWay;
   /** Four steps, with something left out. */
   const going =
@@ -74,7 +74,7 @@ describe('1, the whole way', () => {
   });
 });
 
-describe('2, once and only once', () => {
+describe.concurrent('2, once and only once', () => {
   type Once = typeof myOnce;
   /** Tries so often, with a key of one's own choice, whatever the answer. */
   const trying =

@@ -78,7 +78,7 @@ export const persistent = exercise<Wait>({
     );
     assert.ok(!accepted, 'There is no such job (404), and it returned: expected it to throw.');
     assert.equal(missing.asked(), 1, `A 404 is an answer, not a cut: expected 1 request, got ${missing.asked()}.`);
-    const soonest = Math.min(...dead.pauses());
+    const soonest = Math.min(...dead.pauses);
     assert.ok(soonest >= 50, `After a cut it asked again within ${soonest.toFixed(0)} ms: back off, more each time.`);
 
     const busy = cutting([1, 2], { fail: () => new Response('The server is busy.', { status: 503 }) });
@@ -144,12 +144,12 @@ const cut = (): Response => {
 /** A client whose requests of these numbers, from 1, fail: by default, as a connection does that is cut. */
 function cutting(which: number[] | 'all', { line = (client: Client) => client, fail = cut } = {}) {
   let [asked, cuts, waited, open] = [0, 0, true, 0];
-  const askedAt: number[] = [];
-  const pauses = () => askedAt.slice(1).map((at, i) => at - askedAt[i]!);
+  const pauses: number[] = []; // from each cut to the next request
+  let cutAt: number | undefined;
   const run = experiment('exercise: survive a cut', fetch);
   const client = (async (to, init) => {
     asked += 1;
-    askedAt.push(performance.now());
+    if (cutAt !== undefined) pauses.push(performance.now() - cutAt);
     waited &&= /wait=/.test(new Headers((init?.headers ?? {}) as Record<string, string>).get('prefer') ?? '');
     if (which !== 'all' && !which.includes(asked)) {
       open += 1;
@@ -158,6 +158,7 @@ function cutting(which: number[] | 'all', { line = (client: Client) => client, f
     cuts += 1;
     // A loop that never ends must not keep everything else from running.
     await sleep(1);
+    cutAt = performance.now();
     return fail();
   }) as Client;
   return { client, asked: () => asked, isAsking: () => open > 0, cuts: () => cuts, waited: () => waited, pauses };
