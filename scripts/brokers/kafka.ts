@@ -54,7 +54,7 @@ export async function startKafka({ folder, jars, port, say, signal }: KafkaOptio
   const ready = await prepare(KAFKA, jars, say, signal);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'server.properties');
-  const cluster = randomBytes(16).toString('base64url');
+  const cluster = clusterId();
   return startOnPort(async (chosen) => {
     const settings = Object.entries(settingsOf(folder, chosen, await lastingPort()));
     writeFileSync(file, settings.map(([name, value]) => `${name}=${value}\n`).join(''));
@@ -72,6 +72,15 @@ export async function startKafka({ folder, jars, port, say, signal }: KafkaOptio
     };
     return startBroker(command, at, signal);
   }, port);
+}
+
+/**
+ * An id for a new cluster: 16 random bytes in base64url, as Kafka reads it. The first bit is 0, so that it never begins with "-":
+ * `kafka.tools.StorageTool` would take such an id for a flag.
+ */
+export function clusterId(bytes = randomBytes(16)): string {
+  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0);
+  return bytes.toString('base64url');
 }
 
 /** Lets the broker print that it has started. All else that it prints are warnings and errors. */
