@@ -1,6 +1,7 @@
 // `npm start`: the course's server in the background, and JupyterLab on the course.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { canonicalAddress, isLoopback, whereOthersReach } from '../server/edge/addresses.js';
 import { commands } from './commands.mjs';
 import { lock } from './setup/lock.mjs';
 import type { Running } from './shared/child.mjs';
@@ -88,6 +89,8 @@ await runCommand(async (signal) => {
     else givesWay('the server', DEFAULT_PORT, port ?? process.env.PORT, serverUrl);
     givesWay('JupyterLab', DEFAULT_LAB_PORT, labPort, info.url);
     announce(info, serverUrl, notebook, !flags['no-open']);
+    const listen = canonicalAddress(process.env.LISTEN || '127.0.0.1');
+    if (server && listen && !isLoopback(listen)) say(whereOthersReach(listen, Number(new URL(serverUrl).port)));
     say(named ? 'Ctrl-C stops JupyterLab.' : 'Ctrl-C stops both.');
 
     const orphaned = new Promise<'orphaned'>((resolve) => whenOrphaned(() => resolve('orphaned')));

@@ -34,3 +34,13 @@ export function addressesOfThisMachine(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return all.filter(({ internal, address }) => !internal && !/^fe80:/i.test(address)).map(({ address }) => address);
 }
+
+/** For people: where other machines reach a server that listens on an address. */
+export function whereOthersReach(listen: string, port: number): string {
+  const fits = (address: string) => listen === '::' || isIP(address) === 4;
+  const addresses = isWildcard(listen) ? addressesOfThisMachine().filter(fits) : [listen];
+  const urls = addresses.map((address) => `http://${urlHost(address)}:${port}`);
+  return urls.length > 0
+    ? `Other machines reach this server, with its access token, at ${urls.join(' ')}`
+    : 'No other machine reaches this server: this machine has no network address.';
+}

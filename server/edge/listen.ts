@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import net, { type AddressInfo, isIP, type Socket } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { SettingError, type Settings } from '../settings.js';
-import { addressesOfThisMachine, isLoopback, isWildcard, urlHost } from './addresses.js';
+import { addressesOfThisMachine, isLoopback, isWildcard, urlHost, whereOthersReach } from './addresses.js';
 import { certificate } from './certificate.js';
 import { closeSoon } from './http/closing.js';
 import { type Handle, http1Server, rawProblem, STOPPING } from './http/http1.js';
@@ -63,7 +63,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
   const httpsUrl = `https://${host}:${await bind(door, 'httpsPort', settings)}`;
   const port = await bind(http1, 'port', settings);
   const url = `http://${host}:${port}`;
-  if (!isLoopback(settings.listen)) console.error(reachedAt(settings.listen, port));
+  if (!isLoopback(settings.listen)) console.error(whereOthersReach(settings.listen, port));
   /** Takes no more connections. Resolves when those that are there are done, at the latest after `graceMs`. */
   const close = async (graceMs: number) => {
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
@@ -87,16 +87,6 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
 
 /** The address by which this machine itself reaches a server that listens on an address. */
 const ownAddress = (listen: string) => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[listen] ?? listen;
-
-/** Where other machines find the server. */
-function reachedAt(listen: string, port: number): string {
-  const fits = (address: string) => listen === '::' || isIP(address) === 4;
-  const addresses = isWildcard(listen) ? addressesOfThisMachine().filter(fits) : [listen];
-  const urls = addresses.map((address) => `http://${urlHost(address)}:${port}`);
-  return urls.length > 0
-    ? `Other machines reach this server, with its access token, at ${urls.join(' ')}`
-    : 'No other machine reaches this server: this machine has no network address.';
-}
 
 /** The certificate of a server: one that other machines reach has one of its own, with its addresses and the names it answers for. */
 function certificateFor({ listen, allowHost }: Settings): Promise<string> {
