@@ -459,6 +459,19 @@ it('gives each client a lane, and says in it what there is room for', async () =
   expect(ofClient(named)).toEqual(['first', 'second']);
 });
 
+it('begins the time of each client with its own first request, where clients ran one after the other', () => {
+  const ran = { first: rows.slice(0, 2), second: rows.slice(5, 7) };
+  const { spec } = waterfall(ran, { title: 'T', fromOwnStart: true });
+  const starts = (spec.data as { values: { client: string; start: number }[] }).values;
+  expect(starts.map(({ client, start }) => [client, start])).toEqual([
+    ['first', 0],
+    ['second', 0],
+    ['first', 0.5],
+    ['second', 0.5],
+  ]);
+  expect(() => waterfall(ran, { title: 'T', fromOwnStart: true, job })).toThrow(/expected a job or "fromOwnStart"/);
+});
+
 it('draws requests that follow each other without a pause as bars with a gap between them', async () => {
   const request = (from: number, to: number) => ({
     ...sent(1),

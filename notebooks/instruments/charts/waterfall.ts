@@ -26,6 +26,11 @@ interface Waterfall {
    * as high as it had come where its steps are known.
    */
   job?: Job | Job[] | undefined;
+  /**
+   * Each client's time begins with its own first request, so that clients that ran one after the other can be compared. Default:
+   * false. Not with a job, whose time is that of all clients.
+   */
+  fromOwnStart?: boolean;
 }
 
 /** With more lanes, nothing is written beside them: there is no room. */
@@ -39,9 +44,18 @@ const STATUS = 36;
  * Takes the client's record (`run.rows`) or the ledger's (`seen.requests`), or those of several clients by their names. In the
  * rows of one record, what was open at the same time came from several clients.
  */
-export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle, job }: Waterfall): Chart {
+export function waterfall(
+  rows: Row[] | Record<string, Row[]>,
+  { title, subtitle, job, fromOwnStart = false }: Waterfall,
+): Chart {
+  if (job && fromOwnStart)
+    throw new Error('expected a job or "fromOwnStart", got both: a job has the time of all clients');
   const named = Array.isArray(rows) ? Object.entries(unmixed(rows)) : Object.entries(rows);
-  const spans = named.flatMap(([client, rows]) => rows.map((row) => ({ client, ...span(row) })));
+  const spans = named.flatMap(([client, rows]) => {
+    const own = rows.map(span);
+    const begin = fromOwnStart ? Math.min(...own.map(({ start }) => start)) : 0;
+    return own.map(({ start, end, ...rest }) => ({ client, ...rest, start: start - begin, end: end - begin }));
+  });
   const inOrder = [...spans].sort((a, b) => a.start - b.start);
   const jobs = job === undefined ? [] : [job].flat();
   const zero = Math.min(...spans.map(({ start }) => start), ...jobs.map(({ createdAt }) => Date.parse(createdAt)));
@@ -74,7 +88,12 @@ export function waterfall(rows: Row[] | Record<string, Row[]>, { title, subtitle
   const bars = {
     mark: { type: 'bar', strokeWidth, x2Offset: shortOfNext('start', 'end'), cornerRadius: 1 },
     encoding: {
-      x: { field: 'start', type: 'quantitative', title: 'time (s)', axis: { tickCount: 8 } },
+      x: {
+        field: 'start',
+        type: 'quantitative',
+        title: fromOwnStart ? "time since the client's first request (s)" : 'time (s)',
+        axis: { tickCount: 8 },
+      },
       x2: { field: 'end' },
       y,
       ...byTechnique(used),
