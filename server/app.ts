@@ -135,12 +135,12 @@ export class App implements ServerContext {
     });
     lifetime.count = row;
     const x = new HttpExchange(this, req, res, lifetime, row, expects);
-    lifetime.connection.admit(lifetime, () => this.answer(x));
+    lifetime.connection.admit(lifetime, () => this.answer(x, this.dispatch));
   };
 
-  private answer(x: HttpExchange): void {
+  answer(x: HttpExchange, part: (x: HttpExchange) => void | Promise<void>): void {
     try {
-      const answering = this.dispatch(x);
+      const answering = part(x);
       if (answering) answering.catch((error: Error) => this.fail(x, error));
     } catch (error) {
       this.fail(x, error as Error);
@@ -148,7 +148,7 @@ export class App implements ServerContext {
   }
 
   /** Not async: an async function would keep its variables in memory for as long as the answer is held. */
-  private dispatch(x: HttpExchange): void | Promise<void> {
+  private readonly dispatch = (x: HttpExchange): void | Promise<void> => {
     const { req } = x;
     this.guard(req, x.path);
     if (req.headers.origin !== undefined) allow(x);
@@ -180,7 +180,7 @@ export class App implements ServerContext {
     }
     const Allow = allowed(methods);
     throw new Problem(405, `${route} takes ${Allow}, got ${method}.`, { Allow });
-  }
+  };
 
   private fail(x: HttpExchange, error: Error): void {
     if (x.lifetime.left) return;

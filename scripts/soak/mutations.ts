@@ -11,11 +11,16 @@ type Change = [inside: string, pattern: string, make: string, cell: string, ...o
 const changes: Record<string, Record<string, Change>> = {
   '00-start-here': {
     'the ledger does not learn the name of an experiment': ['nameExperiment', '$LEDGER.name($$$);', '{}', 'compare'],
-    'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'wait'],
+    'a submit that waits is answered at once': [
+      'answer',
+      '$X.holdForEnd($JOB, $W, $A);',
+      '$A($X, $JOB.job, {});',
+      'wait',
+    ],
     'a long poll is answered at the first progress': [
       'result',
-      '$X.holdForEnd($JOB, $S)',
-      '$X.hold($JOB.events, $JOB.events.head, 1, $S)',
+      '$X.holdForEnd($JOB, $W, $A)',
+      '$X.hold($JOB.events, $JOB.events.head, 1, $W.seconds).then(() => $A($X, $JOB.job, $W.applied))',
       'counts',
     ],
     'an event is dropped': [
@@ -34,7 +39,12 @@ const changes: Record<string, Record<string, Change>> = {
 
   // The answer that waits, and the ledger.
   '01-request-and-response': {
-    'a submit that waits is answered at once': ['answer', 'await $X.holdForEnd($$$);', '{}', 'run-one'],
+    'a submit that waits is answered at once': [
+      'answer',
+      '$X.holdForEnd($JOB, $W, $A);',
+      '$A($X, $JOB.job, {});',
+      'run-one',
+    ],
     'Preference-Applied is missing': ['waitOf', "{ 'Preference-Applied': $WAIT }", '{}', 'wire-compare'],
     'the ledger counts a byte too much': [
       'measure',
@@ -100,8 +110,8 @@ const changes: Record<string, Record<string, Change>> = {
   '04-long-polling': {
     'a long poll is answered at the first progress': [
       'result',
-      '$X.holdForEnd($JOB, $S)',
-      '$X.hold($JOB.events, $JOB.events.head, 1, $S)',
+      '$X.holdForEnd($JOB, $W, $A)',
+      '$X.hold($JOB.events, $JOB.events.head, 1, $W.seconds).then(() => $A($X, $JOB.job, $W.applied))',
       'compare-one',
     ],
     'a long poll is booked as a short one': [
@@ -233,7 +243,12 @@ const changes: Record<string, Record<string, Change>> = {
 
   // These need a browser.
   '07-six-connections': {
-    'a long poll of a browser is answered at once': ['result', '$X.holdForEnd($$$)', 'Promise.resolve()', 'pool-table'],
+    'a long poll of a browser is answered at once': [
+      'result',
+      '$X.holdForEnd($JOB, $W, $A)',
+      '$A($X, $JOB.job, $W.applied)',
+      'pool-table',
+    ],
     'the port with TLS speaks HTTP/1.1 only': ['listen', "['h2', 'http/1.1']", "['http/1.1']", 'http2-compare'],
     'HTTP/2 is not told how many streams there may be': [
       'http2Server',

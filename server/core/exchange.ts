@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Job } from './jobs/job.js';
 import type { Jobs } from './jobs/jobs.js';
 import type { EventLog, JobRecord } from './log/log.js';
 import type { Topic } from './log/topic.js';
@@ -52,8 +53,8 @@ export interface Exchange {
 
   /** Holds the answer until a topic has `min` events past a cursor, has ended, or the time is up. Error: `TooManyWaiters`. */
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void>;
-  /** Holds the answer until a job has ended, or the time is up. Error: `TooManyWaiters`. */
-  holdForEnd(record: JobRecord, seconds: number): Promise<void>;
+  /** Calls `answer` when a job has ended, or the time is up. A promise would take more memory. Error: `TooManyWaiters`. */
+  holdForEnd(record: JobRecord, wait: Wait, answer: (x: Exchange, job: Job, headers: Wait['applied']) => void): void;
 
   /** Sends a whole answer in JSON. */
   json(status: number, body: string, headers?: Headers): void;

@@ -56,26 +56,24 @@ export class Waiting {
   }
 
   /**
-   * Holds an answer until a topic (the events of one job, in order) has `min` events past a cursor (how far a client has
-   * read them), has ended, or the time is up. When the client leaves, the promise is never settled. Error: {@link TooManyWaiters}.
+   * Calls `done` when a topic (the events of one job, in order) has `min` events past a cursor (how far a client has
+   * read them), has ended, or the time is up; never when the client leaves before. Error: {@link TooManyWaiters}.
    */
-  hold(client: Presence, topic: Topic, after: number, min: number, seconds: number): Promise<void> {
-    if (topic.satisfies(after, min) || seconds === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      if (client.ended) return; // The client may have left while its job was stored.
-      this.admit();
-      const waiter = this.delivery.wait(topic, after, min, seconds * 1000, () => {
-        this.leave(waiter);
-        resolve();
-      });
-      this.waiters.add(waiter);
-      client.onEnd(() => waiter.abandon() && this.leave(waiter));
+  hold(client: Presence, topic: Topic, after: number, min: number, seconds: number, done: () => void): void {
+    if (topic.satisfies(after, min) || seconds === 0) return void done();
+    if (client.ended) return; // The client may have left while its job was stored.
+    this.admit();
+    const waiter = this.delivery.wait(topic, after, min, seconds * 1000, () => {
+      this.leave(waiter);
+      done();
     });
+    this.waiters.add(waiter);
+    client.onEnd(() => waiter.abandon() && this.leave(waiter));
   }
 
-  /** Holds an answer until a job has ended, or the time is up. Error: {@link TooManyWaiters}. */
-  holdForEnd(client: Presence, { events }: JobRecord, seconds: number): Promise<void> {
-    return this.hold(client, events, events.head, THE_END, seconds);
+  /** Calls `done` when a job has ended, or the time is up. Error: {@link TooManyWaiters}. */
+  holdForEnd(client: Presence, { events }: JobRecord, seconds: number, done: () => void): void {
+    this.hold(client, events, events.head, THE_END, seconds, done);
   }
 
   /** Answers all clients that wait, and takes in no more. */

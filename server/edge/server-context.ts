@@ -1,4 +1,4 @@
-import type { Context } from '../core/exchange.js';
+import type { Context, Exchange } from '../core/exchange.js';
 import type { Settings } from '../settings.js';
 import type { BodyCollector } from './http/collector.js';
 import type { Ledger } from './ledger.js';
@@ -17,4 +17,6 @@ export interface ServerContext extends Context {
   /** The server's address over HTTPS; empty until the server listens. */
   readonly httpsUrl: string;
   readonly stopping: boolean;
+  /** Calls what answers a request. What it throws, or rejects with, is the answer: a problem. */
+  answer(x: Exchange, part: () => void | Promise<void>): void;
 }

@@ -3,12 +3,12 @@ import { hasEnded, type Job, jobJson } from '../jobs/job.js';
 import { Problem } from '../problem.js';
 
 /** **Long poll**: `GET /jobs/{id}/result`. Holds the request until the job ends, if the client is willing to wait. */
-export function result(x: Exchange): void | Promise<void> {
+export function result(x: Exchange): void {
   const wait = x.wait();
   x.accepts('application/json');
   const record = x.job();
-  if (!wait) return outcome(x, record.job); // not async: an async function would keep its variables while it waits
-  return x.holdForEnd(record, wait.seconds).then(() => outcome(x, record.job, wait.applied));
+  if (wait) x.holdForEnd(record, wait, outcome);
+  else outcome(x, record.job);
 }
 
 /** The original response of the task; or why there is none; or that there is none yet. */

@@ -58,8 +58,7 @@ async function answer(x: Exchange, record: JobRecord, wait: Wait | null): Promis
   // When too many clients are waiting already, a client that wants to wait gets 202, too, without Preference-Applied.
   if (!wait || !x.context.waiting.admits)
     return x.json(202, jobJson(record.job), { Location, 'Retry-After': x.context.retryAfter });
-  await x.holdForEnd(record, wait.seconds);
-  outcome(x, record.job, { ...wait.applied, Location });
+  x.holdForEnd(record, { ...wait, applied: { ...wait.applied, Location } }, outcome);
 }
 
 /** Answers with the events of the job, from the first one on. */

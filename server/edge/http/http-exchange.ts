@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Negotiator from 'negotiator';
 import type { Exchange, Wait } from '../../core/exchange.js';
+import type { Job } from '../../core/jobs/job.js';
 import type { JobRecord } from '../../core/log/log.js';
 import type { Topic } from '../../core/log/topic.js';
 import { AS_IT_IS, badRequest, Problem } from '../../core/problem.js';
@@ -246,12 +247,14 @@ export class HttpExchange implements Exchange {
 
   hold(topic: Topic, after: number, min: number, seconds: number): Promise<void> {
     this.lifetime.acted();
-    return this.context.waiting.hold(this.lifetime, topic, after, min, seconds);
+    return new Promise((resolve) => this.context.waiting.hold(this.lifetime, topic, after, min, seconds, resolve));
   }
 
-  holdForEnd(record: JobRecord, seconds: number): Promise<void> {
+  holdForEnd(record: JobRecord, wait: Wait, answer: (x: Exchange, job: Job, headers: Wait['applied']) => void): void {
     this.lifetime.acted();
-    return this.context.waiting.holdForEnd(this.lifetime, record, seconds);
+    this.context.waiting.holdForEnd(this.lifetime, record, wait.seconds, () =>
+      this.context.answer(this, () => answer(this, record.job, wait.applied)),
+    );
   }
 
   /** Waits until a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
