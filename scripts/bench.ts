@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { gateLines, readCommitted, regressions } from './bench/gate.js';
+import { heap } from './bench/heap.js';
 import { installFrameworks } from './bench/install-frameworks.js';
 import { hasNchan, type Name, pinClient, pinned } from './bench/measured-servers.js';
 import { measureStart } from './bench/npm-start.js';
@@ -58,10 +59,7 @@ await runCommand(async (signal) => {
   }
   if (flags.profile) {
     pinClient();
-    say('\nprofile');
-    const told = await profile(load, clients, say);
-    say(`\n${told}`);
-    if (flags.write) await writeProfile(told, { machine, date: new Date().toISOString() });
+    await profileAll(load, clients, flags.write ? { machine, date: new Date().toISOString() } : null);
     return 0;
   }
   if (load.length === 0) return 0;
@@ -81,10 +79,23 @@ await runCommand(async (signal) => {
   if (all.waiting) {
     const svg = await draw(all.waiting, clients);
     await writeFile(join(folder, 'bench.svg'), svg);
-    if (flags.write) await writeTables(lines, all, svg, { machine, date, rounds, clients });
+    if (flags.write) {
+      await writeTables(lines, all, svg, { machine, date, rounds, clients });
+      await profileAll(load, clients, { machine, date });
+    }
   }
   return 0;
 });
+
+/** Tells where the processor time and the memory go, and writes it into the README where it is told what to write beside it. */
+async function profileAll(load: Workload[], clients: number, about: { machine: string; date: string } | null) {
+  say('\nprofile');
+  const told = await profile(load, clients, say);
+  say('  what a client holds');
+  const held = await heap();
+  say(`\n${told}\n\n${held}`);
+  if (about) await writeProfile(told, held, about);
+}
 
 /** This server is always measured, and the floor, which the others are compared with. */
 function isWanted(name: Name, beside: string[]): boolean {
@@ -128,7 +139,7 @@ async function measureAll(
 async function gate(load: Workload[], clients: number, signal: AbortSignal): Promise<0 | 1> {
   const committed = await readCommitted(clients);
   say(`The committed table: ${committed.date.slice(0, 10)}, ${committed.machine}`);
-  const beside = load.filter(({ servers }) => servers.includes('floor'));
+  const beside = load.filter(({ rows, servers }) => rows.length > 0 && servers.includes('floor'));
   if (beside.length === 0) throw new Problem('--gate expects a workload that is measured beside the floor, got none.');
   const all = await measureAll(beside, (name) => name === 'ours' || name === 'floor', { rounds: 2, clients, signal });
   const lines = beside.flatMap((workload) => gateLines(workload, all[workload.name]!));

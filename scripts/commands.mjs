@@ -48,7 +48,7 @@ export const workloadNames = /** @type {const} */ ({
   burst: 'the same, 20 events in a burst',
   waiting: '{tenth} clients wait 10 s for a job',
   resume: '{tenth} streams that drop and resume while events flow',
-  bill: 'this server without its ledger, without its durable store, and without either',
+  bill: 'this server without its ledger, store, limits, turns or headers, one by one and all, beside the floor',
 });
 /** What it measures besides, each beside what it replaces. */
 export const otherBenches = /** @type {const} */ ({
@@ -168,7 +168,7 @@ scripts/bench/README.md has what was measured last.`,
           'instead, two rounds of this server and the floor: fails if a ratio is 15 % worse than the committed one',
       },
       write: {
-        about: 'put the tables and a picture (or the profile) into the READMEs, and the ratios where --gate reads',
+        about: 'put the tables, a picture and the profile into the READMEs, and the ratios where --gate reads',
       },
     },
     notes: `Writes build/bench/bench.json. BENCH_NODE has flags of Node's for the servers.

@@ -12,10 +12,20 @@ import { Problem } from '../shared/problem.mjs';
 import { Connection, post, type Response } from './load-client.js';
 
 /** What this server is measured without, to tell what that costs: see `bill/without.mjs`. */
-const WITHOUT = { 'no ledger': ['ledger'], 'no store': ['store'], neither: ['ledger', 'store'] };
+export const WITHOUT = {
+  'no ledger': ['ledger'],
+  'no store': ['store'],
+  'no limits': ['limits'],
+  'no turns': ['turns'],
+  'two headers': ['headers'],
+  'none of these': ['ledger', 'store', 'limits', 'turns', 'headers'],
+};
 
 /** What is measured: this server; bare node:http; Fastify; Hono; nginx with nchan; this server without some of itself. */
 export type Name = 'ours' | 'floor' | 'fastify' | 'hono' | 'nchan' | keyof typeof WITHOUT;
+
+/** What a heap holds: for each name, how many objects, and how many bytes. */
+export type Held = Record<string, [objects: number, bytes: number]>;
 
 /** A server that runs, and what a workload needs of it. */
 export interface Server {
@@ -23,6 +33,8 @@ export interface Server {
   pids: number[];
   /** Lets go of what is garbage, so that memory is what is in use. */
   collect(): Promise<void>;
+  /** What V8's heap holds, of a program that `bill/heap-probe.mjs` was loaded into. */
+  held(): Promise<Held>;
   submit(): Promise<string>;
   /** Submits so many jobs, 50 of them at a time. */
   submitMany(count: number): Promise<string[]>;
@@ -83,10 +95,20 @@ async function startNode(name: Name, folder: string, signal?: AbortSignal): Prom
       child.process.once('message', () => resolve());
       child.process.send('memory');
     });
+  const held = () =>
+    new Promise<Held>((resolve) => {
+      const take = (message: { held?: Held }) => {
+        if (!message.held) return; // the other probe's answer
+        child.process.off('message', take);
+        resolve(message.held);
+      };
+      child.process.on('message', take).send('heap');
+    });
   return {
     ...(await jobs(port)),
     pids: [child.process.pid as number],
     collect,
+    held,
     paths: {
       status: (job) => `/jobs/${job}`,
       longPoll: (job) => `/jobs/${job}/result`,
@@ -185,6 +207,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
     port,
     pids: [master, worker],
     collect: async () => {},
+    held: async () => ({}),
     submit,
     submitMany: (count) => Promise.all(Array.from({ length: count }, submit)),
     progress: (job, progress) => publish(job, { progress }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { start } from '../shared/child.mjs';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
-import { median } from './rounds.js';
+import { median } from './median.js';
 
 const LIMIT_MS = 120_000;
 

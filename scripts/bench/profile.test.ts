@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { partsOfHeap } from './heap.js';
 import { partsOf } from './profile.js';
 
 test('a profile is told by what was on top, without the start and what was idle', () => {
@@ -26,4 +27,16 @@ test('a profile is told by what was on top, without the start and what was idle'
     'routes, jobs, checks of what is sent': 7,
     "sockets, Node's HTTP and streams": 8,
   });
+});
+
+test('what the heap holds is told by what it belongs to, and what belongs to nothing in the last row', () => {
+  const held = { Row: [2, 20], Share: [1, 5], Lifetime: [1, 7], 'system / Context': [3, 30], Array: [4, 40] };
+  const parts = partsOfHeap(held as Record<string, [number, number]>);
+  expect([parts[0], parts[1], parts[4], parts.at(-1)]).toEqual([
+    [3, 25],
+    [1, 7],
+    [3, 30],
+    [4, 40],
+  ]);
+  expect(parts.flat().reduce((sum, n) => sum + n)).toBe(11 + 102);
 });

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Name, startServer } from './measured-servers.js';
-import type { Workload } from './workloads.js';
+import { type Workload, workloads } from './workloads.js';
 
 /** A profile as V8 writes it (Chrome DevTools Protocol, Profiler.Profile): what ran at each sample, and for how long. */
 interface Profile {
@@ -12,9 +12,12 @@ interface Profile {
   timeDeltas: number[];
 }
 
+/** What runs while a program starts: modules are loaded, and libsql reads a report of Node's to learn its C library. */
+const STARTING = /^node:internal\/(modules|bootstrap|vm|process\/report)|node_modules\/(tsx|ioredis|detect-libc)/;
+
 /** What ran, by the function that was on top. The first that fits counts. */
 const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
-  ['', (name, url) => name === '(idle)' || /^node:internal\/(modules|bootstrap|vm)|node_modules\/tsx/.test(url)], // the start
+  ['', (name, url) => name === '(idle)' || STARTING.test(url)],
   ['garbage collection', (name) => name === '(garbage collector)'],
   ['the durable log', (_, url) => /node_modules\/@?libsql|server\/edge\/store\//.test(url)],
   ['the ledger', (_, url) => url.includes('server/edge/ledger')],
@@ -62,11 +65,13 @@ export function partsOf({ nodes, samples, timeDeltas }: Profile): Map<string, nu
   return times;
 }
 
-/** Where the processor time goes, ours beside the floor's: a table in Markdown. */
-export async function profile(load: Workload[], clients: number, say: (line: string) => void): Promise<string> {
+/** Where the processor time goes, ours beside the floor's, with half of the clients: a table in Markdown. */
+export async function profile(load: Workload[], all: number, say: (line: string) => void): Promise<string> {
+  const clients = Math.ceil(all / 2);
   const rows: string[] = [];
-  for (const workload of load.filter(({ servers }) => servers.includes('floor'))) {
-    say(`  ${workload.name}`);
+  for (const { name } of load.filter(({ rows, servers }) => rows.length > 0 && servers.includes('floor'))) {
+    const workload = workloads(clients).find((one) => one.name === name)!;
+    say(`  ${name}`);
     const ours = await timesOf(workload, 'ours', clients);
     const floor = await timesOf(workload, 'floor', clients);
     for (const [n, part] of [...ours.keys()].entries()) {

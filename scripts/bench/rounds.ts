@@ -1,5 +1,6 @@
 import { Problem } from '../shared/problem.mjs';
-import { type Name, startServer } from './measured-servers.js';
+import { type Name, type Server, startServer } from './measured-servers.js';
+import { median } from './median.js';
 import type { Figures, Row, Workload } from './workloads.js';
 
 /** What was measured of a workload: for each server the figures of each round. */
@@ -15,6 +16,8 @@ export interface Line {
   against: { name: string; value: number } | null;
   /** Of ours to the other: the median of the rounds' own ratios. */
   ratio: number | null;
+  /** The least and the largest of these ratios. */
+  spread: [least: number, most: number] | null;
   aim: number;
   more: boolean;
   met: boolean;
@@ -26,11 +29,8 @@ export interface Line {
  * Measures a workload in rounds, each server once in each, so that other load on the machine falls on all of them. Every
  * measurement starts its server anew.
  */
-export async function measure(
-  workload: Workload,
-  servers: Name[],
-  options: { rounds: number; clients: number; signal: AbortSignal; say: (line: string) => void },
-): Promise<Measured> {
+export async function measure(workload: Workload, servers: Name[], options: Options): Promise<Measured> {
+  if (workload.steps) return measureInSteps(workload.steps, workload, servers, options);
   const measured: Measured = {};
   for (let round = 0; round < options.rounds; round++) {
     // Another one first in each round.
@@ -45,8 +45,7 @@ export async function measure(
           options.signal,
         );
         measured[name] = [...(measured[name] ?? []), figures];
-        const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
-        options.say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
+        tell(round, name, figures, options);
       } catch (error) {
         options.signal.throwIfAborted(); // the server was stopped, and its clients failed because of that
         throw error;
@@ -56,6 +55,58 @@ export async function measure(
     }
   }
   return measured;
+}
+
+/**
+ * Measures a workload whose servers all run at once: in each round, each does a step before any does the next one. A first
+ * round warms them up, and is not counted.
+ */
+async function measureInSteps(
+  steps: NonNullable<Workload['steps']>,
+  { name: workload }: Workload,
+  names: Name[],
+  options: Options,
+): Promise<Measured> {
+  const { rounds, clients, signal } = options;
+  const measured: Measured = {};
+  const running: { name: Name; server: Server }[] = [];
+  try {
+    for (const name of names) running.push({ name, server: await startServer(name, signal) });
+    for (let round = -1; round < rounds; round++) {
+      const all = running.map(() => ({}) as Figures);
+      for (const step of steps) {
+        for (let n = 0; n < running.length; n++) {
+          signal.throwIfAborted();
+          const at = (n + round + running.length) % running.length;
+          const { name, server } = running[at]!;
+          Object.assign(all[at]!, await inTime(step(server, clients), `${workload}, ${name}`, signal));
+        }
+      }
+      for (const [at, { name }] of running.entries()) {
+        if (round < 0) continue;
+        measured[name] = [...(measured[name] ?? []), all[at]!];
+        tell(round, name, all[at]!, options);
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    await Promise.all(running.map(({ server }) => server.stop()));
+  }
+  return measured;
+}
+
+interface Options {
+  rounds: number;
+  clients: number;
+  signal: AbortSignal;
+  say: (line: string) => void;
+}
+
+function tell(round: number, name: Name, figures: Figures, { say }: Options): void {
+  const told = Object.entries(figures).map(([figure, value]) => `${figure} ${value.toFixed(2)}`);
+  say(`  round ${round + 1}, ${name}: ${told.join(', ')}`);
 }
 
 /** Much longer than a sound measurement takes. */
@@ -79,12 +130,6 @@ function inTime<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise
 /** Who is measured beside the floor and ours, in the order of the columns. */
 const OTHERS = ['fastify', 'hono', 'nchan'] as const;
 
-export const median = (values: number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
-
 /** `over` makes one number of those of the rounds. Default: their median. */
 export function linesOf(
   { name, about, rows }: Workload,
@@ -96,16 +141,16 @@ export function linesOf(
     const { what, unit, figure, against, aim, more = false } = row;
     const other = against ? of(against.server, against.figure ?? figure) : [];
     // A round's own ratio: whatever slowed the machine down in that round slowed down both.
-    const ratioOf = (server: Name) => {
-      const ratios = of(server, figure).map((value, round) => value / other[round]!);
-      return over(ratios, row);
-    };
+    const ratiosOf = (server: Name) => of(server, figure).map((value, round) => value / other[round]!);
+    const ratioOf = (server: Name) => over(ratiosOf(server), row);
     const ours = against ? median(of('ours', figure)) : over(of('ours', figure), row);
     const ratio = against && ratioOf('ours');
+    const ratios = ratiosOf('ours');
+    const spread: Line['spread'] = against && [Math.min(...ratios), Math.max(...ratios)];
     const beside = against?.server === 'floor' ? OTHERS.filter((server) => measured[server]) : [];
     return {
       workload: name,
-      ...{ about, what, unit, ours, aim, more, ratio },
+      ...{ about, what, unit, ours, aim, more, ratio, spread },
       against: against && { name: against.name ?? against.server, value: median(other) },
       met: more ? (ratio ?? ours) >= aim : (ratio ?? ours) <= aim,
       others: Object.fromEntries(beside.map((server) => [server, ratioOf(server)])),

@@ -1,6 +1,7 @@
 // The tables of the bench, in Markdown.
 import type { Name } from './measured-servers.js';
-import { type Line, type Measured, median } from './rounds.js';
+import { median } from './median.js';
+import type { Line, Measured } from './rounds.js';
 
 const number = (value: number) =>
   Math.abs(value) < 0.005 ? '0' : value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
@@ -36,9 +37,11 @@ export function peerTable(lines: Line[]): string {
     `1 (${withUnit(line.against!.value, line.unit)})`,
     ...servers.map((server) => line.others[server]?.toFixed(2) ?? ''),
     marked(`**${line.ratio!.toFixed(2)}**`, line),
+    line.spread!.map((ratio) => ratio.toFixed(2)).join(' to '),
     aimOf(line),
   ]);
-  return markdown(['', '', 'bare node:http', ...servers.map((server) => COLUMNS[server]), 'ours', 'aim'], 2, rows);
+  const others = servers.map((server) => COLUMNS[server]);
+  return markdown(['', '', 'bare node:http', ...others, 'ours', 'in each round', 'aim'], 2, rows);
 }
 
 /** What this server is compared with of its own, and what must be zero. */
@@ -58,30 +61,35 @@ export function ownTable(lines: Line[]): string {
 
 /** The rows of the bill. Exported for its test. */
 export const BILL = [
-  { what: 'short poll: CPU per request', unit: 'µs', figure: 'poll' },
-  { what: 'submit: CPU per job', unit: 'µs', figure: 'submitting' },
-  { what: 'long poll: CPU to open one', unit: 'µs', figure: 'arriving' },
-  { what: "a job's end and the answer to its long poll: CPU", unit: 'µs', figure: 'answering' },
-  { what: 'memory per waiter and its job', unit: 'KiB', figure: 'kib' },
-  { what: 'stream: CPU to open one', unit: 'µs', figure: 'opening' },
-  { what: 'CPU per delivery', unit: 'µs', figure: 'us' },
-  { what: 'memory per stream', unit: 'KiB', figure: 'streamKib' },
+  { what: 'short poll', unit: 'µs', figure: 'poll' },
+  { what: 'open a long poll', unit: 'µs', figure: 'arriving' },
+  { what: 'an answer of a fan-out', unit: 'µs', figure: 'answering' },
+  { what: 'time to the last answer', unit: 'ms', figure: 'ms' },
+  { what: 'submit a job', unit: 'µs', figure: 'submitting' },
+  { what: "a job's end and its answer", unit: 'µs', figure: 'ending' },
+  { what: 'jobs ended and answered', unit: '/s', figure: 'perSecond' },
+  { what: 'open a stream', unit: 'µs', figure: 'opening' },
+  { what: 'a delivery', unit: 'µs', figure: 'us' },
+  { what: 'the 99th of 100 deliveries', unit: 'ms', figure: 'p99' },
 ];
 
-/** What the ledger and the durable store cost: this server with both, and what is left of each figure without them. */
+const PARTS: [Name, string][] = [
+  ['ours', 'as it is'],
+  ['no ledger', 'no ledger'],
+  ['no store', 'no durable store'],
+  ['no limits', 'no limits'],
+  ['no turns', 'no turns'],
+  ['two headers', 'two headers'],
+  ['none of these', 'none of these'],
+];
+
+/** What each promise costs: the ratio to the bare server, of this server as it is, without one part of it, and without all of them. */
 export function billTable(measured: Measured): string {
   const of = (server: Name, figure: string) => measured[server]!.map((figures) => figures[figure] as number);
-  const without = ['no ledger', 'no store', 'neither'] as const;
   const rows = BILL.map(({ what, unit, figure }) => {
-    const ours = of('ours', figure);
-    return [
-      what,
-      withUnit(median(ours), unit),
-      ...without.map((server) => {
-        const change = median(of(server, figure).map((value, round) => value / ours[round]! - 1));
-        return `${withUnit(median(of(server, figure)), unit)} (${change < 0 ? '−' : '+'}${Math.abs(100 * change).toFixed(0)} %)`;
-      }),
-    ];
+    const floor = of('floor', figure);
+    const ratio = (server: Name) => median(of(server, figure).map((value, round) => value / floor[round]!)).toFixed(2);
+    return [what, `1 (${withUnit(median(floor), unit)})`, ...PARTS.map(([server]) => ratio(server))];
   });
-  return markdown(['', 'as it is', 'without the ledger', 'without the durable store', 'without either'], 1, rows);
+  return markdown(['', 'bare node:http', ...PARTS.map(([, name]) => name)], 1, rows);
 }

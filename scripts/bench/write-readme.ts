@@ -5,7 +5,8 @@ import { writeWhole } from '../shared/files.mjs';
 import { checkout } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { committedFile, committedOf } from './gate.js';
-import { type Line, type Measured, median } from './rounds.js';
+import { median } from './median.js';
+import type { Line, Measured } from './rounds.js';
 import { billTable, ownTable, peerTable } from './tables.js';
 
 const picture = join(checkout, '.github', 'images', 'bench.svg');
@@ -61,9 +62,15 @@ export async function writeTables(
   writeWhole(committedFile, `${JSON.stringify(committedOf(lines, { machine, date, clients }), null, 2)}\n`);
 }
 
-/** Puts the profile there. */
-export async function writeProfile(told: string, { machine, date }: { machine: string; date: string }): Promise<void> {
-  await put(readme, 'profile', `${told}\n\nOne run each on ${date.slice(0, 10)}: ${machine}.`);
+/** Puts the profile of processor time there, and that of memory. */
+export async function writeProfile(
+  told: string,
+  held: string,
+  { machine, date }: { machine: string; date: string },
+): Promise<void> {
+  const note = `One run each on ${date.slice(0, 10)}: ${machine}.`;
+  await put(readme, 'profile', `${told}\n\n${note}`);
+  await put(readme, 'heap', `${held}\n\n${note}`);
 }
 
 /** Writes what stands between two marks of a page. */

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { cpuUs, idle } from '../bench/accounting.js';
 import { Connection, get, post, Stream } from '../bench/load-client.js';
-import { median } from '../bench/rounds.js';
+import { median } from '../bench/median.js';
 import { markdown } from '../bench/tables.js';
 import { put, readme } from '../bench/write-readme.js';
 import { runCommand } from '../shared/command.mjs';

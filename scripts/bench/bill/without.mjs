@@ -6,6 +6,9 @@ import { register } from 'node:module';
 const PARTS = {
   ledger: { 'edge/ledger.ts': 'no-ledger.ts', 'edge/http/bytes.ts': 'no-bytes.ts' },
   store: { 'edge/store/sqlite-store.ts': 'memory-store.ts' },
+  limits: { 'edge/http/lifetime.ts': 'no-limits.ts', 'edge/http/guard.ts': 'no-guard.ts' },
+  turns: { 'core/log/delivery.ts': 'no-turns.ts' },
+  headers: { 'edge/http/shared-heads.ts': 'two-headers.ts' },
 };
 
 const part = PARTS[new URL(import.meta.url).search.slice(1)];
