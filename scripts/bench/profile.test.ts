@@ -30,8 +30,10 @@ test('a profile is told by what was on top, without the start and what was idle'
 });
 
 test('what the heap holds is told by what it belongs to, and what belongs to nothing in the last row', () => {
-  const held = { Row: [2, 20], Share: [1, 5], Lifetime: [1, 7], 'system / Context': [3, 30], Array: [4, 40] };
-  const parts = partsOfHeap(held as Record<string, [number, number]>);
+  const parts = partsOfHeap({
+    ...{ Row: [2, 20], Share: [1, 5], Lifetime: [1, 7] },
+    ...{ 'system / Context': [3, 30], Array: [4, 40] },
+  });
   expect([parts[0], parts[1], parts[4], parts.at(-1)]).toEqual([
     [3, 25],
     [1, 7],

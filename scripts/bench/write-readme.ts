@@ -56,7 +56,7 @@ export async function writeTables(
   await writeFile(picture, svg);
   await put(readme, 'beside', `${peerTable(lines)}\n\n${note}`);
   await put(readme, 'own', ownTable(lines));
-  await put(readme, 'bill', billTable(all.bill!));
+  await put(readme, 'bill', `${billTable(all.bill!)}\n\n${note}`);
   const shown = lines.filter(({ workload, what }) => SHOWN.some(([w, t]) => w === workload && t === what));
   await put(server, 'bench', `${peerTable(shown)}\n\n${note}`);
   writeWhole(committedFile, `${JSON.stringify(committedOf(lines, { machine, date, clients }), null, 2)}\n`);
