@@ -11,8 +11,9 @@ import { findPython } from './python.mjs';
 
 /** @type {boolean | undefined} */
 let uvFound;
+/** Whether there is a uv that runs. One that does not is left alone: pip does its work. */
 export function hasUv() {
-  uvFound ??= findProgram('uv') !== null;
+  uvFound ??= findProgram('uv') !== null && spawnSync('uv', ['--version']).status === 0;
   return uvFound;
 }
 
