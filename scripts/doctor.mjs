@@ -11,7 +11,7 @@ import { kernelspecs, labSettings, npmPackages, pythonEnvironment } from './setu
 import { isAlive } from './shared/child.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readJson } from './shared/files.mjs';
-import { findBrowser, findEngine, findProgram } from './shared/find-program.mjs';
+import { findBrowser, findEngine, findNginx, findProgram } from './shared/find-program.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { checkout, pathsOf } from './shared/paths.mjs';
 import { tryPort } from './shared/ports.mjs';
@@ -62,6 +62,7 @@ async function look() {
     browser(),
     engine(),
     java(),
+    nginx(),
   ];
 }
 
@@ -136,6 +137,13 @@ function java() {
     : 'found';
   const fix = 'install both (Debian: sudo apt install default-jre-headless maven; macOS: brew install openjdk maven)';
   return { name: 'Java, Maven', ok: missing.length ? null : true, found, fix };
+}
+
+/** @returns {Finding} */
+function nginx() {
+  const found = findNginx();
+  const fix = 'install it (Debian: sudo apt install nginx-light; macOS: brew install nginx)';
+  return { name: 'nginx', ok: found ? true : null, found: found ?? 'none found: parts of notebook 13 need it', fix };
 }
 
 /** @returns {Finding} */

@@ -10,12 +10,14 @@ import { exitCode, junitReport, textReport } from './examine/report.js';
 import { streamRules } from './examine/stream/stream-rules.js';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
+import { endWhenOrphaned } from './shared/orphan.js';
 import { Problem } from './shared/problem.mjs';
 
 /** The longest that an endpoint is watched, in seconds. */
 const MAX_S = 600;
 
 await runCommand(async (signal) => {
+  endWhenOrphaned(signal);
   const flags = readFlags(commands.examine);
   const { names, off, json, junit } = flags;
   const rules = [...streamRules, ...answerRules, ...recordingRules];

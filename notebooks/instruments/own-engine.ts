@@ -53,17 +53,20 @@ export async function openEngine(): Promise<OwnEngine | null> {
 const skipped: string[] = [];
 
 /**
- * Runs a section that needs an engine. Where there is none, says which section is skipped and counts it; null then.
+ * Runs a section that needs an engine, or another program that was started here. Where there is none, says which section is skipped
+ * and counts it; null then.
  *
+ * @param what what is needed, as a noun with its article. Default: an engine.
  * @example const missed = await ifThere(engine, 'pub/sub', async ({ url }) => count(new Redis(url)));
  */
 export async function ifThere<Engine, T>(
   engine: Engine | null,
   section: string,
   work: (engine: Engine) => Promise<T>,
+  what = 'an engine',
 ): Promise<T | null> {
   if (engine) return work(engine);
   if (!skipped.includes(section)) skipped.push(section);
-  console.log(`SKIPPED: "${section}" needs an engine, and none was found (${skipped.length} so far).`);
+  console.log(`SKIPPED: "${section}" needs ${what}, and none was found (${skipped.length} so far).`);
   return null;
 }

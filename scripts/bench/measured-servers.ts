@@ -5,6 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Running, start } from '../shared/child.mjs';
+import { findNginx } from '../shared/find-program.mjs';
 import { launchServer, serverCommand, typescript } from '../shared/launch-server.js';
 import { checkout } from '../shared/paths.mjs';
 import { tryPort } from '../shared/ports.mjs';
@@ -47,7 +48,6 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-const NGINX = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx', '/usr/local/bin/nginx'];
 const NCHAN = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/lib/nginx/modules'].map((folder) =>
   join(folder, 'ngx_nchan_module.so'),
 );
@@ -74,7 +74,7 @@ export function pinClient(): void {
 const onServerCore = (command: string[]) => (pinned ? ['taskset', '--cpu-list', '0', ...command] : command);
 
 /** Whether nginx with nchan is on this machine. */
-export const hasNchan = (): boolean => NGINX.some(existsSync) && NCHAN.some(existsSync);
+export const hasNchan = (): boolean => findNginx() !== null && NCHAN.some(existsSync);
 
 /** `signal` stops it. */
 export async function startServer(name: Name, signal?: AbortSignal): Promise<Server> {
@@ -189,7 +189,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
   );
   await mkdir(join(folder, 'body'));
   await chmod(folder, 0o755);
-  const nginx = NGINX.find(existsSync) as string;
+  const nginx = findNginx() as string;
   const [program = '', ...args] = onServerCore([nginx, '-c', file, '-p', folder]);
   const child = start(program, args, { cwd: folder, signal });
   const master = child.process.pid as number;

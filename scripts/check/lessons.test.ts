@@ -11,7 +11,7 @@ import { syllabus } from './syllabus.js';
 
 // One more lesson is added to a copy of the course, by the steps of notebooks/README.md; then each step is undone.
 let root: string;
-const NAME = '13-websockets';
+const NAME = '15-websockets';
 const at = (path: string) => join(root, path);
 const write = (path: string, text: string) => {
   mkdirSync(dirname(at(path)), { recursive: true });
@@ -36,7 +36,7 @@ const CELLS = [
   words('title', '# WebSockets\n\n**What you will find out**\n\n- one\n- two\n\n**Time**: 1 minute.'),
   code('guess', "const guess = predict('frames', null);"),
   code('handler', "await showSource('server/app.ts', 'App');"),
-  code('run-one', 'await witnesses(run);\nassert.equal(3, 3);', { 'polling-lab': { covers: ['13-echo'] } }),
+  code('run-one', 'await witnesses(run);\nassert.equal(3, 3);', { 'polling-lab': { covers: ['15-echo'] } }),
   code('plot', "await draw(waterfall(run.rows, { title: 'Three frames' }));"),
   ...['check', 'solution'].map(exercise),
   words('sources', '**Sources**\n\n- [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)'),
@@ -64,13 +64,13 @@ beforeEach(async () => {
     cpSync(join(checkout, 'notebooks', name), at(`notebooks/${name}`), { recursive: true });
   for (const path of ['.github/images', 'server/app.ts', 'server/edge/interface'])
     cpSync(join(checkout, path), at(path), { recursive: true });
-  const row = `| 13 | [WebSockets](notebooks/${NAME}.ipynb) | echoes | <img src=".github/images/13.svg"> |\n`;
+  const row = `| 15 | [WebSockets](notebooks/${NAME}.ipynb) | echoes | <img src=".github/images/15.svg"> |\n`;
   write('README.md', readFileSync(join(checkout, 'README.md'), 'utf8') + row);
   write(`notebooks/exercises/${NAME}.ts`, '');
   write(`notebooks/exercises/${NAME}.test.ts`, '');
   write(`notebooks/notes/${NAME}.md`, '# Notes');
-  write('notebooks/covers/13.json', '{ "13-echo": "An echo." }');
-  write('.github/images/13.svg', '<svg/>');
+  write('notebooks/covers/15.json', '{ "15-echo": "An echo." }');
+  write('.github/images/15.svg', '<svg/>');
   writeLesson();
   await checkNavigation(root, true);
 });
@@ -83,7 +83,7 @@ const found = async () =>
     ...(await checkNavigation(root, false)),
     ...(await checkSources(root)),
     ...(await syllabus(root)).problems,
-  ].filter((line) => /13|WebSockets|12-what|00-start/.test(line));
+  ].filter((line) => /15|WebSockets|14-case|00-start/.test(line));
 
 test('a lesson that was added by all the steps is found whole', async () => {
   expect(await found()).toEqual([]);
@@ -111,26 +111,26 @@ test.each<[string, () => void, RegExp]>([
   ['the witnesses', without('run-one'), /no cell holds the client's count/],
   ['an assertion', without('run-one'), /no cell asserts/],
   ['its sources', without('sources'), /Sources/],
-  ['a line of the syllabus', remove('notebooks/covers/13.json'), /no covers\/13.json/],
-  ['a cell for that line', without('run-one'), /no cell covers "13-echo"/],
+  ['a line of the syllabus', remove('notebooks/covers/15.json'), /no covers\/15.json/],
+  ['a cell for that line', without('run-one'), /no cell covers "15-echo"/],
   ['an exercise', without('exercise-1-check'), /no exercise/],
   [
     'the file of its exercises',
     remove(`notebooks/exercises/${NAME}.ts`),
-    /there is no notebooks\/exercises\/13-websockets.ts/,
+    /there is no notebooks\/exercises\/15-websockets.ts/,
   ],
   [
     'their test',
     remove(`notebooks/exercises/${NAME}.test.ts`),
-    /there is no notebooks\/exercises\/13-websockets.test.ts/,
+    /there is no notebooks\/exercises\/15-websockets.test.ts/,
   ],
-  ['the notes', remove(`notebooks/notes/${NAME}.md`), /there is no notebooks\/notes\/13-websockets.md/],
+  ['the notes', remove(`notebooks/notes/${NAME}.md`), /there is no notebooks\/notes\/15-websockets.md/],
   [
     'the choice of a picture',
     () => writeLesson(CELLS, { ...about, picture: 'run-one' }),
     /has to name a cell that draws, got "run-one"/,
   ],
-  ['the picture', remove('.github/images/13.svg'), /npm run pictures -- --notebook 13/],
+  ['the picture', remove('.github/images/15.svg'), /npm run pictures -- --notebook 15/],
   [
     'its row in the README',
     () => write('README.md', readFileSync(join(checkout, 'README.md'), 'utf8')),

@@ -3,6 +3,7 @@ import { answerRules } from './answer/answer-rules.js';
 import { newKey, watchAnswer } from './answer/watch-answer.js';
 import { type Ask, DEFAULT_HEADERS, type Exchange, open } from './exchange.js';
 import { count, duration, type Finding, judge, type Rule } from './finding.js';
+import type { TimelineRow } from './recording/timeline.js';
 import { shownUrl } from './redact.js';
 import { mediaType, streamRules } from './stream/stream-rules.js';
 import { watchStream } from './stream/watch-stream.js';
@@ -44,6 +45,8 @@ export interface Examination {
   /** The rules that were applied. */
   readonly rules: readonly string[];
   readonly findings: readonly Finding[];
+  /** The requests of a recording. */
+  readonly timeline?: readonly TimelineRow[];
 }
 
 /** An origin that no server can have been told of (RFC 2606). */

@@ -46,6 +46,18 @@ export function findEngine({ venv }, env = process.env) {
   return findProgram('valkey-server', env) ?? findProgram('redis-server', env) ?? fetched.find(isExecutable) ?? null;
 }
 
+const NGINX_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
+
+/**
+ * nginx: the one that NGINX_PATH names, or else the one on the PATH, or in a folder where systems put it; null where there is none.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string | null}
+ */
+export function findNginx(env = process.env) {
+  if (env.NGINX_PATH) return isExecutable(env.NGINX_PATH) ? env.NGINX_PATH : null;
+  return findProgram('nginx', env) ?? NGINX_FOLDERS.map((folder) => join(folder, 'nginx')).find(isExecutable) ?? null;
+}
+
 function isExecutable(/** @type {string} */ file) {
   try {
     accessSync(file, constants.X_OK);

@@ -331,6 +331,16 @@ const changes: Record<string, Record<string, Change>> = {
     ],
   },
 
+  '13-your-own': {
+    'proxies are not told to let the stream through': ['HEAD', "'X-Accel-Buffering': 'no'", '...{}', 'paths-compare'],
+    'a stream goes on one late': [
+      'start',
+      '$GIVEN ? $PLACE : NOWHERE',
+      '$GIVEN ? $PLACE + (header ? 1 : 0) : NOWHERE',
+      'paths-compare',
+    ],
+  },
+
   '14-case-files': {
     'an id of another store is taken for one of this store': [
       'Ids.read',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { checkout } from '../../shared/paths.mjs';
 import { judge } from '../finding.js';
 import { junitReport, textReport } from '../report.js';
 import { examineRecording } from './examine-recording.js';
@@ -35,6 +36,28 @@ test('a recording of Chromium', async () => {
   for (const report of [textReport(examination), junitReport(examination), JSON.stringify(examination)]) {
     expect(report).not.toMatch(/hunter/);
   }
+});
+
+/** Eighteen polls, six streams and one of them again, as Chromium's developer tools exported them (`record-dashboard.ts`). */
+test("a recording of Chromium's developer tools, and its requests in order", async () => {
+  const { findings, timeline = [] } = await examineRecording(join(checkout, 'notebooks', 'media', 'dashboard.har'));
+  expect(findings.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual([
+    'serious recording-waited',
+    'warning recording-polling',
+    'note recording-repeated-events',
+    'note recording-streams',
+  ]);
+  const techniques = timeline.map(({ technique }) => technique);
+  expect(
+    ['short-poll', 'event-stream', 'other'].map((name) => techniques.filter((each) => each === name).length),
+  ).toEqual([18, 7, 2]);
+  const polls = timeline.filter(({ technique }) => technique === 'short-poll');
+  expect(new Set(polls.map(({ body }) => body)).size).toBe(6);
+  const waited = timeline.filter(({ blockedMs }) => (blockedMs ?? 0) > 1_000);
+  expect(waited.map(({ url }) => decodeURI(new URL(url).search))).toEqual(['?limit=…', '']);
+  expect(timeline.map(({ startedAt }) => startedAt)).toEqual(
+    timeline.map(({ startedAt }) => startedAt).sort((a, b) => a - b),
+  );
 });
 
 interface Made {

@@ -4,6 +4,7 @@ import type { Examination } from '../examine-url.js';
 import { count, duration, judge } from '../finding.js';
 import { readHar } from './read-har.js';
 import { recordingRules } from './recording-rules.js';
+import { timeline } from './timeline.js';
 
 /**
  * Looks at a recording of a browser's developer tools. Sends nothing.
@@ -20,5 +21,6 @@ export async function examineRecording(file: string, off: readonly string[] = []
     summary: `A recording by ${creator}: ${count(requests.length, 'request')} to ${count(hosts, 'host')} in ${duration(durationMs)}.${unread}${left}`,
     rules: recordingRules.map(({ id }) => id).filter((id) => !off.includes(id)),
     findings: judge(recordingRules, recording, off),
+    timeline: timeline(recording),
   };
 }

@@ -13,7 +13,7 @@ const SIX = 6;
 
 const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 const sum = (numbers: number[]) => numbers.reduce((total, each) => total + each, 0);
-const isStream = ({ wantsStream, type }: Recorded) => wantsStream || type === 'text/event-stream';
+export const isStream = ({ wantsStream, type }: Recorded) => wantsStream || type === 'text/event-stream';
 /** Whether a request was over HTTP/1.x, or may have been. */
 const mayBeHttp1 = ({ http1 }: Recorded) => http1 !== false;
 
