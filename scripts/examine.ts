@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { commands } from './commands.mjs';
 import { answerRules } from './examine/answer/answer-rules.js';
 import { type Examination, examineUrl } from './examine/examine-url.js';
+import type { Protocol } from './examine/exchange.js';
 import { examineRecording } from './examine/recording/examine-recording.js';
 import { recordingRules } from './examine/recording/recording-rules.js';
 import { exitCode, junitReport, textReport } from './examine/report.js';
@@ -42,6 +43,7 @@ await runCommand(async (signal) => {
           body: flags.body,
           twice: flags.twice,
           beside: flags.beside,
+          protocol: flags.http === undefined ? undefined : (`HTTP/${flags.http}` as Protocol),
           insecure: flags.insecure,
           quick: flags.quick,
           off,
@@ -51,12 +53,18 @@ await runCommand(async (signal) => {
       })
     : await examineRecording(resolve(callerFolder(), subject), off);
   if (json !== '-') process.stdout.write(textReport(examination));
-  const jsonText = `${JSON.stringify(examination, null, 2)}\n`;
+  const jsonText = `${printable(JSON.stringify(examination, null, 2))}\n`;
   if (json === '-') process.stdout.write(jsonText);
   else if (json) await writeFile(resolve(callerFolder(), json), jsonText);
   if (junit) await writeFile(resolve(callerFolder(), junit), junitReport(examination));
   return exitCode(examination);
 });
+
+/** JSON without the control characters that JSON allows: a terminal may obey them. */
+function printable(json: string): string {
+  const hidden = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+  return json.replace(hidden, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
 
 /** The folder that a relative path is meant from: npm runs scripts in the checkout, and tells where it was called. */
 function callerFolder(): string {

@@ -1,12 +1,12 @@
 import { Problem } from '../shared/problem.mjs';
 import { answerRules } from './answer/answer-rules.js';
 import { newKey, watchAnswer } from './answer/watch-answer.js';
-import { type Ask, DEFAULT_HEADERS, type Exchange, open } from './exchange.js';
+import { type Ask, DEFAULT_HEADERS, type Exchange, open, type Protocol } from './exchange.js';
 import { count, duration, type Finding, judge, type Rule } from './finding.js';
 import type { TimelineRow } from './recording/timeline.js';
 import { shownUrl } from './redact.js';
 import { mediaType, streamRules } from './stream/stream-rules.js';
-import { watchStream } from './stream/watch-stream.js';
+import { type StreamSeen, watchStream } from './stream/watch-stream.js';
 
 export interface ExamineOptions {
   readonly url: string;
@@ -23,6 +23,10 @@ export interface ExamineOptions {
   readonly beside?: string | undefined;
   /** Stops watching a stream as soon as the cuts were tried. Default: false. */
   readonly quick?: boolean;
+  /** Default: what a browser speaks, HTTP/2 where the server chooses it over TLS, else HTTP/1.1. */
+  readonly protocol?: Protocol | undefined;
+  /** How long one reader of a stream does not read, in milliseconds. Default: 5 s, and with `quick` it is not tried. */
+  readonly unreadMs?: number;
   /** Accepts any certificate. Default: false. */
   readonly insecure?: boolean;
   /** Rules that are switched off. */
@@ -53,7 +57,7 @@ export interface Examination {
 const FOREIGN = 'https://examine.invalid';
 
 /** The most requests that are sent to one URL, redirects apart. */
-export const MAX_REQUESTS = 11;
+export const MAX_REQUESTS = 12;
 
 /**
  * Looks at one endpoint from outside. Sends GET requests only, unless told another method; that is sent once.
@@ -71,6 +75,8 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     twice = false,
     off = [],
     quick,
+    protocol,
+    unreadMs = quick ? 0 : 5_000,
   } = options;
   const { signal = new AbortController().signal, say = () => {}, random = Math.random } = options;
   for (const each of [url, ...(beside ? [beside] : [])]) {
@@ -93,7 +99,7 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     requests += 1;
   };
   const ask: Ask = {
-    ...{ url, method, body, insecure, signal },
+    ...{ url, method, body, insecure, protocol, signal },
     headers: {
       ...DEFAULT_HEADERS,
       ...(twice ? { 'idempotency-key': newKey() } : {}),
@@ -106,7 +112,7 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
       say(`Redirected to ${shownUrl(exchange.ask.url)}: your headers are not sent to another origin.`);
     }
     const kind = await kindOf(exchange, Math.min(forMs, 5_000));
-    const at = { ...ask, url: exchange.ask.url, headers: exchange.ask.headers ?? {} };
+    const at = { ...ask, ...exchange.ask, headers: exchange.ask.headers ?? {} };
     const report = <Seen>(rules: readonly Rule<Seen>[], seen: Seen, what: Pick<Examination, 'kind' | 'summary'>) => ({
       ...{ subject, requests, ...what },
       rules: rules.map(({ id }) => id).filter((id) => !off.includes(id)),
@@ -119,12 +125,13 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
         origin: FOREIGN,
         beside,
         quick,
+        unreadMs,
         random,
         sent,
       });
       signal.throwIfAborted();
       const { events, comments } = seen.transcript;
-      const summary = `An event stream over HTTP/1.1: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.`;
+      const summary = `An event stream over ${exchange.protocol}: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.${connectionLimit(seen)}${unreadLimit(seen)}`;
       return report(streamRules, seen, { kind: 'event stream', summary });
     }
     const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, sent, twice });
@@ -132,11 +139,24 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
     const summary =
       exchange.headAt === undefined
         ? `No answer within ${duration(forMs)}.`
-        : `An answer: ${exchange.status}, ${mediaType(exchange.headers) || 'no type'}, after ${duration(exchange.headAt)}.`;
+        : `An answer over ${exchange.protocol}: ${exchange.status}, ${mediaType(exchange.headers) || 'no type'}, after ${duration(exchange.headAt)}.`;
     return report(answerRules, seen, { kind: 'answer', summary });
   } finally {
     exchange.close();
   }
+}
+
+/** Whether a browser's limit of connections applies, where no finding says so. */
+function connectionLimit({ exchange, http2 }: StreamSeen): string {
+  if (!http2 || !exchange.ask.url.startsWith('https:')) return '';
+  const streams = http2.maxStreams === undefined ? 'many streams' : count(http2.maxStreams, 'stream');
+  return ` Browsers speak HTTP/2 to it: their limit of six connections does not apply, and one connection carries ${streams}.`;
+}
+
+/** What cannot be told of a reader that does not read. */
+function unreadLimit({ unread }: StreamSeen): string {
+  if (!unread?.fits || unread.closed || unread.lost > 0) return '';
+  return ` What becomes of a reader that does not read cannot be told: in ${duration(unread.heldMs)} only ${count(unread.bytes, 'byte')} came, which fit into buffers on the way.`;
 }
 
 /** What kind of answer it is: by its type, or by its first bytes where the type is wrong. */

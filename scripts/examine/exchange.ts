@@ -2,12 +2,23 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as https from 'node:https';
+import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import { Problem } from '../shared/problem.mjs';
 import { shownText, shownUrl } from './redact.js';
 
 /** No answer is read further than this, in bytes. */
 export const MAX_BYTES = 8 * 2 ** 20;
+/** Nor further than so many pieces: a server may send each byte by itself. */
+const MAX_PIECES = 200_000;
+/** No more interim responses (RFC 9110, section 15.2) are taken before the answer. */
+const MAX_INTERIM = 32;
+/** How long a TLS connection may take that shows which protocol a server chooses, in milliseconds. */
+const NEGOTIATE_MS = 10_000;
+
+/** A version of HTTP that a request is sent over. */
+export type Protocol = 'HTTP/1.1' | 'HTTP/2';
 
 export interface Ask {
   readonly url: string;
@@ -16,8 +27,12 @@ export interface Ask {
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-  /** Default: HTTP/1.1. HTTP/2 is negotiated over TLS, and used without negotiation for `http:` URLs. */
-  readonly protocol?: 'HTTP/1.1' | 'HTTP/2';
+  /** Default: HTTP/1.1. HTTP/2 is negotiated over TLS, and used with prior knowledge for `http:` URLs (RFC 9113, section 3.3). */
+  readonly protocol?: Protocol | undefined;
+  /** Reads nothing of the body until {@link Exchange.read} is called. Default: false. */
+  readonly unread?: boolean;
+  /** How many bytes of the body the server may send before some are read (`SETTINGS_INITIAL_WINDOW_SIZE`). HTTP/2 only. */
+  readonly windowBytes?: number;
   /** Accepts any certificate. Default: false. */
   readonly insecure?: boolean | undefined;
   /** Closes the exchange when it is aborted. */
@@ -46,10 +61,14 @@ export class Exchange {
   error: string | undefined;
   /** The server's `SETTINGS_MAX_CONCURRENT_STREAMS`, over HTTP/2. */
   maxStreams: number | undefined;
+  /** The server's first GOAWAY over HTTP/2 (RFC 9113, section 6.8): its error code, and when it came, as `headAt`. */
+  goaway: { readonly code: number; readonly at: number } | undefined;
   /** When the request was sent, on the clock of `performance.now()`. */
   readonly began = performance.now();
   readonly #closing = new AbortController();
   readonly #waiting = new Set<() => void>();
+  /** The body, where nothing of it is read yet. */
+  #unread: Readable | undefined;
 
   constructor(readonly ask: Ask) {
     if (ask.signal?.aborted) {
@@ -68,8 +87,18 @@ export class Exchange {
     return performance.now() - this.began;
   }
 
+  get protocol(): Protocol {
+    return this.ask.protocol ?? 'HTTP/1.1';
+  }
+
   get text(): string {
     return Buffer.concat(this.pieces.map(({ bytes }) => bytes)).toString('utf8');
+  }
+
+  /** Begins to read a body that was asked for `unread`. */
+  read(): void {
+    if (this.#unread) this.#read(this.#unread);
+    this.#unread = undefined;
   }
 
   /** Closes the connection, as a reader does that leaves. */
@@ -125,18 +154,27 @@ export class Exchange {
     this.#tell();
   }
 
+  #body(body: Readable): void {
+    body.on('error', (error) => this.#end('cut', error));
+    if (this.ask.unread) this.#unread = body;
+    else this.#read(body);
+  }
+
   /** Reads a body to its end, or to the bound. */
-  #read(body: Readable): void {
+  #read(body: Readable & { readonly rstCode?: number | undefined }): void {
     body.on('data', (bytes: Buffer) => {
       this.pieces.push({ at: this.now, bytes });
       this.bytes += bytes.length;
-      if (this.bytes > MAX_BYTES) {
+      if (this.bytes > MAX_BYTES || this.pieces.length > MAX_PIECES) {
         this.#end('bound');
         this.#closing.abort();
       } else this.#tell();
     });
-    body.on('end', () => this.#end('whole'));
-    body.on('error', (error) => this.#end('cut', error));
+    body.on('end', () => {
+      // Node ends a body that is reset with CANCEL, too. One that is reset without an error cannot be told from one that has ended.
+      if (body.rstCode) this.#end('cut', new Error(`RST_STREAM with code ${body.rstCode}`));
+      else this.#end('whole');
+    });
     body.on('close', () => this.#end('cut'));
   }
 
@@ -145,30 +183,77 @@ export class Exchange {
     const { request } = url.startsWith('https:') ? https : http;
     const options = { method, headers, agent: false, rejectUnauthorized: !insecure, signal: this.#closing.signal };
     const sent = request(url, options);
+    let interim = 0;
     sent.on('error', (error) => this.#end('cut', error));
+    sent.on('information', () => {
+      interim += 1;
+      if (interim > MAX_INTERIM) sent.destroy(new Error(`more than ${MAX_INTERIM} interim responses and no answer`));
+    });
     sent.on('response', (response) => {
       this.#head(response.statusCode ?? 0, response.headers);
-      this.#read(response);
+      this.#body(response);
     });
     sent.end(body);
   }
 
   async #beginHttp2(): Promise<void> {
-    const { url, method = 'GET', headers = {}, body, insecure = false } = this.ask;
+    const { url, method = 'GET', headers = {}, body, insecure = false, windowBytes } = this.ask;
     const { origin, pathname, search } = new URL(url);
-    const session = http2.connect(origin, { rejectUnauthorized: !insecure });
+    const settings = windowBytes === undefined ? {} : { settings: { initialWindowSize: windowBytes } };
+    const session = http2.connect(origin, { rejectUnauthorized: !insecure, ...settings });
     session.on('error', (error) => this.#end('cut', error));
+    session.on('close', () => this.#end('cut'));
+    session.on('goaway', (code) => {
+      this.goaway ??= { code, at: this.now };
+      this.#tell();
+    });
     session.on('remoteSettings', ({ maxConcurrentStreams }) => {
       this.maxStreams = maxConcurrentStreams;
     });
     this.#closing.signal.addEventListener('abort', () => session.destroy());
     await once(session, 'connect', { signal: this.#closing.signal });
-    const { host: _host, connection: _connection, ...rest } = headers;
-    const stream = session.request({ ':method': method, ':path': `${pathname}${search}`, ...rest });
+    const { host, ...others } = headers;
+    const fields = Object.entries(others).filter(([name]) => !CONNECTION_FIELDS.has(name));
+    const stream = session.request({
+      ...{ ':method': method, ':path': `${pathname}${search}`, ...(host === undefined ? {} : { ':authority': host }) },
+      ...Object.fromEntries(fields),
+    });
+    let interim = 0;
+    stream.on('headers', () => {
+      interim += 1;
+      if (interim > MAX_INTERIM) stream.destroy(new Error(`more than ${MAX_INTERIM} interim responses and no answer`));
+    });
     stream.on('response', (head) => this.#head(Number(head[':status']), head as NodeJS.Dict<string | string[]>));
-    this.#read(stream);
+    this.#body(stream);
     stream.on('close', () => session.close());
     stream.end(body);
+  }
+}
+
+/** Fields of a connection, which HTTP/2 does not have (RFC 9113, section 8.2.2). */
+const CONNECTION_FIELDS = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
+
+/**
+ * Which version of HTTP a browser speaks to a URL: HTTP/2 where the server chooses it over TLS (ALPN, RFC 7301), else HTTP/1.1. Opens a
+ * connection, and sends no request.
+ */
+async function negotiated({ url, insecure = false, signal }: Ask): Promise<Protocol> {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol !== 'https:') return 'HTTP/1.1';
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const socket = connectTls({
+    ...{ host, port: Number(port) || 443, rejectUnauthorized: !insecure, ALPNProtocols: ['h2', 'http/1.1'] },
+    ...(isIP(host) ? {} : { servername: host }),
+  });
+  const limit = AbortSignal.timeout(NEGOTIATE_MS);
+  try {
+    await once(socket, 'secureConnect', { signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    return socket.alpnProtocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1';
+  } catch {
+    // The request over HTTP/1.1 tells what is wrong.
+    return 'HTTP/1.1';
+  } finally {
+    socket.on('error', () => {}).destroy();
   }
 }
 
@@ -181,8 +266,16 @@ export const DEFAULT_HEADERS = {
   'accept-encoding': 'identity',
 };
 
+/** What may help where no answer comes. */
+function remedy(error: string, { protocol }: Ask): string {
+  if (/CERT|ALTNAME|certificate/i.test(error)) return 'Its certificate is not accepted: --insecure accepts any.';
+  if (protocol === 'HTTP/2') return 'Is the server running, is the URL right, and does it speak HTTP/2?';
+  return 'Is the server running, and is the URL right?';
+}
+
 /**
  * Sends a request, waits for its response head, and follows redirects of a GET, as a browser does.
+ * Without a protocol, it is the one that a browser takes.
  * Headers of the user are sent to the origin that the user named, and to no other: any of them may be a secret.
  * Error: a {@link Problem} if the connection fails, the answer is not HTTP, or it redirects to something else; the
  * signal's reason if that is aborted. After `waitMs` without an answer, it resolves all the same.
@@ -190,13 +283,13 @@ export const DEFAULT_HEADERS = {
 export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) => void): Promise<Exchange> {
   let now = ask;
   for (let redirects = 0; ; redirects += 1) {
-    const exchange = new Exchange(now);
+    const exchange = new Exchange({ ...now, protocol: ask.protocol ?? (await negotiated(now)) });
     sent(exchange);
     await exchange.until(() => exchange.headAt !== undefined, waitMs);
     ask.signal?.throwIfAborted();
     if (exchange.error !== undefined && exchange.headAt === undefined) {
       throw new Problem(
-        `${shownUrl(now.url)} could not be reached: ${exchange.error}. Is the server running, and is the URL right?`,
+        `${shownUrl(now.url)} could not be reached: ${exchange.error}. ${remedy(exchange.error, exchange.ask)}`,
       );
     }
     const { location } = exchange.headers;

@@ -26,7 +26,7 @@ export function textReport({ summary, findings, requests }: Examination): string
     ].join('\n'),
   );
   const sent = requests > 0 ? ` ${count(requests, 'request')} sent.` : '';
-  return `${[`${summary}${sent}`, ...blocks, findings.length === 0 ? 'Nothing to report.' : ''].filter(Boolean).join('\n\n')}\n`;
+  return `${[`${visible(summary, { most: 1_000 })}${sent}`, ...blocks, findings.length === 0 ? 'Nothing to report.' : ''].filter(Boolean).join('\n\n')}\n`;
 }
 
 /** Text in an attribute of XML 1.0, or between tags. */

@@ -108,9 +108,12 @@ export interface Recording {
  * body or value of a query. Error: a {@link Problem} that says what is wrong with the file.
  */
 export async function readHar(file: string): Promise<Recording> {
-  const { size } = await stat(file).catch((error: NodeJS.ErrnoException) => {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new Problem(`${visible(file)} could not be read (${error.code}). Is the path right?`);
   });
+  // A pipe or a device may never end.
+  if (!found.isFile()) throw new Problem(`${visible(file)} is no file. Expected a HAR file.`);
+  const { size } = found;
   if (size > MAX_FILE) {
     throw new Problem(
       `${visible(file)} has ${Math.round(size / 2 ** 20)} MiB; at most ${MAX_FILE / 2 ** 20} are read. Record a shorter time, or without bodies.`,

@@ -24,7 +24,8 @@ async function heard(
 
 const seen = (stream: Heard, others: Partial<StreamSeen> = {}): StreamSeen => ({
   ...{ watchedMs: 20_000, silenceMs: longestSilence(stream.exchange), resumes: [], compressed: undefined },
-  ...{ foreign: undefined, beside: undefined, again: undefined, http2: undefined, ...stream, ...others },
+  ...{ foreign: undefined, beside: undefined, again: undefined, http2: undefined, unread: undefined },
+  ...{ ...stream, ...others },
 });
 const look = (rule: string, what: StreamSeen) =>
   judge(

@@ -384,14 +384,51 @@ export const streamRules: readonly StreamRule[] = [
     source: html('9.2.7', 'authoring-notes'),
     notebook: '07',
     look({ exchange, http2 }) {
-      if (http2) {
+      const secure = exchange.ask.url.startsWith('https:');
+      if (http2 && secure) {
         const { maxStreams } = http2;
         return maxStreams !== undefined && maxStreams < 100
           ? { severity: 'warning', saw: `HTTP/2 is served, with only ${maxStreams} streams at a time for a browser.` }
           : undefined;
       }
-      const secure = exchange.ask.url.startsWith('https:');
       return { saw: secure ? 'HTTP/2 is not served.' : 'The URL is "http:": browsers speak HTTP/1.1 to it.' };
+    },
+  },
+  {
+    id: 'stream-goaway',
+    severity: 'note',
+    why: 'The server takes no new stream on this connection, and will close it. A browser opens another one for what it asks next.',
+    fix: 'If the server was not about to stop, look for a limit on requests or age of a connection, such as nginx\'s "keepalive_requests" and "keepalive_time".',
+    source: rfc(9113, '6.8'),
+    notebook: '07',
+    look({ exchange: { goaway } }) {
+      return goaway && { saw: `GOAWAY came after ${duration(goaway.at)}, with error code ${goaway.code}.` };
+    },
+  },
+  {
+    id: 'stream-unread',
+    severity: 'warning',
+    why: 'A phone that sleeps, or a page that is busy, does not read. What the server keeps for such a reader costs memory, and what it drops is lost.',
+    fix: 'Keep a cursor for each reader and no queue, or a queue with a bound; past the bound, close the connection, so that the reader resumes.',
+    source: rfc(9113, '5.2'),
+    notebook: '12',
+    look({ unread }) {
+      if (!unread) return undefined;
+      const { heldMs, events, bytes, fits, lost, closed } = unread;
+      const reader = `A reader that read nothing for ${duration(heldMs)}`;
+      const meanwhile = `${count(events, 'event')} (${count(bytes, 'byte')})`;
+      if (closed)
+        return { severity: 'note', saw: `${reader} lost its connection, while another one got ${meanwhile}.` };
+      if (lost > 0) {
+        return {
+          saw: `${reader} missed ${lost} of ${meanwhile} that another one got meanwhile. Its connection stayed open.`,
+        };
+      }
+      if (fits) return undefined;
+      return {
+        severity: 'note',
+        saw: `${reader} got what another one got meanwhile, ${meanwhile}, when it read again. Whether there is a bound on what is kept for it cannot be seen from outside.`,
+      };
     },
   },
 ];

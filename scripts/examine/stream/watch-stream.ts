@@ -20,6 +20,20 @@ export interface Resume {
   readonly kind: 'compared' | 'own' | 'quiet';
 }
 
+/** What became of a reader that did not read for a while. */
+export interface Unread {
+  readonly heldMs: number;
+  /** How many events another reader got meanwhile. */
+  readonly events: number;
+  readonly bytes: number;
+  /** The bytes fit into buffers on the way: nothing can be told of the server. */
+  readonly fits: boolean;
+  /** How many of the events it did not get when it read again, although later ones came or the stream ended. */
+  readonly lost: number;
+  /** The server closed its connection. */
+  readonly closed: boolean;
+}
+
 /** A request for the stream, and what its answer said. */
 export interface Heard {
   readonly exchange: Exchange;
@@ -39,14 +53,22 @@ export interface StreamSeen extends Heard {
   readonly beside: Heard | undefined;
   /** What a reader gets that comes back, with the last id, after the server had ended the stream. */
   readonly again: Heard | undefined;
-  /** The answer over HTTP/2; undefined if it was not asked for, or is not served. */
+  /** The answer over HTTP/2: `exchange` itself, or another one; undefined if it was not asked for, or is not served. */
   readonly http2: Exchange | undefined;
+  /** Undefined if it was not tried. */
+  readonly unread: Unread | undefined;
 }
 
 /** How many readers are cut. */
 const CUTS = 3;
 /** The least time that a resumed reader waits for events, in milliseconds. */
 const MIN_RESUME_MS = 1_000;
+/** How much a reader that does not read lets the server send over HTTP/2, in bytes. */
+const WINDOW = 1_024;
+/** What the buffers of two systems may hold of a connection over HTTP/1.1, in bytes: Linux grows them to 4 and 6 MiB (tcp(7)). */
+const SOCKET_BUFFERS = 10 * 2 ** 20;
+/** How long a reader waits for what was kept for it, in milliseconds. */
+const KEPT_MS = 2_000;
 /** How long a reader waits that comes back after the end, in milliseconds. */
 const AGAIN_MS = 4_000;
 
@@ -58,6 +80,8 @@ export interface WatchOptions {
   readonly beside?: string | undefined;
   /** Stops watching as soon as all else was tried. Default: false. */
   readonly quick?: boolean | undefined;
+  /** How long a reader does not read, in milliseconds. 0: that is not tried. */
+  readonly unreadMs: number;
   /** Numbers from 0 to 1: after how many events a reader is cut. */
   readonly random: () => number;
   /** Is told of each request. */
@@ -66,7 +90,7 @@ export interface WatchOptions {
 
 /**
  * Watches an event stream whose response head has come: `exchange` reads on, undisturbed, while others are opened beside
- * it. At most ten requests to its URL, and one to that of `beside`.
+ * it, over the same version of HTTP. At most eleven requests to its URL, and one to that of `beside`.
  */
 export async function watchStream(exchange: Exchange, options: WatchOptions): Promise<StreamSeen> {
   const { forMs, ask, origin, sent } = options;
@@ -83,7 +107,9 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     const compressed = safe ? send({ 'accept-encoding': 'gzip, deflate, br' }) : undefined;
     const beside = options.beside === undefined ? undefined : send({}, { url: options.beside });
     const foreign = safe ? send({ origin }) : undefined;
-    const http2 = safe && ask.url.startsWith('https:') ? send({}, { protocol: 'HTTP/2' }) : undefined;
+    const overHttp2 = exchange.protocol === 'HTTP/2';
+    const http2 = safe && !overHttp2 && ask.url.startsWith('https:') ? send({}, { protocol: 'HTTP/2' }) : undefined;
+    const notReading = safe && options.unreadMs > 0 ? readNothing(exchange, options.unreadMs, send, left) : undefined;
     const probes = [foreign, http2].map(async (probe) => {
       await probe?.until(() => probe.headAt !== undefined, left());
       probe?.close();
@@ -99,6 +125,7 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     if (options.quick) await untilEvents(exchange, left(), (events) => events.length > 1);
     else await exchange.until(() => exchange.endedAt !== undefined, left());
     await Promise.all(probes);
+    const unread = await notReading;
     await compressed?.until(() => compressed.bytes > 0, left());
     const watchedMs = exchange.now;
     const ended = exchange.ending === 'whole';
@@ -116,7 +143,8 @@ export async function watchStream(exchange: Exchange, options: WatchOptions): Pr
     const others = { compressed: await read(compressed), beside: await read(beside) };
     return {
       ...{ exchange, transcript, watchedMs, silenceMs, resumes, ...others, foreign, again },
-      http2: http2?.headAt === undefined ? undefined : http2,
+      http2: overHttp2 ? exchange : http2?.headAt === undefined ? undefined : http2,
+      unread,
     };
   } finally {
     for (const each of opened) each.close();
@@ -184,6 +212,41 @@ async function cutAndResume(
   const repeated = [...ids].filter((id) => earlier.has(id));
   const kind = shared ? (expected.length > 0 || repeated.length > 0 ? 'compared' : 'quiet') : 'own';
   return { lastId, status: resumed.status, lost, repeated, events: events.length, kind };
+}
+
+/** Opens a stream, reads nothing of it for a while, and compares what comes then with what another reader got meanwhile. */
+async function readNothing(
+  whole: Exchange,
+  ms: number,
+  send: (headers: Record<string, string>, change: Partial<Ask>) => Exchange,
+  left: () => number,
+): Promise<Unread | undefined> {
+  const reader = send({}, { unread: true, windowBytes: WINDOW });
+  await reader.until(() => reader.headAt !== undefined, left());
+  if (reader.status !== 200) return undefined;
+  const since = performance.now();
+  await reader.until(() => reader.endedAt !== undefined, Math.min(ms, left()));
+  const closedUnread = reader.endedAt !== undefined;
+  const heldMs = performance.now() - since;
+  const key = ({ id, event, data }: StreamEvent) => JSON.stringify([id, event, data]);
+  const later = ({ at }: { at: number }) => whole.began + at > since;
+  const before = (await transcribe(whole)).events;
+  const expected = before.filter(later).map(key);
+  const bytes = whole.pieces.filter(later).reduce((sum, piece) => sum + piece.bytes.length, 0);
+  reader.read();
+  const last = expected.at(-1);
+  const known = new Set(before.map(key));
+  const isLate = (event: StreamEvent) => key(event) === last || !known.has(key(event));
+  await untilEvents(reader, KEPT_MS, (events) => last === undefined || events.some(isLate));
+  const got = new Set((await transcribe(reader)).events.map(key));
+  reader.close();
+  const closed = closedUnread || reader.ending === 'cut';
+  // What came is in order: an event is lost for certain once a later one has come, or the server has ended the stream.
+  const order = (await transcribe(whole)).events.map(key);
+  const furthest = reader.ending === 'whole' ? order.length : order.findLastIndex((each) => got.has(each));
+  const lost = expected.filter((each) => !got.has(each) && order.lastIndexOf(each) < furthest).length;
+  const fits = bytes <= (reader.protocol === 'HTTP/2' ? WINDOW : SOCKET_BUFFERS);
+  return { heldMs, events: expected.length, bytes, fits, lost, closed };
 }
 
 /** Waits until the events of an exchange are what is asked for. */
