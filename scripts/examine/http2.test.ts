@@ -27,7 +27,7 @@ const ticking = setInterval(() => {
 }, 10);
 
 const head = { 'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform' };
-const text = (id: number) => `id: ${id}\ndata: ${'x'.repeat(500)} ${id}\n\n`;
+const text = (id: number) => `id: ${id}\ndata: ${'x'.repeat(4_000)} ${id}\n\n`;
 
 type Answer = (request: Http2ServerRequest, response: Http2ServerResponse, send: (id: number) => void) => void;
 
@@ -48,7 +48,7 @@ const follow =
   };
 const plainly: Answer = (_request, _response, send) => send(0);
 /** Whether the client has yet to take what was written. */
-const isFull = ({ stream }: Http2ServerResponse) => stream.writableLength > 4_096;
+const isFull = ({ stream }: Http2ServerResponse) => stream.writableLength > 0;
 let resets = 0;
 let undisturbed: Http2ServerResponse | undefined;
 
