@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.js';
 import { judge } from '../finding.js';
 import { streamRules } from './stream-rules.js';
 import { longestSilence, transcribe } from './transcript.js';
-import type { Heard, StreamSeen } from './watch-stream.js';
+import type { Heard, StreamSeen, Unread } from './watch-stream.js';
 
 /** Text of an answer's body, and when it came, in milliseconds. */
 type Pieces = readonly (readonly [at: number, text: string | Buffer])[];
@@ -226,4 +226,17 @@ test('every rule has a source, and its notebook', () => {
     expect(source.url).toMatch(/^https:\/\//);
     expect(notebook).toMatch(/^\d\d$/);
   }
+});
+
+test.each<[string, Partial<Unread>, string | undefined]>([
+  ['kept everything', {}, 'note: got what another one got meanwhile, 9 events (5,000 bytes)'],
+  ['kept everything, in buffers on the way', { fits: true }, undefined],
+  ['passed over some', { lost: 4 }, 'warning: missed 4 of 9 events (5,000 bytes)'],
+  ['closed the connection', { closed: true, lost: 4 }, 'note: lost its connection, while another one got 9 events'],
+])('a reader that does not read, and a server that %s', async (_name, change, expected) => {
+  const unread: Unread = { heldMs: 5_000, events: 9, bytes: 5_000, fits: false, lost: 0, closed: false, ...change };
+  const finding = look('stream-unread', seen(await heard([[10, plain(1)]]), { unread }));
+  if (expected === undefined) return expect(finding).toBeUndefined();
+  const [severity, saw = ''] = expected.split(': ');
+  expect(finding).toMatchObject({ severity, saw: expect.stringContaining(saw) });
 });
