@@ -146,5 +146,5 @@ async function decompressed({ headers, pieces }: Pick<Exchange, 'headers' | 'pie
 /** When anything came, the response head included: what resets the time-outs on the way. */
 export function longestSilence(exchange: Exchange): number {
   const times = [exchange.headAt ?? 0, ...exchange.pieces.map(({ at }) => at), exchange.endedAt ?? exchange.now];
-  return Math.max(0, ...times.slice(1).map((at, i) => at - times[i]!));
+  return times.slice(1).reduce((longest, at, i) => Math.max(longest, at - times[i]!), 0); // too many for arguments
 }
