@@ -205,7 +205,10 @@ sends GET requests only, at most a dozen; another method only if you name one, a
 
 Or looks at a recording: a HAR file from the developer tools of a browser. It then says what was polled, how often, and
 how often without news; how long streams lasted; which requests waited for a connection. It sends nothing then, and
-shows no cookie, token or body.`,
+shows no cookie, token or body.
+
+Or stands in front of a service in development, with --proxy: what passes is shown on a live page, faults can be
+switched on, and Ctrl-C says what was seen. It listens on this machine only.`,
     names: 'URL or file.har',
     flags: {
       header: { short: 'H', value: 'TEXT', multiple: true, about: '"Name: value", sent with each request' },
@@ -229,6 +232,14 @@ shows no cookie, token or body.`,
       },
       quick: { about: 'stop as soon as the cuts were tried: silences and time-outs are not seen' },
       insecure: { about: 'accept any certificate' },
+      proxy: { value: 'URL', about: 'stand in front of this service, such as http://localhost:3000' },
+      port: { ...PORT, about: 'where the proxy listens (any free port)' },
+      fault: {
+        value: 'FAULT',
+        multiple: true,
+        about:
+          'a fault of the proxy: buffer=BYTES, cut=SECONDS, delay=MS, idle=SECONDS or drop-prefer (may be repeated)',
+      },
       off: { value: 'RULE', multiple: true, about: 'switch a rule off (may be repeated)' },
       rules: { about: 'list the rules' },
       json: { value: 'FILE', about: 'a JSON report; "-" prints it in place of the text' },

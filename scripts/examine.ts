@@ -1,10 +1,12 @@
 // `npm run examine`: looks at a service of the reader's own or at a recording of one, and says what it saw and how to fix it.
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { commands } from './commands.mjs';
 import { answerRules } from './examine/answer/answer-rules.js';
 import { type Examination, examineUrl } from './examine/examine-url.js';
 import type { Protocol } from './examine/exchange.js';
+import { openProxy } from './examine/proxy/examining-proxy.js';
 import { examineRecording } from './examine/recording/examine-recording.js';
 import { recordingRules } from './examine/recording/recording-rules.js';
 import { exitCode, junitReport, textReport } from './examine/report.js';
@@ -26,32 +28,47 @@ await runCommand(async (signal) => {
     for (const { id, severity, fix } of rules) process.stdout.write(`${id} (${severity} at worst): ${fix}\n`);
     return;
   }
-  const [subject, ...others] = names;
+  if (flags.proxy !== undefined && names.length > 0) {
+    throw new Problem(`Expected either --proxy or a URL or HAR file, got both. npm run examine -- --help says more.`);
+  }
+  const [subject, ...others] = flags.proxy === undefined ? names : [flags.proxy];
   if (subject === undefined || others.length > 0) {
     throw new Problem(`Expected one URL or HAR file, got ${names.length}. npm run examine -- --help says more.`);
   }
   const unknown = off.find((name) => !rules.some(({ id }) => id === name));
   if (unknown) throw new Problem(`--off expects a rule, got "${unknown}". --rules lists them.`);
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const examination: Examination = /^[a-z][a-z0-9+.-]*:\/\//i.test(subject)
-    ? await examineUrl({
-        url: subject,
-        method: flags.method.toUpperCase(),
-        headers: Object.fromEntries(flags.header.map(headerOf)),
-        forMs: secondsOf(flags.for) * 1_000,
-        ...{
-          body: flags.body,
-          twice: flags.twice,
-          beside: flags.beside,
-          protocol: flags.http === undefined ? undefined : (`HTTP/${flags.http}` as Protocol),
-          insecure: flags.insecure,
-          quick: flags.quick,
-          off,
-          signal,
-          say,
-        },
-      })
-    : await examineRecording(resolve(callerFolder(), subject), off);
+  const asking = [...flags.header, flags.body, flags.beside, flags.twice, flags.quick].some(Boolean);
+  if (flags.proxy !== undefined && asking) {
+    throw new Problem(
+      '--header, --body, --twice, --beside and --quick are for a URL. The proxy sends nothing of its own.',
+    );
+  }
+  if (flags.proxy === undefined && (flags.fault.length > 0 || flags.port !== undefined)) {
+    throw new Problem('--fault and --port are for --proxy.');
+  }
+  const examination: Examination =
+    flags.proxy !== undefined
+      ? await standBefore(flags.proxy, flags, signal, say)
+      : /^[a-z][a-z0-9+.-]*:\/\//i.test(subject)
+        ? await examineUrl({
+            url: subject,
+            method: flags.method.toUpperCase(),
+            headers: Object.fromEntries(flags.header.map(headerOf)),
+            forMs: secondsOf(flags.for) * 1_000,
+            ...{
+              body: flags.body,
+              twice: flags.twice,
+              beside: flags.beside,
+              protocol: flags.http === undefined ? undefined : (`HTTP/${flags.http}` as Protocol),
+              insecure: flags.insecure,
+              quick: flags.quick,
+              off,
+              signal,
+              say,
+            },
+          })
+        : await examineRecording(resolve(callerFolder(), subject), off);
   if (json !== '-') process.stdout.write(textReport(examination));
   const jsonText = `${printable(JSON.stringify(examination, null, 2))}\n`;
   if (json === '-') process.stdout.write(jsonText);
@@ -64,6 +81,31 @@ await runCommand(async (signal) => {
 function printable(json: string): string {
   const hidden = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
   return json.replace(hidden, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Stands in front of a service until the command is stopped. Returns what can be said of the traffic that has passed. */
+async function standBefore(
+  upstream: string,
+  {
+    port,
+    fault: faults,
+    insecure,
+    off,
+    json,
+  }: { port: number | undefined; fault: string[]; insecure: boolean; off: string[]; json: string | undefined },
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<Examination> {
+  const proxy = await openProxy({ upstream, port, faults, insecure });
+  (json === '-' ? process.stderr : process.stdout).write(`ready ${proxy.url}\n`);
+  say(
+    `Use ${proxy.url} in place of ${proxy.upstream}. What passes is shown on ${proxy.pageUrl}, where faults can be switched.`,
+  );
+  say(`${proxy.faults.isOn ? `Faults: ${proxy.faults}. ` : ''}Ctrl-C ends it, and says what was seen.`);
+  if (!signal.aborted) await once(signal, 'abort');
+  await proxy.close();
+  if (proxy.traffic.size === 0) throw new Problem('No request has come: there is nothing to examine.');
+  return proxy.traffic.examine(off, proxy.faults.wereOn);
 }
 
 /** The folder that a relative path is meant from: npm runs scripts in the checkout, and tells where it was called. */

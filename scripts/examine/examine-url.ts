@@ -41,7 +41,7 @@ export interface ExamineOptions {
 /** What was looked at, and what was found. */
 export interface Examination {
   readonly subject: string;
-  readonly kind: 'event stream' | 'answer' | 'recording';
+  readonly kind: 'event stream' | 'answer' | 'recording' | 'passing traffic';
   /** What was seen, in a sentence. */
   readonly summary: string;
   /** How many requests were sent. */

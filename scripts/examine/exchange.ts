@@ -257,6 +257,10 @@ async function negotiated({ url, insecure = false, signal }: Ask): Promise<Proto
   }
 }
 
+/** What is seen of an exchange, whoever sent the request. */
+export type SeenExchange = Pick<Exchange, 'ask' | 'status' | 'headers' | 'headAt' | 'pieces' | 'bytes'> &
+  Pick<Exchange, 'began' | 'now' | 'endedAt' | 'ending' | 'error' | 'maxStreams' | 'goaway'>;
+
 /** The most redirects that are followed. */
 const MAX_REDIRECTS = 5;
 

@@ -55,7 +55,7 @@ const entrySchema = z.object({
     .optional()
     .catch(undefined),
 });
-type Entry = z.infer<typeof entrySchema>;
+export type Entry = z.infer<typeof entrySchema>;
 
 /** One request of a recording. Times are milliseconds since the first request began. */
 export interface Recorded {
@@ -160,7 +160,8 @@ export function parseHar(json: string, name = 'The recording'): Recording {
 /** Parameters that only keep caches away: their value is another one each time. */
 const BUSTER = /^(_|_t|cb|cachebust(er)?|nocache|nonce|r|rand|random|t|time|timestamp|ts)$/i;
 
-function recorded(entry: Entry, began: number): Recorded {
+/** An entry without its secrets. `began` is when the recording began, in milliseconds since the epoch. */
+export function recorded(entry: Entry, began: number): Recorded {
   const { request, response, timings } = entry;
   const header = (list: { name: string; value: string }[] | undefined, name: string) =>
     list?.find((each) => each.name.toLowerCase() === name)?.value;

@@ -43,7 +43,7 @@ export interface Polling {
 }
 
 /** Types that pages load again and again without polling. */
-const PAGE_PARTS = /^(image|font|video|audio)\/|^text\/(html|css|javascript)$|javascript/;
+export const PAGE_PARTS = /^(image|font|video|audio)\/|^text\/(html|css|javascript)$|javascript/;
 
 /** What was polled: GET requests for the same thing, five or more of them. The most frequent comes first. */
 export function pollings({ requests }: Recording): Polling[] {
@@ -165,13 +165,19 @@ export const recordingRules: readonly Rule<Recording>[] = [
     look(recording) {
       const all: { shown: string; again: string[]; lastEventId: string | undefined }[] = [];
       for (const group of streamGroups(recording)) {
-        const seen = new Set<string>();
+        /** Ids that came, and how many others came before each. */
+        const seen = new Map<string, number>();
         for (const { eventIds = [], lastEventId, shown, startedAt } of group) {
-          const again = eventIds.flatMap((id) => (id !== undefined && seen.has(id) ? [id] : []));
+          // What came after this id may have come to another reader only: it is rightly sent again to this one.
+          const known = lastEventId === undefined ? undefined : seen.get(lastEventId);
+          const again = eventIds.flatMap((id) => {
+            const place = id === undefined ? undefined : seen.get(id);
+            return id !== undefined && place !== undefined && place <= (known ?? place) ? [id] : [];
+          });
           // Two streams at the same time rightly bring the same events: two tabs, say.
           const alone = group.every((other) => other.startedAt >= startedAt || other.endedAt <= startedAt + 100);
           if (again.length > 0 && alone) all.push({ shown, again, lastEventId });
-          for (const id of eventIds) if (id !== undefined) seen.add(id);
+          for (const id of eventIds) if (id !== undefined && !seen.has(id)) seen.set(id, seen.size);
         }
       }
       const resumed = all.filter(({ lastEventId }) => lastEventId !== undefined);

@@ -1,6 +1,6 @@
 import { constants, createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { createParser } from 'eventsource-parser';
-import { type Exchange, MAX_BYTES, type Piece } from '../exchange.js';
+import { type Exchange, MAX_BYTES, type Piece, type SeenExchange } from '../exchange.js';
 
 export interface StreamEvent {
   readonly event: string;
@@ -144,7 +144,7 @@ async function decompressed({ headers, pieces }: Pick<Exchange, 'headers' | 'pie
 }
 
 /** When anything came, the response head included: what resets the time-outs on the way. */
-export function longestSilence(exchange: Exchange): number {
+export function longestSilence(exchange: SeenExchange): number {
   const times = [exchange.headAt ?? 0, ...exchange.pieces.map(({ at }) => at), exchange.endedAt ?? exchange.now];
   return times.slice(1).reduce((longest, at, i) => Math.max(longest, at - times[i]!), 0); // too many for arguments
 }

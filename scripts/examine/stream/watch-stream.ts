@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Ask, Exchange } from '../exchange.js';
+import { type Ask, Exchange, type SeenExchange } from '../exchange.js';
 import { longestSilence, type StreamEvent, type Transcript, transcribe } from './transcript.js';
 
 /** What came after a cut, against what a reader that was never cut got meanwhile. */
@@ -36,7 +36,7 @@ export interface Unread {
 
 /** A request for the stream, and what its answer said. */
 export interface Heard {
-  readonly exchange: Exchange;
+  readonly exchange: SeenExchange;
   readonly transcript: Transcript;
 }
 
@@ -48,13 +48,13 @@ export interface StreamSeen extends Heard {
   /** The same stream, asked for with `Accept-Encoding`, as browsers do. */
   readonly compressed: Heard | undefined;
   /** The answer to a page of another origin. */
-  readonly foreign: Exchange | undefined;
+  readonly foreign: SeenExchange | undefined;
   /** The same stream, reached in another way (`--beside`). */
   readonly beside: Heard | undefined;
   /** What a reader gets that comes back, with the last id, after the server had ended the stream. */
   readonly again: Heard | undefined;
   /** The answer over HTTP/2: `exchange` itself, or another one; undefined if it was not asked for, or is not served. */
-  readonly http2: Exchange | undefined;
+  readonly http2: SeenExchange | undefined;
   /** Undefined if it was not tried. */
   readonly unread: Unread | undefined;
 }

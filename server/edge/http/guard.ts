@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { badRequest, Problem } from '../../core/problem.js';
 import { hostOfSocket, isLoopback } from '../addresses.js';
 
+/** A loopback name, without a port. */
 const LOOPBACK = /^(localhost|[a-z0-9.-]+\.localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|\[::1\])$/;
 
 /**
@@ -23,7 +24,7 @@ export function guard(
   return (req, path) => {
     const host = hostOf(req);
     if (host !== allowed) {
-      const name = host?.toLowerCase().replace(/:\d*$/, '');
+      const name = host === undefined ? undefined : nameOf(host);
       const isNamed = name === undefined || LOOPBACK.test(name) || hosts.has(name);
       if (!isNamed && !(isOpen && name === hostOfSocket(req.socket.localAddress ?? ''))) {
         const [own, use] = isOpen ? ['its own addresses', 'its address'] : ['loopback names', 'localhost'];
@@ -53,8 +54,12 @@ export function guard(
 
 const names = (list: string) => new Set(list.toLowerCase().match(/[^\s,]+/g));
 
+/** Whether a value of Host is a loopback name: no site's name, which may have been bound to 127.0.0.1 (DNS rebinding). */
+export const isLoopbackHost = (host: string): boolean => LOOPBACK.test(nameOf(host));
+const nameOf = (host: string) => host.toLowerCase().replace(/:\d*$/, '');
+
 /** The host the request is for; undefined in HTTP/1.0 without one. Error: 400. */
-function hostOf(req: IncomingMessage): string | undefined {
+export function hostOf(req: IncomingMessage): string | undefined {
   const { host, ':authority': authority } = req.headers as Record<string, string | undefined>;
   // RFC 9113, section 8.3.1: in HTTP/2 a pseudo-header names it, and a Host field may only repeat that.
   if (authority !== undefined && (host ?? authority) === authority) return authority;

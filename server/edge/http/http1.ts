@@ -32,7 +32,7 @@ export const STOPPING = new Problem(
  * @param owes - whether an answer to an earlier request is still to be sent on a connection.
  */
 export function http1Server(
-  { headTimeoutMs, bodyTimeoutMs }: Settings,
+  { headTimeoutMs, bodyTimeoutMs }: Pick<Settings, 'headTimeoutMs' | 'bodyTimeoutMs'>,
   handle: Handle,
   owes: (socket: Socket) => boolean,
 ): Server {

@@ -1,26 +1,16 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { INVISIBLE } from '../../../scripts/shared/visible.mjs';
 import type { Problem } from '../../core/problem.js';
-import { TECHNIQUES } from '../../techniques.js';
 import type { HttpExchange } from '../http/http-exchange.js';
 import { type Route, text } from '../interface/route.js';
+import { ISOLATED, MONITOR_POLICY, readPage, renderPage } from '../pages/render-page.js';
 
-const read = (name: string) => readFileSync(new URL(`../pages/${name}`, import.meta.url), 'utf8');
-/** What the pages have in common: their colors, fonts and controls. */
-const head = read('head.html');
-const worker = read('connections-worker.js');
+const worker = readPage('connections-worker.js');
 
 /** Any port of this machine. In a policy, `http:` and `ws:` stand for `https:` and `wss:`, too (CSP 3, section 6.7.2.8). */
 const LOOPBACK = ['http://127.0.0.1:*', 'http://localhost:*', 'http://*.localhost:*'];
 
 /** `GET /`: the server's own page. It speaks to its own server only, and cannot make markup of text (Trusted Types). */
-const page = htmlPage('monitor.html', {
-  'connect-src': ["'self'"],
-  'require-trusted-types-for': ["'script'"],
-  'trusted-types': ["'none'"],
-});
+const page = htmlPage('monitor.html', MONITOR_POLICY);
 
 /** `GET /connections`: the page that tries how many streams a browser opens to one host, under several of its names. */
 const connectionsPage = htmlPage('connections.html', {
@@ -40,55 +30,21 @@ function connectionsWorker(x: HttpExchange): void {
   x.send(200, 'text/javascript; charset=utf-8', worker, { ...ISOLATED, 'Content-Security-Policy': policy });
 }
 
-/** What a page of another site gets of these pages: no window, no frame, no script, and no address that they came from. */
-const ISOLATED = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-};
-
 /**
- * Answers with a page of `server/edge/pages`, under a content security policy: it runs its own scripts and styles, known by
- * their hashes, and nothing else. JupyterLab may frame it, from any port of this machine or, behind a JupyterHub, from the
- * Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
+ * Answers with a page of `server/edge/pages`. JupyterLab may frame it, from any port of this machine or, behind a JupyterHub,
+ * from the Hub's own origin. So may the origins of `--allow-origin`. A framed page gives nothing away that those could not have
  * with a request of their own, and its buttons change nothing but what is shown: at most they begin a new, short trial.
  */
 function htmlPage(
   name: string,
   policy: Record<string, string[]>,
 ): (x: HttpExchange, status?: number, more?: Record<string, string>) => void {
-  const shared = JSON.stringify({ invisible: INVISIBLE.source, techniques: TECHNIQUES });
-  const colors = Object.entries(TECHNIQUES).map(([technique, { color, ...more }]) => {
-    const edge = 'outline' in more ? `light-dark(${more.outline}, ${color})` : color;
-    return `--${technique}: ${color}; --${technique}-edge: ${edge};`;
-  });
-  const html = read(name)
-    .replace('<!-- head -->', () => head)
-    .replace('/* techniques */', colors.join(' '))
-    .replace(/(?<= id="shared">)null/, () => shared.replaceAll('<', '\\u003c'));
-  const directives = {
-    'default-src': ["'none'"],
-    'script-src': hashes(html, /<script type="module">(.*?)<\/script>/gs),
-    'style-src': hashes(html, /<style>(.*?)<\/style>/gs),
-    'img-src': ['data:'],
-    'base-uri': ["'none'"],
-    'form-action': ["'none'"],
-    ...policy,
-  };
+  const { html, headers } = renderPage(name, policy);
   return (x, status = 200, more = {}) => {
     if (status === 200) x.accepts('text/html');
     const ancestors = ["'self'", ...LOOPBACK, ...origins(x.context.settings.allowOrigin)];
-    const all = Object.entries({ ...directives, 'frame-ancestors': ancestors });
-    const value = all.map(([directive, sources]) => [directive, ...sources].join(' ')).join('; ');
-    x.send(status, 'text/html; charset=utf-8', html, { ...ISOLATED, ...more, 'Content-Security-Policy': value });
+    x.send(status, 'text/html; charset=utf-8', html, { ...more, ...headers(ancestors) });
   };
-}
-
-/** What the policy knows inline scripts and styles by (CSP 3, section 2.3.1). */
-function hashes(html: string, element: RegExp): string[] {
-  return [...html.matchAll(element)].map(([, text = '']) => {
-    return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-  });
 }
 
 /** The origins of a list with commas that a policy can name. The setting takes nothing in that could end the directive. */

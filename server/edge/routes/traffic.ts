@@ -4,9 +4,10 @@ import type { HttpExchange } from '../http/http-exchange.js';
 import { HEADERS, RESPONSES } from '../interface/parts.js';
 import type { Route } from '../interface/route.js';
 import * as schemas from '../interface/schemas.js';
+import type { Ledger } from '../ledger.js';
 
 /** How often a live reader hears of what changed, in milliseconds. */
-const TICK_MS = 100;
+export const TICK_MS = 100;
 
 /** `GET /traffic`: what the server saw of an experiment, or of all. */
 export async function traffic(x: HttpExchange): Promise<void> {
@@ -15,11 +16,12 @@ export async function traffic(x: HttpExchange): Promise<void> {
   if (type === 'text/event-stream' && x.req.method === 'HEAD') return streamHead(x);
   // All the rows take megabytes, and milliseconds to write.
   await x.turn();
-  if (type === 'application/json') x.json(200, read(x, experiment));
+  if (type === 'application/json') x.json(200, trafficJson(x.context.ledger, experiment));
   else live(x, experiment);
 }
 
-function read({ context: { ledger } }: HttpExchange, experiment: string | null, since?: number): string {
+/** The rows of an experiment that changed since a revision of the ledger, and the totals. */
+export function trafficJson(ledger: Ledger, experiment: string | null, since?: number): string {
   const rows = ledger.read(experiment, since).map((row) => row.json());
   return `{"requests":[${rows.join(',')}],"totals":${JSON.stringify(ledger.totals(experiment))}}`;
 }
@@ -34,7 +36,7 @@ function live(x: HttpExchange, experiment: string | null): void {
     asked = true;
     if (seen >= 0) await x.turn(); // many readers take turns with everybody else
     asked = false;
-    const changes = read(x, experiment, Math.max(seen, 0));
+    const changes = trafficJson(ledger, experiment, Math.max(seen, 0));
     seen = ledger.revision;
     out.write(`event: traffic\ndata: ${changes}\n\n`);
   };

@@ -1,0 +1,232 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { AS_IT_IS, Problem } from '../../../server/core/problem.js';
+import { closeSoon } from '../../../server/edge/http/closing.js';
+import type { Lifetime } from '../../../server/edge/http/lifetime.js';
+import type { Row } from '../../../server/edge/ledger.js';
+import type { Faults } from './faults.js';
+import { passedFields, replaceField } from './fields.js';
+import { HeldAnswer } from './held-answer.js';
+import type { Upstream } from './upstream.js';
+
+/** How long a connection to the service may take to open, in milliseconds. */
+const CONNECT_MS = 10_000;
+/** The methods whose request may be sent again when a connection was closed under it (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** What is told of a passage while it lasts. */
+export interface Observer {
+  /** The service has sent the head of its answer. */
+  head(answer: IncomingMessage): void;
+  /** The service has sent a piece of the body. */
+  piece(bytes: Buffer): void;
+  /** The head is passed on to the client. */
+  headPassed(status: number): void;
+  /** A piece of the body is passed on to the client. */
+  piecePassed(bytes: Buffer): void;
+  /** Nothing more comes of the service. `broken`: its answer is not whole, and it was the service that ended it. */
+  ended(how: 'whole' | 'broken' | 'left'): void;
+}
+
+/** One request on its way to the service, and its answer on the way back. */
+export class Passage {
+  private sent: ClientRequest | undefined;
+  private readonly held: HeldAnswer;
+  private readonly beganAt = performance.now();
+  private cutting: NodeJS.Timeout | undefined;
+  private idling: NodeJS.Timeout | undefined;
+  private connecting: NodeJS.Timeout | undefined;
+  private answer: IncomingMessage | undefined;
+  private isToldOfEnd = false;
+
+  constructor(
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+    private readonly lifetime: Lifetime,
+    readonly row: Row,
+    private readonly upstream: Upstream,
+    private readonly faults: Faults,
+    private readonly observer: Observer,
+  ) {
+    this.held = new HeldAnswer(faults, (isPaused) => {
+      if (isPaused) this.answer?.pause();
+      else this.answer?.resume();
+    });
+    res.on('drain', () => this.held.drained());
+    lifetime.onEnd(() => this.close());
+  }
+
+  /** Sends the request on. */
+  begin(): void {
+    if (this.lifetime.left) return;
+    this.arm();
+    this.send(false);
+  }
+
+  private send(isSecondTry: boolean): void {
+    const { req } = this;
+    const { method = 'GET', headers } = req;
+    const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+    let fields = passedFields(
+      req.rawHeaders,
+      req.httpVersion,
+      this.faults.get('drop-prefer') === undefined ? [] : ['prefer'],
+    );
+    if ('transfer-encoding' in headers) fields.push('Transfer-Encoding', 'chunked');
+    // RFC 9110, section 8.6: a method that usually has content says that there is none. Node would send an empty chunk.
+    else if (!hasBody && /^(POST|PUT|PATCH)$/.test(method) && !('content-length' in headers)) {
+      fields.push('Content-Length', '0');
+    }
+    const { host } = this.upstream;
+    if (host !== undefined) fields = replaceField(fields, 'host', () => host);
+    let sent: ClientRequest;
+    try {
+      sent = this.upstream.request({ method, path: pathOf(req), fields, isFresh: isSecondTry });
+    } catch {
+      this.fail(new Problem(400, 'The path has characters that no URL has. Encode them (RFC 3986, section 2.1).'));
+      return;
+    }
+    this.sent = sent;
+    sent.on('socket', (socket) => {
+      if (!socket.connecting) return;
+      const isLate = () => sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' }));
+      this.connecting = setTimeout(isLate, CONNECT_MS);
+      socket.once('connect', () => clearTimeout(this.connecting));
+    });
+    // RFC 9110, section 10.1.1: the service says whether the body shall come.
+    sent.on('continue', () => this.res.writeContinue());
+    sent.on('response', (answer) => this.receive(answer));
+    sent.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(this.connecting);
+      if (this.answer || this.lifetime.left || this.isToldOfEnd) return;
+      // The service closed an idle connection at the moment that this request was sent on it (RFC 9112, section 9.3.1).
+      if (sent.reusedSocket && !isSecondTry && !hasBody && IDEMPOTENT.has(method)) {
+        this.send(true);
+        return;
+      }
+      req.unpipe(sent);
+      this.tellEnd('broken');
+      this.fail(this.upstream.unreachable(error));
+    });
+    req.on('data', this.touch);
+    if (hasBody) req.pipe(sent);
+    else {
+      req.resume();
+      sent.end();
+    }
+  }
+
+  /** Something has passed: the connection is not idle. */
+  private readonly touch = (): void => void this.idling?.refresh();
+
+  private receive(answer: IncomingMessage): void {
+    this.answer = answer;
+    this.touch();
+    this.observer.head(answer);
+    const { statusCode = 502, statusMessage, rawHeaders, httpVersion } = answer;
+    const { res, held } = this;
+    const fields = replaceField(passedFields(rawHeaders, httpVersion), 'location', (url) =>
+      this.upstream.locationFor(url, this.req.headers.host),
+    );
+    held.add(0, () => {
+      this.observer.headPassed(statusCode);
+      res.writeHead(statusCode, statusMessage, fields);
+      res.flushHeaders();
+      return true;
+    });
+    answer.on('data', (bytes: Buffer) => {
+      this.touch();
+      this.observer.piece(bytes);
+      held.add(bytes.length, () => {
+        this.observer.piecePassed(bytes);
+        return res.write(bytes);
+      });
+    });
+    answer.on('error', () => {}); // "close" follows
+    answer.on('close', () => {
+      this.tellEnd(answer.complete ? 'whole' : 'broken');
+      const end = () => {
+        if (answer.complete) this.finish();
+        // The client sees that the answer is not whole (RFC 9112, section 8).
+        else this.lifetime.cut();
+        return true;
+      };
+      held.add(0, end, true);
+    });
+  }
+
+  /** Ends the answer. What its client still sends is read for a moment, and dropped (RFC 9112, section 9.6). */
+  private finish(): void {
+    const { req, res, sent } = this;
+    if (!req.complete) {
+      if (sent) req.unpipe(sent);
+      req.resume();
+      res.once('finish', () => closeSoon(req.socket));
+    }
+    res.end();
+  }
+
+  /** Answers with a problem in place of the service. */
+  fail(problem: Problem): void {
+    const { res } = this;
+    if (res.headersSent) {
+      this.lifetime.cut();
+      return;
+    }
+    const body = JSON.stringify(problem);
+    this.observer.headPassed(problem.status);
+    res.writeHead(problem.status, {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      ...AS_IT_IS,
+      ...problem.headers,
+    });
+    if (this.req.method !== 'HEAD') res.write(body);
+    this.finish();
+  }
+
+  /** Sets the clocks of the faults `cut` and `idle`. Called when a fault was switched, too. */
+  arm(): void {
+    clearTimeout(this.cutting);
+    clearTimeout(this.idling);
+    this.held.move();
+    const [cut, idle] = [this.faults.get('cut'), this.faults.get('idle')];
+    if (cut !== undefined) {
+      const leftMs = this.beganAt + 1_000 * cut - performance.now();
+      this.cutting = setTimeout(() => this.lifetime.cut(), Math.max(0, leftMs));
+    }
+    if (idle !== undefined) this.idling = setTimeout(() => this.timeOut(idle), 1_000 * idle);
+  }
+
+  private timeOut(idle: number): void {
+    if (this.res.headersSent || this.answer) {
+      this.lifetime.cut();
+      return;
+    }
+    this.tellEnd('left');
+    this.sent?.destroy();
+    this.fail(
+      new Problem(504, `Nothing passed for ${idle} s. The proxy's fault "idle" is on; switch it off on its page.`),
+    );
+  }
+
+  private tellEnd(how: 'whole' | 'broken' | 'left'): void {
+    if (this.isToldOfEnd) return;
+    this.isToldOfEnd = true;
+    this.observer.ended(how);
+  }
+
+  /** The answer is over, or its client has left. */
+  private close(): void {
+    for (const timer of [this.cutting, this.idling, this.connecting]) clearTimeout(timer);
+    this.held.close();
+    this.tellEnd('left');
+    this.sent?.destroy();
+  }
+}
+
+/** The path and query of a request, whose target may be a whole URL (RFC 9112, section 3.2.2), or `*`. */
+export function pathOf({ url = '/' }: IncomingMessage): string {
+  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  return path.startsWith('/') || path === '*' ? path : `/${path}`;
+}
