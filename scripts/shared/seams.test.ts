@@ -17,7 +17,10 @@ const parts: Record<string, Part> = {
   kernel: { imports: [], programs: ['bench.ts', 'papermill/polling_lab_papermill.py'] },
   'kernel/cli': { imports: ['kernel/', 'shared/'], programs: [] },
   runner: {
-    imports: ['shared/', 'kernel/options.ts', 'kernel/cli/registration.mjs', 'setup/environment.mjs', 'setup/lock.mjs'],
+    imports: [
+      ...['shared/', 'kernel/choose-compiler.ts', 'kernel/options.ts', 'kernel/cli/registration.mjs'],
+      ...['setup/environment.mjs', 'setup/lock.mjs'],
+    ],
     programs: ['bench.ts', 'compare.ts'],
   },
 };
