@@ -13,11 +13,11 @@ const recorded = (name: string, startedAt: number, endedAt: number, change: Part
   ...{ body: null, events: null, ...change },
 });
 const waiting = recorded('waiting', 1_000, 4_000, { blockedMs: 2_900 });
-/** Requests beside the one that waits: what to think about if a function gets one of them wrong, and whether it held a connection. */
+/** The other requests, whether each held a connection, and a hint for a function that gets it wrong. */
 const BESIDE: [row: Recorded, holds: boolean, question: string][] = [
   [recorded('stream', 100, 3_900), true, 'It was sent before, and ended later.'],
-  [recorded('untold', 200, 3_800, { blockedMs: null }), true, 'Its blockedMs is null: take that for no wait.'],
-  [recorded('sent-late', 300, 3_700, { blockedMs: 600 }), true, 'It waited itself, but was sent at 900 ms.'],
+  [recorded('untold', 200, 3_800, { blockedMs: null }), true, 'Its blockedMs is null: treat that as no wait.'],
+  [recorded('sent-late', 300, 3_700, { blockedMs: 600 }), true, 'It had to wait, too, but was sent at 900 ms.'],
   [recorded('early', 0, 900), false, 'It had ended at 900 ms.'],
   [recorded('also-waiting', 950, 4_100, { blockedMs: 3_000 }), false, 'At 1000 ms it was waiting, too.'],
   [recorded('later', 1_500, 3_000), false, 'It began only after the wait had begun.'],
@@ -68,9 +68,9 @@ export type Remedies = Record<Letter, Remedy>;
 
 /** What to think about after a wrong answer. */
 const QUESTIONS: Record<Letter, string> = {
-  a: 'What would have kept the connection from being silent for that long?',
-  b: 'What is different between the two requests?',
-  c: 'Who has to know what happened while the reader was away?',
+  a: 'What could the service send during a silence?',
+  b: 'How do the two requests differ?',
+  c: 'Where could the service find the events that the reader missed?',
   d: 'What takes the connections, and how many does the page need?',
   e: 'When should the answer come?',
 };
@@ -83,7 +83,7 @@ export const remedies = exercise<Record<string, string>>({
       const [got, right] = [fixes[letter], myRemedies[letter]];
       assert.equal(got, right, `${letter}: ${got ? `"${got}" is not it` : 'it is in no box yet'}. ${question}`);
     }
-    return 'A lower "retry" and more memory change none of these findings.';
+    return 'A lower "retry" and more memory fix none of these findings.';
   },
   hint: 'The table "What you would do at work" has four of the five. The fifth is about readers that come back.',
   solution: { file: FILE, region: 'remedies' },

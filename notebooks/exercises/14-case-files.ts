@@ -9,7 +9,7 @@ type Cause =
   | 'each node knows only its own messages'
   | 'events stay in a buffer'
   | 'ids start again at 1, and old cursors stay'
-  | 'no progress is taken for no job'
+  | 'progress 0 is taken for no job'
   | 'streams use up the connections'
   | 'the end is announced once, and never looked up'
   | 'a new source has no cursor'
@@ -22,14 +22,14 @@ export type Diagnosis = Record<Case, Cause>;
 
 /** What to think about after a wrong answer. */
 const QUESTIONS: Record<Case, string> = {
-  a: 'How long did it pause, in all?',
-  b: 'What does the page save last, before it is loaded again?',
+  a: 'How long did the client pause, in all?',
+  b: 'Which id does the page save last, before it is loaded again?',
   c: 'How many streams are open, and how many connections does a browser have to one host?',
-  d: 'The client has everything in the end. Where was it until then?',
+  d: 'The client has all events in the end. Where were they until then?',
   e: 'Which message came while nobody was subscribed?',
   f: 'Which ids do D and E have?',
   g: 'How many events did the second request bring, and where did they begin?',
-  h: 'Which messages did the page not hear, and which container got them?',
+  h: 'Which messages did the page miss, and which container got them?',
   i: 'What is the progress of a job that has not begun?',
   j: 'In the waterfall, which poll ends last, and when did it begin?',
 };
@@ -58,7 +58,7 @@ export const myDiagnosis: Diagnosis = {
   f: 'ids start again at 1, and old cursors stay', // D and E are 1 and 2 again
   g: 'a new source has no cursor', // six events came twice
   h: 'each node knows only its own messages', // every second one went to the other node
-  i: 'no progress is taken for no job', // before the first step, progress is 0
+  i: 'progress 0 is taken for no job', // before the first step, progress is 0
   j: 'an old answer overwrites a newer one', // the third poll is answered after the fourth
 };
 // #endregion

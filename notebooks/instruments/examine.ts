@@ -6,7 +6,7 @@ import type { Technique } from './technique.js';
 
 /** Something that `npm run examine` found. */
 export interface Found {
-  /** `serious`: data is lost or late, or readers stop for good. `warning`: it will be, in common circumstances. */
+  /** `serious`: data is lost or late, or readers stop for good. `warning`: this will happen in common circumstances. */
   severity: 'serious' | 'warning' | 'note';
   /** The rule's name, such as `stream-buffered`. */
   rule: string;
@@ -25,18 +25,18 @@ export interface Recorded {
   url: string;
   technique: Technique;
   startedAt: number;
-  /** How long it waited in the browser before it was sent, in milliseconds; null if the recording does not tell. */
+  /** How long it waited in the browser before it was sent, in milliseconds; null if the recording does not say. */
   blockedMs: number | null;
   endedAt: number;
   /** 0 if there was no answer. */
   status: number;
-  /** The same number for equal bodies; null if the recording has no body of it. */
+  /** A number that equal bodies share; null if the recording has no body for this request. */
   body: number | null;
-  /** How many events came on it; null if it is no stream. */
+  /** How many events it brought; null if it is not a stream. */
   events: number | null;
 }
 
-/** What `npm run examine` says of an endpoint or a recording. */
+/** What `npm run examine` says about an endpoint or a recording. */
 export interface Examined {
   summary: string;
   /** The worst first. */
@@ -46,7 +46,7 @@ export interface Examined {
 }
 
 /**
- * Runs `npm run examine -- SUBJECT`. Nothing leaves this machine but the requests to a URL that you name.
+ * Runs `npm run examine -- SUBJECT`. Nothing leaves this machine except the requests to a URL that you name.
  *
  * @param subject a URL, or the path of a HAR file: relative paths begin at the folder of this checkout.
  * @param flags as `npm run examine -- --help` names them: `{ for: '8s', beside: url, quick: true }`.
@@ -58,7 +58,7 @@ export async function examine(subject: string, flags: Record<string, string | tr
     value === true ? [`--${name}`] : [`--${name}`, value],
   );
   const args = ['--import', 'tsx', join('scripts', 'examine.ts'), subject, '--json', '-', ...given];
-  // NODE_OPTIONS was meant for the kernel; npm's variables tell of the command that has started Jupyter.
+  // Removes variables that are not for this command: NODE_OPTIONS is the kernel's, npm_lifecycle_event Jupyter's.
   const { NODE_OPTIONS, npm_lifecycle_event, ...env } = process.env;
   const child = spawn(process.execPath, args, {
     ...{ cwd: CHECKOUT, env: { ...env, INIT_CWD: CHECKOUT } },

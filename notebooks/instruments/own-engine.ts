@@ -53,8 +53,8 @@ export async function openEngine(): Promise<OwnEngine | null> {
 const skipped: string[] = [];
 
 /**
- * Runs a section that needs an engine, or another program that was started here. Where there is none, says which section is skipped
- * and counts it; null then.
+ * Runs a section that needs an engine, or another program that a notebook starts. Without it, prints which section is skipped,
+ * counts it and returns null.
  *
  * @param what what is needed, as a noun with its article. Default: an engine.
  * @example const missed = await ifThere(engine, 'pub/sub', async ({ url }) => count(new Redis(url)));

@@ -10,11 +10,11 @@ export interface OwnNginx {
 }
 
 /**
- * Starts an nginx for this kernel alone, on a free port of loopback, and says which. It ends with the kernel, also when that is killed.
- * Null, with the remedy, where no nginx is found.
+ * Starts an nginx for this kernel alone, on a free port of loopback, and prints its path. It ends with the kernel, even a killed one.
+ * Where no nginx is found, prints what to do and returns null.
  *
  * @param server what stands in the block `server` of its configuration, apart from `listen`.
- * @throws in continuous integration (`CI` is set), where no nginx means that something is not tested; and when nginx refuses the
+ * @throws if there is no nginx in continuous integration (`CI` is set), which must not skip tests; and if nginx refuses the
  * configuration.
  * @example const nginx = await openNginx(`location / { proxy_pass ${own.url}; }`);
  */

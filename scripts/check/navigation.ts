@@ -72,7 +72,9 @@ function casesOf({ number }: CourseNotebook, course: CourseNotebook[]): string[]
       .filter((cell) => courseMetadata(cell).caseOf?.includes(number))
       .map((cell) => `[${/^#+ (.*)/.exec(textOf(cell.source))?.[1] ?? idOf(cell)}](${name}#cell-id=${idOf(cell)})`),
   );
-  return links.length > 0 ? [`A failure of a real project, for you to diagnose: ${links.join(', ')}`] : [];
+  if (links.length === 0) return [];
+  const failures = links.length === 1 ? 'A failure of a real project' : 'Failures of real projects';
+  return [`${failures}, for you to diagnose: ${links.join(', ')}`];
 }
 
 const link = ({ title, name }: Pick<CourseNotebook, 'title' | 'name'>) => `[${title}](${name})`;

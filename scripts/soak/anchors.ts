@@ -38,7 +38,8 @@ export function readSources(folder: string, leaveOut: string[] = []): ts.SourceF
 export function editAt(sources: ts.SourceFile[], inside: string, pattern: string, make: string): Edit {
   const wanted = parsePattern(pattern);
   const found: Edit[] = [];
-  for (const source of sources) {
+  const names = inside.split('.');
+  for (const source of sources.filter(({ text }) => names.every((name) => text.includes(name)))) {
     const visit = (node: ts.Node, names: string) => {
       const fitted: Fitted = new Map();
       if (names.includes(`.${inside}.`) && fits(wanted, node, fitted)) {

@@ -115,7 +115,7 @@ const changes: Record<string, Record<string, Change>> = {
       'compare-one',
     ],
     'a long poll is booked as a short one': [
-      'result',
+      'getResult',
       "$W ? 'long-poll' : 'other'",
       "$W ? 'short-poll' : 'other'",
       'compare-one',

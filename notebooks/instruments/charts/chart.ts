@@ -11,7 +11,7 @@ export interface Chart {
   text: string;
   /** The whole Vega-Lite specification. */
   spec: Record<string, unknown>;
-  /** The subtitle on paper, where it differs. */
+  /** The subtitle on paper, if it differs from the chart's. */
   paperSubtitle?: string;
 }
 
@@ -19,7 +19,7 @@ interface Parts {
   title: string;
   /** What was held fixed: the duration of a job, an interval, how many clients. */
   subtitle?: string | undefined;
-  /** What the subtitle says besides where nothing can be dragged: on paper. */
+  /** What is added to the subtitle on paper, where no slider can be dragged. */
   onPaper?: string | undefined;
   data: Datum[];
   /** The data in words and numbers; {@link tell} makes it. */
@@ -105,7 +105,7 @@ const LINE = { title: 78, subtitle: 92 };
 const wrap = (text: string, letters: number): string[] =>
   text.match(new RegExp(`.{1,${letters}}(?=\\s|$)|\\S+`, 'g'))?.map((line) => line.trim()) ?? [text];
 
-/** As few lines as with so many letters, and about equally long: no word stands alone in the last one. */
+/** Breaks a text into as few lines as {@link wrap} does, but about equally long: no word stands alone in the last one. */
 function balanced(text: string, letters: number): string[] {
   const lines = wrap(text, letters);
   for (let fewer = letters - 1; fewer > 0; fewer--) {

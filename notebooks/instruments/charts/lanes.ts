@@ -25,9 +25,9 @@ export function lanesOf(spans: { from: number; to: number }[]): number[] {
 }
 
 /**
- * The axis of lanes: their names at the left, in this order, and no line, because the lanes themselves are seen.
+ * The axis of lanes: their names at the left, in this order. It has no line, because the lanes themselves are visible.
  *
- * @param parts what a chart sets beside that: a `title`, and more of the `scale` or the `axis`
+ * @param parts what a chart adds: a `title`, and more properties of the `scale` or the `axis`
  */
 export const laneAxis = (
   field: string,
@@ -39,13 +39,13 @@ export const laneAxis = (
   axis: { ticks: false, domain: false, ...axis },
 });
 
-/** How many pixels before the next bar of its lane a bar ends, with an edge of {@link EDGE} pixels around each. */
+/** A bar ends this many pixels before the next bar of its lane. Each has an edge of {@link EDGE} pixels around it. */
 const GAP = 3;
-/** Wide enough that a request of a millisecond is seen. */
+/** A bar's edge, in pixels: wide enough that a request of a millisecond is visible. */
 export const EDGE = 1.5;
 
 /**
- * What is free behind each span until the next one of its lane begins, as a share of the whole time; 1 behind the last.
+ * The free time between each span and the next one of its lane, as a share of the whole time; 1 after the last.
  *
  * @param whole the whole time, in the unit of the spans
  */
@@ -63,7 +63,7 @@ export function roomBehind(spans: { lane: unknown; from: number; to: number }[],
 
 /**
  * Where a bar ends, as the `x2Offset` of its mark: at its time, but before the next bar of its lane, so that two requests
- * without a pause between them are seen as two; and a pixel from its beginning at least.
+ * without a pause between them are seen as two. A bar is at least a pixel wide.
  *
  * @param from the fields of the bar's times. The row also has its {@link roomBehind} as `room`.
  */

@@ -25,7 +25,7 @@ interface SideBySide {
 
 /** How many panels stand beside each other at most: on a phone, where a chart has less than its default width, and elsewhere. */
 const MOST = `(${NARROW} ? 1 : room < ${WIDTH.default} ? 2 : 3)`;
-/** What a letter of a panel's name takes, and one of a row's, in pixels. */
+/** How wide a letter is in a panel's name and in a row's label, in pixels. */
 const LETTER = { name: 8, label: 7 };
 /** How high a row is with the space below it, in pixels. */
 const LANE = 24;
@@ -51,7 +51,7 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
   ];
   // A panel has a lane for its name and one for each row. The panels stand beside and below each other, as many in a row as there
-  // is width for with their names whole, and in equal rows.
+  // is width for without shortening their names, and in equal rows.
   const height = LANE * (rows.length + 1);
   const longest = (texts: string[]) => Math.max(0, ...texts.map(({ length }) => length));
   const fit = `floor((room - ${LETTER.label * longest(labels)}) / ${LETTER.name * longest(measures)})`;

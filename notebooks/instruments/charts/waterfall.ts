@@ -28,7 +28,7 @@ interface Waterfall {
   job?: Job | Job[] | undefined;
   /**
    * Each client's time begins with its own first request, so that clients that ran one after the other can be compared. Default:
-   * false. Not with a job, whose time is that of all clients.
+   * false. Cannot be combined with `job`, whose time all clients share.
    */
   fromOwnStart?: boolean;
 }
@@ -49,7 +49,7 @@ export function waterfall(
   { title, subtitle, job, fromOwnStart = false }: Waterfall,
 ): Chart {
   if (job && fromOwnStart)
-    throw new Error('expected a job or "fromOwnStart", got both: a job has the time of all clients');
+    throw new Error('expected a job or "fromOwnStart", got both: all clients share the time of a job');
   const named = Array.isArray(rows) ? Object.entries(unmixed(rows)) : Object.entries(rows);
   const spans = named.flatMap(([client, rows]) => {
     const own = rows.map(span);

@@ -141,7 +141,7 @@ class Values {
       if (this.elements === 0) this.begin(String.fromCharCode(bytes[at] as number));
       const count = this.string > 0 ? this.readString(bytes, at) : this.readLine(bytes, at);
       at += count;
-      // Attributes are over, and the value that they belong to is still to come.
+      // After attributes, the value that they belong to is still to come.
       if (this.elements === 0 && this.type !== '|') this.reader.end(this.type, this.isNull);
     }
   }
@@ -182,7 +182,7 @@ class Values {
     if (adds) {
       const count = lengthOf(rest, MAX_ELEMENTS);
       if (isFirst) this.isNull = count < 0;
-      const isOfReply = isFirst && type === '|'; // no value around the attributes is open
+      const isOfReply = isFirst && type === '|'; // the attributes belong to the whole reply, not to a value in it
       this.more(count < 0 ? -1 : adds(count) - (isOfReply ? 1 : 0));
     } else if (STRINGS.test(type)) {
       const length = lengthOf(rest, MAX_STRING);

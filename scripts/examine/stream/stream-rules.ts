@@ -186,7 +186,7 @@ export const streamRules: readonly StreamRule[] = [
       if (bad.length === 0) return undefined;
       const lost = bad.reduce((sum, each) => sum + each.lost.length, 0);
       return {
-        saw: `Of ${count(resumes.length, 'cut')}, ${bad.length} lost events: ${lost} in all that an undisturbed reader got meanwhile.`,
+        saw: `Of ${count(resumes.length, 'cut')}, ${bad.length} lost events: ${lost} in all. An undisturbed reader got them.`,
       };
     },
   },
