@@ -4,6 +4,7 @@ import type { Other } from '../main.js';
 import type { Result } from '../result.js';
 import type { LineInFile } from './line-in-file.js';
 import { tracebackText } from './source.js';
+import { resultName } from './text.js';
 
 /** `notRun`: notebooks in another language, which were left out. */
 export function jsonReport(
@@ -32,7 +33,7 @@ export function jsonReport(
 /** JUnit's XML: a suite for each notebook, a case for each code cell, with its line in the notebook's file. */
 export function junitReport(results: Result[], lineInFile: LineInFile): string {
   const suites = results.map((result) => {
-    const name = result.repeat > 1 ? `${result.notebook} (repeat ${result.repeat})` : result.notebook;
+    const name = resultName(result);
     const at = (cell: number | null, line: number | null = null) =>
       `file=${attribute(result.notebook)} line="${lineInFile(result.path, cell, line)}"`;
     const cases = result.cells

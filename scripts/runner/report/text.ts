@@ -8,9 +8,13 @@ import { cellName, markedSource, tracebackText } from './source.js';
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
+/** What reports call a result's notebook: its path, and which run it was if not the first. */
+export const resultName = ({ notebook, repeat }: Result): string =>
+  repeat > 1 ? `${notebook} (repeat ${repeat})` : notebook;
+
 /** One line that a finished notebook leaves on the terminal. */
 export function resultLine(result: Result): string {
-  const name = result.repeat > 1 ? `${result.notebook} (repeat ${result.repeat})` : result.notebook;
+  const name = resultName(result);
   const ran = result.cells.filter(({ status }) => status === 'ran' || status === 'raised').length;
   const skipped = result.cells.filter(({ status }) => status === 'skipped').length;
   const facts = [`${ran} cells`, ...(skipped ? [`${skipped} skipped`] : []), seconds(result.durationMs)].join(', ');
@@ -32,7 +36,7 @@ function headline(result: Result): string {
 export function failureReport(result: Result, notebook: Notebook, again: string, base = process.cwd()): string {
   const { failure } = result;
   if (!failure) return '';
-  const lines = [chalk.red.bold(`✗ ${result.notebook}`)];
+  const lines = [chalk.red.bold(`✗ ${resultName(result)}`)];
   const cell = failure.cell === null ? undefined : notebook.cells[failure.cell];
   const count = result.cells.find(({ index }) => index === cell?.index)?.executionCount ?? null;
   if (cell) {
