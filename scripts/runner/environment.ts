@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { registrationFiles } from '../kernel/cli/registration.mjs';
 import { makeEnvironment, removePip } from '../setup/environment.mjs';
 import { lock } from '../setup/lock.mjs';
-import { makeFolder, writeWhole } from '../shared/files.mjs';
-import { Problem } from '../shared/problem.mjs';
+import { writeWhole } from '../shared/files.mjs';
 import { taskReporter } from '../shared/progress.mjs';
 import { kernelFolder } from './kernel.js';
 import type { Environment } from './project.js';
+import { makeWritable } from './writable.js';
 
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 
@@ -33,13 +33,7 @@ export async function ownEnvironment(signal: AbortSignal): Promise<Environment> 
   const isDone = () => existsSync(stamp) && existsSync(python);
   if (isDone()) return { python };
 
-  try {
-    makeFolder(folder);
-  } catch (error) {
-    throw new Problem(
-      `Expected to write to ${folder}, where the Python environment is kept: ${(error as Error).message}. Name another cache folder: XDG_CACHE_HOME.`,
-    );
-  }
+  makeWritable(folder, 'Python environments', 'Name another cache folder: XDG_CACHE_HOME.');
   const reporter = taskReporter(process.stderr);
   const held = await lock(
     `${venv}.lock`,

@@ -9,7 +9,7 @@ import { Problem } from '../shared/problem.mjs';
 import { quoted } from '../shared/run.js';
 import { plain } from '../shared/visible.mjs';
 import type { runnerCommand } from './command.mjs';
-import { discover, shard } from './discover.js';
+import { copyPath, discover, shard } from './discover.js';
 import { knownDurations, rememberDurations } from './durations.js';
 import { ownEnvironment } from './environment.js';
 import { isKernel, type Kernel, type Notebook, OtherLanguage, readNotebook } from './notebook.js';
@@ -21,6 +21,7 @@ import { progress } from './report/progress.js';
 import { failureReport, othersLine, summary } from './report/text.js';
 import { run } from './run.js';
 import { stress } from './stress.js';
+import { makeRoomFor } from './writable.js';
 
 export interface Call {
   command: ReturnType<typeof runnerCommand>;
@@ -86,6 +87,16 @@ export async function runNotebooks(
     known: await knownDurations(project),
     signal,
   };
+  const reportFiles = {
+    json: values.json && resolve(base, values.json),
+    junit: values.junit && resolve(base, values.junit),
+  };
+  for (const { path } of notebooks)
+    makeRoomFor(copyPath(path, project, options.out, 1), 'executed copies', 'Name another folder: --out FOLDER.');
+  for (const [flag, file] of Object.entries(reportFiles))
+    if (file) makeRoomFor(file, 'reports', `Name another file: --${flag} FILE.`);
+  if (project.durationsFile)
+    makeRoomFor(project.durationsFile, 'durations', 'Name another file: durationsFile in the settings.');
 
   const began = performance.now();
   const flags = givenFlags(command).filter(([name]) => !NOT_AGAIN.has(name));
@@ -123,8 +134,9 @@ export async function runNotebooks(
   }
   const good = results.length === planned && results.every(({ status }) => status === 'passed');
   const exitCode = good ? 0 : 1;
-  if (values.json) writeWhole(resolve(base, values.json), jsonReport(results, { wallMs, exitCode, notRun: others }));
-  if (values.junit) writeWhole(resolve(base, values.junit), junitReport(results, lineInFile));
+  const { json, junit } = reportFiles;
+  if (json) writeWhole(json, jsonReport(results, { wallMs, exitCode, notRun: others }));
+  if (junit) writeWhole(junit, junitReport(results, lineInFile));
   if (!values.stress) await rememberDurations(project, results); // a run under load is no measure of the notebook
   for (const report of reports) process.stdout.write(`\n${report}`);
   for (const { notebook, leaks, failure } of results) {
