@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -9,6 +9,7 @@ import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
 import type { taskReporter } from '../shared/progress.mjs';
 import { run } from '../shared/run.js';
+import { makeWritable } from '../shared/writable.js';
 import { about } from './about.js';
 import { writeAssets } from './assets.js';
 import { type Chapter, readChapter } from './chapter.js';
@@ -50,6 +51,7 @@ const PRINTS_AT_ONCE = 2;
  */
 export async function buildHandouts(options: BuildOptions): Promise<void> {
   const { out, signal } = options;
+  makeWritable(dirname(out), 'handouts', 'Name another folder: --out FOLDER.');
   await ours(out);
   await sweep(out);
   const chapters = await Promise.all(options.notebooks.map(readChapter));
@@ -150,6 +152,10 @@ async function python(script: string, order: string, signal: AbortSignal): Promi
 /** Refuses to take the place of a folder that has anything but handouts in it. */
 async function ours(out: string): Promise<void> {
   const own = EDITIONS.flatMap((edition) => [edition, `polling-lab-${edition}.zip`]) as string[];
+  if (existsSync(out) && !statSync(out).isDirectory())
+    throw new Problem(
+      `Expected ${out} to be a folder, where handouts go, but it is none. Name another folder: --out FOLDER.`,
+    );
   const strange = existsSync(out) ? (await readdir(out)).find((name) => !own.includes(name)) : undefined;
   if (strange) {
     throw new Problem(`${out} has "${strange}" in it, which is no handout, and would be lost. Name another folder.`);

@@ -475,6 +475,12 @@ describe('the handouts of before stay as they were', () => {
     await expect(build({ out: folder })).rejects.toThrow(/is no handout, and would be lost/);
     expect(existsSync(home)).toBe(true);
   });
+
+  it('when the folder is a file, or would be in one', async () => {
+    const file = import.meta.filename;
+    await expect(build({ out: file })).rejects.toThrow(/Expected .* to be a folder.*--out FOLDER/);
+    await expect(build({ out: join(file, 'in-it') })).rejects.toThrow(/Expected to write to .*--out FOLDER/);
+  });
 });
 
 it(

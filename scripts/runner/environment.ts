@@ -8,9 +8,9 @@ import { makeEnvironment, removePip } from '../setup/environment.mjs';
 import { lock } from '../setup/lock.mjs';
 import { writeWhole } from '../shared/files.mjs';
 import { taskReporter } from '../shared/progress.mjs';
+import { makeWritable } from '../shared/writable.js';
 import { kernelFolder } from './kernel.js';
 import type { Environment } from './project.js';
-import { makeWritable } from './writable.js';
 
 const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 

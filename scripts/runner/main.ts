@@ -8,6 +8,7 @@ import { endWhenOrphaned } from '../shared/orphan.js';
 import { Problem } from '../shared/problem.mjs';
 import { quoted } from '../shared/run.js';
 import { plain } from '../shared/visible.mjs';
+import { makeRoomFor } from '../shared/writable.js';
 import type { runnerCommand } from './command.mjs';
 import { copyPath, discover, shard } from './discover.js';
 import { knownDurations, rememberDurations } from './durations.js';
@@ -21,7 +22,6 @@ import { progress } from './report/progress.js';
 import { failureReport, othersLine, summary } from './report/text.js';
 import { run } from './run.js';
 import { stress } from './stress.js';
-import { makeRoomFor } from './writable.js';
 
 export interface Call {
   command: ReturnType<typeof runnerCommand>;

@@ -1,8 +1,8 @@
 // Whether a run can write what it is asked to write. Asked before anything runs, so that no result is lost at the end.
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { makeFolder } from '../shared/files.mjs';
-import { Problem } from '../shared/problem.mjs';
+import { makeFolder } from './files.mjs';
+import { Problem } from './problem.mjs';
 
 /**
  * Makes a folder that a run writes to. Throws a Problem where the folder cannot be made, or nothing can be written in it.
