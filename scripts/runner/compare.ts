@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { $ } from 'zx';
+import { $, which } from 'zx';
 import { project } from '../project.js';
 import { runCommand } from '../shared/command.mjs';
-import { writeWhole } from '../shared/files.mjs';
+import { readJson, writeWhole } from '../shared/files.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
@@ -18,20 +19,26 @@ const COMMAND = {
   about: `Runs the notebooks of scripts/runner/verdicts with the tools of the field (jupyter execute, nbmake, papermill;
 installed into an environment of their own in a temporary folder) on four kernels: stock tslab, this one, Deno's, and ipykernel
 with the same cases in Python. Makes the table of how many notebooks that must fail each of them passes. An hour on two cores.`,
-  names: 'stock, own, deno or ipykernel ...',
+  names: 'stock, own, deno, ipykernel, or the folder of a kernel.json ...',
   flags: {
-    write: { about: 'put the table into scripts/runner/README.md, and a sentence into README.md' },
+    tool: {
+      value: 'TOOL',
+      about:
+        "try only this tool: jupyter execute, nbmake, papermill, or a command of yours such as 'my-runner --strict {notebook}'; exit code 0 means that the notebook passed",
+    },
+    write: {
+      about:
+        'put each row into the table of scripts/runner/README.md once it is measured, and a sentence into README.md',
+    },
     keep: { value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
   },
+  notes: `A kernel of yours is the folder that "jupyter kernelspec list" shows for it. It runs the notebooks in Python if
+its kernel.json says that this is its language, and those in TypeScript otherwise. Each command that you name finds it
+under the name that the notebooks have, through JUPYTER_PATH.`,
 } as const;
 
 const checkout = resolve(import.meta.dirname, '..', '..');
 const verdicts = join(import.meta.dirname, 'verdicts');
-/** The files that the result is written to, between marks: as a table, and as a sentence. */
-const places: [readme: string, text: (old: string, rows: Row[]) => string][] = [
-  [join(import.meta.dirname, 'README.md'), newTable],
-  [join(checkout, 'README.md'), newSentence],
-];
 const HEAD = '| tool | kernel | must fail, and passed | must pass, and failed |\n| --- | --- | --: | --: |';
 const OWN_LINE = `| \`npm run notebooks\` | this kernel | 0 of ${Object.keys(failing).length} | 0 of ${passing.length} |`;
 /** The version of npm's package `deno`. */
@@ -82,7 +89,7 @@ interface Kernel {
   name: string;
   /** Makes the kernel available under the name that the notebooks have, in `folder/kernels`. */
   install(folder: string, venv: string): Promise<void>;
-  python?: true;
+  python?: boolean;
 }
 
 const kernels: Record<string, Kernel> = {
@@ -101,9 +108,41 @@ const kernels: Record<string, Kernel> = {
     python: true,
   },
 };
-const isKernel = (name: string) => Object.hasOwn(kernels, name);
 
-/** An environment with the other tools and one kernel named `tslab`. */
+/** One of {@link kernels}, or the kernel of a `kernel.json` in a folder. */
+async function kernelOf(name: string): Promise<Kernel> {
+  if (Object.hasOwn(kernels, name)) return kernels[name]!;
+  const spec = readJson(join(name, 'kernel.json'));
+  if (!['typescript', 'javascript', 'python'].includes(spec?.language)) {
+    const known = Object.keys(kernels).join(', ');
+    throw new Problem(
+      `Expected ${known} or the folder of a kernel.json for typescript, javascript or python, got ${name}.`,
+    );
+  }
+  const python = spec.language === 'python';
+  const install = (folder: string) =>
+    cp(name, join(folder, 'kernels', python ? 'python3' : 'tslab'), { recursive: true });
+  return { name: spec.display_name, install, python };
+}
+
+/** All of {@link tools}, the one with this name, or the one that this command is. */
+async function toolsOf(given: string | undefined): Promise<Tool[]> {
+  if (given === undefined) return tools;
+  const known = tools.filter(({ name }) => name === given);
+  if (known.length > 0) return known;
+  const words = given.split(' ').filter(Boolean);
+  if (!given.includes('{notebook}')) {
+    const names = tools.map(({ name }) => name).join(', ');
+    throw new Problem(`--tool expects ${names} or a command with {notebook} in it, got "${given}".`);
+  }
+  // The shell's exit code for a missing command would count as a notebook that failed.
+  if (!(await which(words[0]!, { nothrow: true }))) throw new Problem(`--tool: there is no command ${words[0]}.`);
+  return [
+    { name: given, command: (_, notebook) => words.map((word) => word.replaceAll('{notebook}', () => notebook)) },
+  ];
+}
+
+/** An environment with the other tools and ipykernel. */
 async function makeEnvironment(folder: string): Promise<void> {
   await $`python3 -m venv ${folder}`;
   await $`${join(folder, 'bin', 'pip')} install --quiet --requirement ${join(import.meta.dirname, 'requirements-compare.txt')}`;
@@ -123,7 +162,6 @@ function stockCommand(): string[] {
 
 /** Deno as npm has it: its binary is in a package of its own, for each platform. */
 async function installDeno(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "private": true }');
   await $({ cwd: folder, quiet: true })`npm install --no-audit --no-fund --ignore-scripts deno@${DENO}`;
   const packages = join(folder, 'node_modules', '@deno');
@@ -149,14 +187,23 @@ async function casesFor(kernel: Kernel, work: string): Promise<{ folder: string;
   return { folder, green: names(pythonPassing), red: names(pythonFailing) };
 }
 
-async function tryAll(wanted: string[], venv: string, work: string, signal: AbortSignal): Promise<Row[]> {
+interface Trial {
+  kernels: Kernel[];
+  tools: Tool[];
+  /** The environment with the tools of {@link tools}. */
+  venv: string;
+  /** A folder for what the trial makes. */
+  work: string;
+  signal: AbortSignal;
+}
+
+/** Hands each row to `measured` as soon as it is complete, so that a run that is stopped keeps what it has measured. */
+async function tryAll({ kernels, tools, venv, work, signal }: Trial, measured: (row: Row) => void): Promise<void> {
   const run = randomBytes(8).toString('hex');
   const atOnce = limiter(availableParallelism());
-  const rows: Row[] = [];
   try {
-    for (const name of wanted) {
-      const kernel = kernels[name]!;
-      const data = join(work, name);
+    for (const kernel of kernels) {
+      const data = await mkdtemp(join(work, 'kernel-'));
       await kernel.install(data, venv);
       const { folder, green, red } = await casesFor(kernel, work);
       for (const tool of tools) {
@@ -181,15 +228,8 @@ async function tryAll(wanted: string[], venv: string, work: string, signal: Abor
         };
         const falselyGreen = await judge(red, true);
         const falselyRed = await judge(green, false);
-        const row: Row = {
-          tool: tool.name,
-          kernel: kernel.name,
-          cases: [red.length, green.length],
-          falselyGreen,
-          falselyRed,
-        };
-        rows.push(row);
-        process.stdout.write(`${line(row)}\n`);
+        const cases: Row['cases'] = [red.length, green.length];
+        measured({ tool: tool.name, kernel: kernel.name, cases, falselyGreen, falselyRed });
       }
     }
   } finally {
@@ -197,62 +237,71 @@ async function tryAll(wanted: string[], venv: string, work: string, signal: Abor
     const sweep = [join(import.meta.dirname, 'execute.py'), '--mark', `${project.markVariable}=${run}`, '--sweep'];
     await $({ quiet: true })`${project.environment().python} ${sweep}`;
   }
-  return rows;
 }
+
+const rowStart = (tool: string, kernel: string) => `| ${tool} | ${kernel} |`;
 
 const line = ({ tool, kernel, cases: [red, green], falselyGreen, falselyRed }: Row) =>
-  `| ${tool} | ${kernel} | ${falselyGreen.length} of ${red} | ${falselyRed.length} of ${green} |`;
+  `${rowStart(tool, kernel)} ${falselyGreen.length} of ${red} | ${falselyRed.length} of ${green} |`;
 
-const table = (rows: Row[]): string => `${HEAD}\n${rows.map(line).join('\n')}\n${OWN_LINE}`;
-
-/** The table in a README with these rows in place of those for the same kernels; the others stay as they are. */
-function newTable(old: string, rows: Row[]): string {
-  const kept = old
-    .split('\n')
-    .filter(
-      (text) => text.startsWith('| ') && !text.startsWith('| tool') && !text.startsWith('| ---') && text !== OWN_LINE,
-    );
-  const tried = new Set(rows.map(({ kernel }) => kernel));
-  const others = kept.filter((text) => !tried.has(text.split(' | ')[1] ?? ''));
-  const place = (text: string) => Object.values(kernels).findIndex(({ name }) => text.includes(`| ${name} |`));
-  return [HEAD, ...[...others, ...rows.map(line)].sort((a, b) => place(a) - place(b)), OWN_LINE].join('\n');
+/** The README's table with this row in it. The other rows stay as they are. */
+function newTable(old: string, row: Row): string {
+  const rows = [line(row), ...old.split('\n')];
+  const all = Object.values(kernels).flatMap((kernel) => tools.map((tool) => rowStart(tool.name, kernel.name)));
+  const text = all.map((one) => rows.find((text) => text.startsWith(one)) ?? `${one} not measured | not measured |`);
+  return [HEAD, ...text, OWN_LINE].join('\n');
 }
 
-function newSentence(old: string, rows: Row[]): string {
-  const stock = rows.filter(({ kernel }) => kernel === kernels.stock!.name);
-  if (stock.length === 0) return old;
-  const passed = stock.map(({ tool, falselyGreen }) => `${falselyGreen.length} under ${tool}`).join(', ');
-  return `Of ${Object.keys(failing).length} notebooks that must fail, stock tslab passes ${passed}; \`npm run notebooks\` passes none.`;
+/** What the table says of stock tslab. */
+function newSentence(table: string): string {
+  const rows = tools.flatMap(({ name }) => {
+    const [passed = ''] = (table.split(rowStart(name, kernels.stock!.name))[1] ?? '').trim().split(' ');
+    return /^\d/.test(passed) ? [`${passed} under ${name}`] : [];
+  });
+  return `Of ${Object.keys(failing).length} notebooks that must fail, stock tslab passes ${rows.join(', ')}; \`npm run notebooks\` passes none.`;
 }
 
-async function write(readme: string, result: (old: string) => string): Promise<void> {
-  const text = await readFile(readme, 'utf8');
+/** Puts a text in place of the one between the marks of a README. Returns the new one. */
+function write(readme: string, result: (old: string) => string): string {
+  const text = readFileSync(readme, 'utf8');
   const between = /(<!-- compare -->\n)([\s\S]*?)\n(<!-- \/compare -->)/;
-  if (!between.test(text)) throw new Problem(`${readme} has no place marked <!-- compare -->.`);
+  const old = between.exec(text)?.[2];
+  if (old === undefined) throw new Problem(`${readme} has no place marked <!-- compare -->.`);
+  const made = result(old);
   writeWhole(
     readme,
-    text.replace(between, (_, from, old, to) => `${from}${result(old)}\n${to}`),
+    text.replace(between, (_, from, _old, to) => `${from}${made}\n${to}`),
   );
+  return made;
+}
+
+function show(row: Row): void {
+  process.stdout.write(`${line(row)}\n`);
+  process.stdout.write(`  passes, though it must fail: ${row.falselyGreen.join(' ') || 'none'}\n`);
+  process.stdout.write(`  fails, though it must pass: ${row.falselyRed.join(' ') || 'none'}\n`);
 }
 
 await runCommand(compare);
 
 async function compare(signal: AbortSignal): Promise<void> {
-  const { names, keep, write: wanted } = readFlags(COMMAND);
-  const unknown = names.find((name) => !isKernel(name));
-  if (unknown) throw new Problem(`Expected the names of kernels (${Object.keys(kernels).join(', ')}), got ${unknown}.`);
+  const { names, keep, tool, write: writes } = readFlags(COMMAND);
+  const wanted = await Promise.all((names.length > 0 ? names : Object.keys(kernels)).map(kernelOf));
+  const chosen = await toolsOf(tool);
+  const known: (Kernel | Tool)[] = [...Object.values(kernels), ...tools];
+  if (writes && [...wanted, ...chosen].some((one) => !known.includes(one))) {
+    throw new Problem('--write is for the kernels and tools of the table. Leave it out: the result is printed, too.');
+  }
   const work = await mkdtemp(join(tmpdir(), 'runner-compare-'));
   try {
     const venv = keep ? resolve(keep) : join(work, 'venv');
     await makeEnvironment(venv);
-    const rows = await tryAll(names.length > 0 ? names : Object.keys(kernels), venv, work, signal);
-    for (const { tool, kernel, falselyGreen, falselyRed } of rows) {
-      process.stdout.write(`\n${tool}, ${kernel}\n`);
-      process.stdout.write(`  passes, though it must fail: ${falselyGreen.join(' ') || 'none'}\n`);
-      process.stdout.write(`  fails, though it must pass: ${falselyRed.join(' ') || 'none'}\n`);
-    }
-    process.stdout.write(`\n${table(rows)}\n`);
-    if (wanted) for (const [readme, text] of places) await write(readme, (old) => text(old, rows));
+    process.stdout.write(`${HEAD}\n`);
+    await tryAll({ kernels: wanted, tools: chosen, venv, work, signal }, (row) => {
+      show(row);
+      if (!writes) return;
+      const table = write(join(import.meta.dirname, 'README.md'), (old) => newTable(old, row));
+      write(join(checkout, 'README.md'), () => newSentence(table));
+    });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
