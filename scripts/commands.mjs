@@ -228,7 +228,7 @@ switched on, and Ctrl-C says what was seen. It listens on this machine only.`,
       http: {
         value: 'VERSION',
         oneOf: ['1.1', '2'],
-        about: 'HTTP/1.1 or HTTP/2 (default: as browsers; http: URLs get HTTP/2 only so)',
+        about: 'HTTP/1.1 or HTTP/2 (default: as browsers do; http: URLs get HTTP/2 only this way)',
       },
       quick: { about: 'stop as soon as the cuts were tried: silences and time-outs are not seen' },
       insecure: { about: 'accept any certificate' },

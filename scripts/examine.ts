@@ -38,10 +38,12 @@ await runCommand(async (signal) => {
   const unknown = off.find((name) => !rules.some(({ id }) => id === name));
   if (unknown) throw new Problem(`--off expects a rule, got "${unknown}". --rules lists them.`);
   const say = (line: string) => process.stderr.write(`${line}\n`);
-  const asking = [...flags.header, flags.body, flags.beside, flags.twice, flags.quick].some(Boolean);
-  if (flags.proxy !== undefined && asking) {
+  const isUrl = flags.proxy === undefined && /^[a-z][a-z0-9+.-]*:\/\//i.test(subject);
+  const asking = [...flags.header, flags.body, flags.beside, flags.twice, flags.quick, flags.http].some(Boolean);
+  if (!isUrl && (asking || flags.method !== commands.examine.flags.method.default)) {
+    const asked = '--method, --header, --body, --twice, --beside, --quick and --http';
     throw new Problem(
-      '--header, --body, --twice, --beside and --quick are for a URL. The proxy sends nothing of its own.',
+      `${asked} are for a URL: nothing is asked ${flags.proxy === undefined ? 'where a recording is read' : 'by the proxy itself'}.`,
     );
   }
   if (flags.proxy === undefined && (flags.fault.length > 0 || flags.port !== undefined)) {
@@ -50,7 +52,7 @@ await runCommand(async (signal) => {
   const examination: Examination =
     flags.proxy !== undefined
       ? await standBefore(flags.proxy, flags, signal, say)
-      : /^[a-z][a-z0-9+.-]*:\/\//i.test(subject)
+      : isUrl
         ? await examineUrl({
             url: subject,
             method: flags.method.toUpperCase(),
@@ -77,7 +79,7 @@ await runCommand(async (signal) => {
   return exitCode(examination);
 });
 
-/** JSON without the control characters that JSON allows: a terminal may obey them. */
+/** Escapes the control characters that JSON allows unescaped: a terminal may obey them. */
 function printable(json: string): string {
   const hidden = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
   return json.replace(hidden, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);

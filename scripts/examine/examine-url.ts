@@ -156,7 +156,7 @@ function connectionLimit({ exchange, http2 }: StreamSeen): string {
 /** What cannot be told of a reader that does not read. */
 function unreadLimit({ unread }: StreamSeen): string {
   if (!unread?.fits || unread.closed || unread.lost > 0) return '';
-  return ` What becomes of a reader that does not read cannot be told: in ${duration(unread.heldMs)} only ${count(unread.bytes, 'byte')} came, which fit into buffers on the way.`;
+  return ` What happens to a reader that does not read is unknown: in ${duration(unread.heldMs)} only ${count(unread.bytes, 'byte')} came, which fit into buffers on the way.`;
 }
 
 /** What kind of answer it is: by its type, or by its first bytes where the type is wrong. */

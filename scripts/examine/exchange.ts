@@ -10,7 +10,7 @@ import { shownText, shownUrl } from './redact.js';
 
 /** No answer is read further than this, in bytes. */
 export const MAX_BYTES = 8 * 2 ** 20;
-/** Nor further than so many pieces: a server may send each byte by itself. */
+/** No answer is read beyond this many pieces: a server may send each byte by itself. */
 const MAX_PIECES = 200_000;
 /** No more interim responses (RFC 9110, section 15.2) are taken before the answer. */
 const MAX_INTERIM = 32;
@@ -199,8 +199,12 @@ export class Exchange {
   async #beginHttp2(): Promise<void> {
     const { url, method = 'GET', headers = {}, body, insecure = false, windowBytes } = this.ask;
     const { origin, pathname, search } = new URL(url);
-    const settings = windowBytes === undefined ? {} : { settings: { initialWindowSize: windowBytes } };
-    const session = http2.connect(origin, { rejectUnauthorized: !insecure, ...settings });
+    const window = windowBytes === undefined ? {} : { initialWindowSize: windowBytes };
+    // Browsers take no pushed streams either; nobody here would read them.
+    const session = http2.connect(origin, {
+      rejectUnauthorized: !insecure,
+      settings: { enablePush: false, ...window },
+    });
     session.on('error', (error) => this.#end('cut', error));
     session.on('close', () => this.#end('cut'));
     session.on('goaway', (code) => {

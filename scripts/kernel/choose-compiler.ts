@@ -29,13 +29,14 @@ export function chooseCompiler(folder: string, key: string, tslabFolder: string)
     const problem = `${manifest} asks for the compiler ${JSON.stringify(name)}, and ${why} TypeScript ${version} compiles the cells.`;
     return { ...stock, problems: [problem] };
   };
-  if (typeof name !== 'string') return instead('a compiler is the name of a package, such as "typescript".');
+  if (typeof name !== 'string' || !/^(@[\w-][\w.-]*\/)?[\w-][\w.-]*$/.test(name))
+    return instead('a compiler is the name of a package, such as "typescript".');
   try {
     const require = createRequire(manifest);
     const own: string = require(`${name}/package.json`).version;
-    const [major = 0] = own.split('.').map(Number);
     // TypeScript 7 is a program of its own, which no other program can ask to compile something.
-    if (major === 5 || major === 6) return { file: require.resolve(name), version: own, isOwn: true, problems: [] };
+    if (/^[56]\.\d+\.\d+[\w.-]*$/.test(own))
+      return { file: require.resolve(name), version: own, isOwn: true, problems: [] };
     return instead(
       `its version is ${own}: expected 5 or 6. Install one beside it (npm i -D typescript6@npm:typescript@6) and name that.`,
     );
@@ -44,7 +45,7 @@ export function chooseCompiler(folder: string, key: string, tslabFolder: string)
   }
 }
 
-/** The nearest manifest that has a member `key` with a `compiler`, and that. */
+/** The nearest manifest whose member `key` has a `compiler`, and that name. Undefined if there is none. */
 function askedFor(folder: string, key: string): [manifest: string, name: unknown] {
   for (let at = folder; ; at = dirname(at)) {
     const manifest = join(at, 'package.json');
@@ -52,7 +53,7 @@ function askedFor(folder: string, key: string): [manifest: string, name: unknown
       const name = JSON.parse(readFileSync(manifest, 'utf8'))[key]?.compiler;
       if (name !== undefined) return [manifest, name];
     } catch {
-      // None here, or one that npm complains of.
+      // There is no package.json here, or it is not JSON.
     }
     if (at === dirname(at)) return ['', undefined];
   }

@@ -1,4 +1,5 @@
 // Loads the compiler, faster than `require` does.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -13,11 +14,13 @@ export const tslabFolder = dirname(here.resolve('tslab/package.json'));
 const fromTslab = createRequire(join(tslabFolder, 'package.json'));
 /** The compiler of the notebook's folder. */
 export const chosen = chooseCompiler(process.cwd(), settings.metadataKey, tslabFolder);
-const { file, version } = chosen;
+const { file, version, isOwn } = chosen;
 /** Where the compiler's own library is. */
 export const libraryFolder = dirname(file);
 const { cacheFolder } = settings;
-const cacheFile = join(cacheFolder ?? '', `typescript-${version}-node-${process.version}-${process.arch}.bin`);
+// Two packages of one version may have different texts.
+const which = isOwn ? `${version}-${createHash('sha256').update(file).digest('hex').slice(0, 8)}` : version;
+const cacheFile = join(cacheFolder ?? '', `typescript-${which}-node-${process.version}-${process.arch}.bin`);
 
 // V8 compiles a function when it is first called. The cache holds what a run has compiled, and V8
 // itself refuses one that was made by another V8 or from another text.

@@ -17,6 +17,6 @@ export interface ServerContext extends Context {
   /** The server's address over HTTPS; empty until the server listens. */
   readonly httpsUrl: string;
   readonly stopping: boolean;
-  /** Calls what answers a request. What it throws, or rejects with, is the answer: a problem. */
+  /** Runs `part`, which answers a request. If it throws or rejects, the client gets that as a problem. */
   answer(x: Exchange, part: () => void | Promise<void>): void;
 }

@@ -221,6 +221,35 @@ test('says what is wrong when the service is not there, or breaks off', async ()
   await expect(get('/breaks')).rejects.toThrow(/aborted/);
 });
 
+/** What the proxy answers to bytes that no client of Node's would send, until the connection ends. */
+const sendRaw = async (to: string, bytes: string) => {
+  const socket = net.connect(Number(new URL(to).port), '127.0.0.1').setEncoding('latin1');
+  socket.write(bytes, 'latin1');
+  let all = '';
+  for await (const piece of socket) all += piece;
+  return all;
+};
+
+test.each(['', 'Upgrade: websocket\r\n'])(
+  'a path that is no URL, or a false status line, ends one request only (%j)',
+  async (more) => {
+    const head = (path: string) =>
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}Connection: ${more ? 'Upgrade' : 'close'}\r\n\r\n`;
+    expect(await sendRaw(proxy.url, head('/a\tb'))).toMatch(/^HTTP\/1\.1 400 /);
+    for (const line of ['HTTP/1.1 099 Odd', 'HTTP/1.1 200 O\x01K']) {
+      const odd = net.createServer((socket) =>
+        socket.on('error', () => {}).end(`${line}\r\nContent-Length: 0\r\n\r\n`),
+      );
+      await once(odd.listen(0, '127.0.0.1'), 'listening');
+      const before = await openProxy({ upstream: `http://127.0.0.1:${(odd.address() as AddressInfo).port}` });
+      expect(await sendRaw(before.url, head('/'))).toMatch(/^HTTP\/1\.1 502 /);
+      await before.close();
+      odd.close();
+    }
+    expect((await get('/json')).status).toBe(200);
+  },
+);
+
 test.each(['127.0.0.1:3000', 'localhost:1/path', 'ftp://localhost', 'http://u:s3cret@localhost'])(
   '--proxy %s is an error in plain words',
   async (upstream) => {

@@ -99,7 +99,10 @@ export async function openProxy({
   server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
   server.maxConnections = MAX_CONNECTIONS;
   const url = `http://${upstream.name}:${await listen(server, port)}`;
-  const page = await openPage({ ledger, faults, upstream: upstream.origin, url });
+  const page = await openPage({ ledger, faults, upstream: upstream.origin, url }).catch((error) => {
+    server.close();
+    throw error;
+  });
   return {
     ...{ url, upstream: upstream.origin, pageUrl: page.url, faults, traffic, ledger },
     async close() {
@@ -116,7 +119,7 @@ export async function openProxy({
 function refusalOf(req: IncomingMessage, open: number): Problem | undefined {
   try {
     const host = hostOf(req);
-    // A page of any site could have bound its own name to 127.0.0.1 (DNS rebinding), and would reach the service by it.
+    // Any site could have bound its own name to 127.0.0.1 (DNS rebinding), and would reach the service through the proxy.
     if (host !== undefined && !isLoopbackHost(host)) {
       return new Problem(421, `This proxy answers for loopback names, not for "${host}". Use localhost.`);
     }

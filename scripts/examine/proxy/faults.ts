@@ -16,15 +16,15 @@ export const FAULTS = {
     ...{ unit: 'bytes', min: 1, max: 262_144, usual: 16_384 },
   },
   cut: {
-    about: 'break the connection of each answer that lasts longer',
+    about: 'break the connection of each request that lasts longer',
     ...{ unit: 's', min: 1, max: 3_600, usual: 5 },
   },
   delay: {
-    about: 'pass each piece of an answer on so much later',
+    about: 'pass each piece of an answer on that much later',
     ...{ unit: 'ms', min: 1, max: 60_000, usual: 500 },
   },
   idle: {
-    about: 'close a connection on which nothing passes for so long; 504 if the answer has not begun',
+    about: 'close a connection that is idle for that long; 504 if the answer has not begun',
     ...{ unit: 's', min: 1, max: 3_600, usual: 10 },
   },
   'drop-prefer': { about: 'drop the header Prefer from each request', unit: '', min: 1, max: 1, usual: 1 },

@@ -6,13 +6,13 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trans
 /** A proxy may drop trailers (RFC 9110, section 6.5.1). This one does, and so it does not announce them. */
 const TRAILERS = 'trailer';
 
-/** How this proxy calls itself in `Via`. The version is that of the message which was received (RFC 9110, section 7.6.3). */
+/** What this proxy calls itself in `Via`. The version is that of the message which was received (RFC 9110, section 7.6.3). */
 const via = (version: string) => `${version} polling-lab-examine`;
 
 /** The fields to pass on of a message of an HTTP version: without those of the connection, and with `Via`. */
 export function passedFields(raw: readonly string[], version: string, dropped: readonly string[] = []): string[] {
   const own = new Set([...HOP_BY_HOP, TRAILERS, ...dropped]);
-  // "Connection" names further fields of the connection. It cannot name these two: they frame the body, and lead the request.
+  // "Connection" names further fields of the connection. It cannot name these two: they frame the body and route the request.
   for (const name of named(raw)) if (name !== 'content-length' && name !== 'host') own.add(name);
   const kept: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {

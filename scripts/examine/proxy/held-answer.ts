@@ -1,6 +1,6 @@
 import type { Faults } from './faults.js';
 
-/** How many bytes of an answer may wait for a delay or for a slow client; then its sender has to wait. */
+/** How many bytes of an answer may wait for a delay or a slow client; beyond that, the service is paused. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
 /** A part of an answer: its head (no bytes), a piece of its body, or its end (no bytes). */

@@ -87,7 +87,7 @@ export async function openPage({ ledger, faults, upstream, url }: PageOptions) {
     const { method = '', url = '' } = req;
     check(req, url);
     const { origin, 'sec-fetch-site': from } = req.headers;
-    // Of the same site is a page of any port of this machine: the service's own, too. Only this page may ask for more than itself.
+    // A page on any port of this machine is "same-site", the service's too. Only this page may use /traffic and /faults.
     const isOwn = origin === undefined || origin === `http://${hostOf(req)}`;
     if (!isOwn || (from !== undefined && !['same-origin', 'none'].includes(from) && url !== '/')) {
       throw new Problem(403, 'Only the page of this proxy may use this.');
@@ -108,6 +108,7 @@ export async function openPage({ ledger, faults, upstream, url }: PageOptions) {
   const server = createServer((req, res) => {
     answer(req, res).catch((error: Error) => {
       if (res.headersSent || res.destroyed) return res.destroy();
+      if (!(error instanceof Problem)) console.error(error);
       const problem = error instanceof Problem ? error : new Problem(500, 'The page failed at this request: a bug.');
       res.writeHead(problem.status, {
         'Content-Type': 'application/problem+json',

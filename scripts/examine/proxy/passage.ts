@@ -8,8 +8,6 @@ import { passedFields, replaceField } from './fields.js';
 import { HeldAnswer } from './held-answer.js';
 import type { Upstream } from './upstream.js';
 
-/** How long a connection to the service may take to open, in milliseconds. */
-const CONNECT_MS = 10_000;
 /** The methods whose request may be sent again when a connection was closed under it (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -23,7 +21,7 @@ export interface Observer {
   headPassed(status: number): void;
   /** A piece of the body is passed on to the client. */
   piecePassed(bytes: Buffer): void;
-  /** Nothing more comes of the service. `broken`: its answer is not whole, and it was the service that ended it. */
+  /** Nothing more comes from the service. `broken`: the service ended its answer early. `left`: the client or the proxy did. */
   ended(how: 'whole' | 'broken' | 'left'): void;
 }
 
@@ -34,7 +32,6 @@ export class Passage {
   private readonly beganAt = performance.now();
   private cutting: NodeJS.Timeout | undefined;
   private idling: NodeJS.Timeout | undefined;
-  private connecting: NodeJS.Timeout | undefined;
   private answer: IncomingMessage | undefined;
   private isToldOfEnd = false;
 
@@ -86,17 +83,10 @@ export class Passage {
       return;
     }
     this.sent = sent;
-    sent.on('socket', (socket) => {
-      if (!socket.connecting) return;
-      const isLate = () => sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' }));
-      this.connecting = setTimeout(isLate, CONNECT_MS);
-      socket.once('connect', () => clearTimeout(this.connecting));
-    });
-    // RFC 9110, section 10.1.1: the service says whether the body shall come.
+    // RFC 9110, section 10.1.1: the service says whether the client should send the body.
     sent.on('continue', () => this.res.writeContinue());
     sent.on('response', (answer) => this.receive(answer));
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(this.connecting);
       if (this.answer || this.lifetime.left || this.isToldOfEnd) return;
       // The service closed an idle connection at the moment that this request was sent on it (RFC 9112, section 9.3.1).
       if (sent.reusedSocket && !isSecondTry && !hasBody && IDEMPOTENT.has(method)) {
@@ -119,6 +109,12 @@ export class Passage {
   private readonly touch = (): void => void this.idling?.refresh();
 
   private receive(answer: IncomingMessage): void {
+    if (!isStatusLine(answer)) {
+      this.tellEnd('broken');
+      this.sent?.destroy();
+      this.fail(badStatusLine(this.upstream.origin));
+      return;
+    }
     this.answer = answer;
     this.touch();
     this.observer.head(answer);
@@ -218,12 +214,23 @@ export class Passage {
 
   /** The answer is over, or its client has left. */
   private close(): void {
-    for (const timer of [this.cutting, this.idling, this.connecting]) clearTimeout(timer);
+    for (const timer of [this.cutting, this.idling]) clearTimeout(timer);
     this.held.close();
     this.tellEnd('left');
     this.sent?.destroy();
   }
 }
+
+/** Whether an answer begins with a status line that may be passed on (RFC 9112, section 4). Node's parser takes others, too. */
+export const isStatusLine = ({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean =>
+  statusCode >= 100 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
+
+/** The problem for an answer of the service that has no such status line. */
+export const badStatusLine = (origin: string) =>
+  new Problem(
+    502,
+    `The service at ${origin} answered with a status line that is not one of HTTP (RFC 9112, section 4).`,
+  );
 
 /** The path and query of a request, whose target may be a whole URL (RFC 9112, section 3.2.2), or `*`. */
 export function pathOf({ url = '/' }: IncomingMessage): string {

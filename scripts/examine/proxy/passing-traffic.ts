@@ -23,7 +23,9 @@ const MAX_ID = 100;
 /** How many paths have a stream that is examined, and how many bytes of it are kept. */
 const MAX_WATCHED = 10;
 const MAX_WATCHED_BYTES = 1024 * 1024;
-/** How many requests are known as asked before. */
+/** In how many pieces they may come: a service may send each byte by itself. */
+const MAX_WATCHED_PIECES = 50_000;
+/** How many earlier GETs are remembered, to recognize a short poll. */
 const MAX_KNOWN = 5_000;
 /** A GET whose answer was held for so long is a long poll, in milliseconds. */
 const HELD_MS = 2_000;
@@ -47,7 +49,7 @@ interface Watched extends SeenExchange {
   ending: SeenExchange['ending'];
 }
 
-/** What is told of the row of a request. */
+/** What the ledger learns about a request. */
 export interface Told {
   route?: string;
   technique?: Technique;
@@ -59,7 +61,7 @@ export interface Told {
 export class PassingTraffic {
   private records: Recorded[] = [];
   private readonly watched = new Map<string, Watched>();
-  /** What a GET for the same thing is taken for, since it was answered before: by what is asked for. The newest last. */
+  /** The technique that a repeated GET is taken for, by the key of what it asks for. The newest last. */
   private readonly known = new Map<string, Technique>();
   private readonly began = Date.now();
   private idsLeft = MAX_ALL_IDS;
@@ -125,7 +127,8 @@ export class PassingTraffic {
         if (!watched || watched.ending) return;
         watched.bytes = bytes;
         watched.pieces.push({ at: now(), bytes: piece });
-        if (bytes > MAX_WATCHED_BYTES) Object.assign(watched, { ending: 'bound', endedAt: now() });
+        const isFull = bytes > MAX_WATCHED_BYTES || watched.pieces.length >= MAX_WATCHED_PIECES;
+        if (isFull) Object.assign(watched, { ending: 'bound', endedAt: now() });
       },
       headPassed: (status) => tell({ status }),
       piecePassed: (piece) => shown?.feed(piece),
@@ -172,7 +175,7 @@ export class PassingTraffic {
 
   private keep(record: Recorded): void {
     this.records.push(record);
-    if (this.records.length >= 2 * MAX_RECORDS) this.records = this.records.slice(-MAX_RECORDS);
+    if (this.records.length >= 1.1 * MAX_RECORDS) this.records = this.records.slice(-MAX_RECORDS);
   }
 
   /** Begins to keep what a stream says, unless one of the same path is read at the moment. A later one replaces it. */

@@ -1,13 +1,13 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { ClientRequest, IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { statusName } from '../../../server/core/problem.js';
+import { Problem, statusName } from '../../../server/core/problem.js';
 import { closeSoon } from '../../../server/edge/http/closing.js';
 import { rawProblem } from '../../../server/edge/http/http1.js';
 import type { Connections } from '../../../server/edge/http/lifetime.js';
 import type { Ledger } from '../../../server/edge/ledger.js';
 import { passedFields, replaceField } from './fields.js';
-import { pathOf } from './passage.js';
+import { badStatusLine, isStatusLine, pathOf } from './passage.js';
 import type { Upstream } from './upstream.js';
 
 interface Upgrading {
@@ -55,19 +55,32 @@ export function passUpgrade({ req, socket, head, upstream, ledger, connections, 
   let fields = [...passedFields(rawHeaders, httpVersion), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
   const { host } = upstream;
   if (host !== undefined) fields = replaceField(fields, 'host', () => host);
-  const sent = upstream.request({ method, path: pathOf(req), fields, isFresh: true });
+  const refuse = (problem: Problem) => {
+    answered(problem.status);
+    closeSoon(socket, rawProblem(problem));
+  };
+  let sent: ClientRequest;
+  try {
+    sent = upstream.request({ method, path: pathOf(req), fields, isFresh: true });
+  } catch {
+    refuse(new Problem(400, 'The path has characters that no URL has. Encode them (RFC 3986, section 2.1).'));
+    return;
+  }
   socket.once('close', () => sent.destroy());
   sent.on('error', (error) => {
     if (socket.destroyed || row.status !== null) return;
-    const problem = upstream.unreachable(error);
-    answered(problem.status);
-    closeSoon(socket, rawProblem(problem));
+    refuse(upstream.unreachable(error));
   });
   // The service has refused. Its answer is the last one of the connection.
   sent.on('response', (answer) => {
-    const { statusCode = 502 } = answer;
-    answered(statusCode);
+    if (!isStatusLine(answer)) {
+      refuse(badStatusLine(upstream.origin));
+      sent.destroy();
+      return;
+    }
+    answered(answer.statusCode as number);
     socket.write(headOf(answer, [...passedFields(answer.rawHeaders, answer.httpVersion), 'Connection', 'close']));
+    answer.on('close', () => (answer.complete ? socket.end() : socket.destroy())).on('error', () => {});
     answer.pipe(socket);
   });
   sent.on('upgrade', (answer, service: Duplex, rest) => {

@@ -6,6 +6,9 @@ import { isLoopback } from '../../../server/edge/addresses.js';
 import { Problem } from '../../shared/problem.mjs';
 import { shownUrl } from '../redact.js';
 
+/** How long a connection to the service may take until it can be used, in milliseconds: over TLS, with the handshake. */
+const CONNECT_MS = 10_000;
+
 /** A request as it is sent to the service. */
 export interface Sending {
   readonly method: string;
@@ -21,7 +24,7 @@ export class Upstream {
   readonly origin: string;
   /** The `Host` that the service is sent; undefined if it gets the one that the client sent. */
   readonly host: string | undefined;
-  /** The loopback name that clients use of the proxy: the service's own, so that cookies set for it are sent. */
+  /** The loopback name by which clients reach the proxy: the service's own, so that its cookies are sent. */
   readonly name: string;
   private readonly url: URL;
   private readonly agent: http.Agent;
@@ -38,7 +41,7 @@ export class Upstream {
     this.url = url;
     this.origin = url.origin;
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
-    // A service of this machine answers for loopback names, whatever the port is, and makes URLs of the one that it is
+    // A service on this machine answers to loopback names, whatever the port is, and makes URLs from the name that it is
     // asked by. Any other has to be asked by its own.
     const isLocal =
       hostname === 'localhost' || hostname.endsWith('.localhost') || (isIP(hostname) !== 0 && isLoopback(hostname));
@@ -56,10 +59,25 @@ export class Upstream {
 
   /** Begins a request. Throws what Node throws of a path that cannot be sent. */
   request({ method, path, fields, isFresh }: Sending): http.ClientRequest {
-    const { request } = this.url.protocol === 'https:' ? https : http;
+    const isSecure = this.url.protocol === 'https:';
+    const { request } = isSecure ? https : http;
     const agent = isFresh ? false : this.agent;
     // As an array, fields are sent as they are. Node's types know objects only.
-    return request({ ...this.names, method, path, headers: fields as unknown as http.OutgoingHttpHeaders, agent });
+    const sent = request({
+      ...this.names,
+      method,
+      path,
+      headers: fields as unknown as http.OutgoingHttpHeaders,
+      agent,
+    });
+    sent.on('socket', (socket) => {
+      if (!socket.connecting) return;
+      const abandon = () => sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' }));
+      const connecting = setTimeout(abandon, CONNECT_MS);
+      socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+      sent.once('close', () => clearTimeout(connecting));
+    });
+    return sent;
   }
 
   /** A `Location` for a client of the proxy, which asked for `host`: a URL of the service would lead around the proxy. */
@@ -69,7 +87,7 @@ export class Upstream {
     return origin === this.origin ? `http://${host}${href.slice(origin.length)}` : location;
   }
 
-  /** The answer where no connection could be opened, or it ended without an answer. */
+  /** The answer if no connection could be opened, or if the connection ended without an answer. */
   unreachable({ code, message }: NodeJS.ErrnoException): HttpProblem {
     const why = code ?? message;
     const at = this.origin;

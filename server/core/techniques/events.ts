@@ -5,7 +5,7 @@ import { start } from './cursor.js';
 import { streamHead } from './event-stream.js';
 import { stream } from './stream.js';
 
-/** As what events are served. */
+/** The media types in which events are served. */
 export const EVENT_TYPES = ['text/event-stream', 'application/json'] as const;
 
 /** `GET /jobs/{id}/events`: one job's events, from the first one on. */

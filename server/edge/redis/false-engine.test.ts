@@ -106,7 +106,7 @@ test.each<[string, string, FalseReply]>([
     expect(error.message).not.toContain('Connection is closed');
     expect(told).toEqual([]);
     expect(said.mock.calls.length).toBeLessThan(5); // once in a while, not each time
-    expect(said.mock.calls[0]?.[0]).toMatch(/^The engine is away, and tried again \(redis:/);
+    expect(said.mock.calls[0]?.[0]).toMatch(/^The engine does not answer; trying again \(redis:/);
     delete one.replies[name];
     await answers(store);
     expect(said.mock.calls.at(-1)?.[0]).toMatch(/answers again/);

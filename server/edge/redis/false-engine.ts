@@ -1,7 +1,7 @@
 import net from 'node:net';
 import * as scripts from './scripts.js';
 
-/** What is answered to a command: bytes of RESP2, or what is done with the connection. Undefined for what an empty engine answers. */
+/** The reply to a command: bytes of RESP2, or a function that handles the connection. Undefined: what an empty engine answers. */
 export type FalseReply = string | ((socket: net.Socket) => void) | undefined;
 
 /** A server that speaks as much of RESP2 as it takes for a store to open an empty log on it. Its answers may be replaced. */

@@ -181,7 +181,7 @@ export class Link {
     const now = performance.now();
     if (this.closed || !this.wasGreeted || now - this.said.at < SAY_MS) return;
     this.said = { at: now, away: true };
-    console.error(`The engine is away, and tried again (${this.explain(error)}).`);
+    console.error(`The engine does not answer; trying again (${this.explain(error)}).`);
   }
 
   /** Connects, and connects again, until the link is closed. */
