@@ -183,7 +183,7 @@ async function opening(server: Server, readers: number): Promise<Figures> {
   return { opening } as Figures;
 }
 
-/** How often a server opens all its connections before the median is told. */
+/** How often a server opens all its connections. The median of the times is told: of two, their mean. */
 const TIMES = 2;
 
 /**
