@@ -144,6 +144,19 @@ class Kernel:
     def run(self, code, timeout=PATIENCE, **options):
         return self.finish(self.send(code, **options), timeout)
 
+    def run_behind_an_error(self, *cells):
+        """Runs a cell that fails after `cells` have been sent, and had time to arrive. Returns the runs of all."""
+        failing = """
+            while (!require('node:fs').existsSync(%s)) await new Promise((r) => setTimeout(r, 10));
+            await new Promise((r) => setTimeout(r, 500));
+            throw new Error('x');
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            sent = Path(folder, "sent")
+            ids = [self.send(cell) for cell in (failing % json.dumps(str(sent)), *cells)]
+            sent.touch()
+            return [self.finish(i) for i in ids]
+
     def stop_when(self, code, text):
         """Runs a cell that prints `text`, and then interrupts it."""
         msg_id = self.send(code)

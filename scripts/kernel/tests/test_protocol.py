@@ -109,8 +109,7 @@ class Protocol(KernelCase):
         self.run_ok("1")
 
     def test_stop_on_error(self):
-        ids = [self.kernel.send(c) for c in ("throw new Error('first')", "console.log('second')", "3")]
-        runs = [self.kernel.finish(i) for i in ids]
+        runs = self.kernel.run_behind_an_error("console.log('second')", "3")
         self.assertEqual([r.status for r in runs], ["error", "aborted", "aborted"])
         self.assertEqual(runs[1].text(), "")
         # What is sent after that runs, at once.

@@ -155,21 +155,23 @@ test('a reply to no command ends the connection, so that no answer is taken for 
   await answers(store);
 });
 
-test.skipIf(!process.env.SOAK)('a reply without an end is not kept', async () => {
-  vi.spyOn(console, 'error').mockImplementation(() => {});
-  const chunk = Buffer.alloc(1024 * 1024);
-  const endless: FalseReply = (socket) => {
-    socket.write('$4000000000\r\n');
-    const write = () => {
-      while (!socket.destroyed && socket.write(chunk)) {}
+if (process.env.SOAK) {
+  test('a reply without an end is not kept', async () => {
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const chunk = Buffer.alloc(1024 * 1024);
+    const endless: FalseReply = (socket) => {
+      socket.write('$4000000000\r\n');
+      const write = () => {
+        while (!socket.destroyed && socket.write(chunk)) {}
+      };
+      socket.on('drain', write);
+      write();
     };
-    socket.on('drain', write);
-    write();
-  };
-  const one = await engine();
-  const { store, open } = start(one.url);
-  await open();
-  one.replies.HMGET = endless;
-  await expect(store.fresh()).rejects.toThrow(/bytes that are no whole reply/);
-  expect(process.memoryUsage().rss).toBeLessThan(1024 ** 3);
-});
+    const one = await engine();
+    const { store, open } = start(one.url);
+    await open();
+    one.replies.HMGET = endless;
+    await expect(store.fresh()).rejects.toThrow(/bytes that are no whole reply/);
+    expect(process.memoryUsage().rss).toBeLessThan(1024 ** 3);
+  });
+}
