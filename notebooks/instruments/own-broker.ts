@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
+import { openProgram } from './own-program.js';
 
 /** What can be started: Apache Kafka, or ElasticMQ, a queue that speaks the protocol of Amazon's SQS. */
 export type BrokerKind = 'kafka' | 'elasticmq';
@@ -32,28 +31,12 @@ const CONNECT_MS = 5_000;
  */
 export async function openBroker(kind: BrokerKind): Promise<OwnBroker | null> {
   if (kind === 'kafka' && process.env.KAFKA) return named(process.env.KAFKA);
-  const folder = ownFolder();
-  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-  const args = [join('scripts', 'brokers', 'keep-broker.ts'), kind, join(folder, kind)];
-  const started = await startProgram('broker', args, READY_MS).catch((error: NotStarted) => {
-    remove();
-    if (error.exitCode !== 2 || process.env.CI) throw error;
-    console.log(`SKIPPED: the sections that need ${kind}. ${error.said} Then restart the kernel.`);
-    return null;
-  });
-  if (!started) return null;
-  const { child, ready } = started;
-  const [, host = '', port = '', program = ''] = /^(\S+):(\d+) (.*)$/.exec(ready) ?? [];
-  process.once('exit', remove);
-  console.log(`${program}, at ${host}:${port}, which this notebook has started; it ends with the kernel`);
-  return {
-    ...{ host, port: Number(port), program },
-    async stop() {
-      process.off('exit', remove);
-      await endProgram(child);
-      remove();
-    },
-  };
+  const keep = join('scripts', 'brokers', 'keep-broker.ts');
+  const broker = await openProgram('broker', kind, (folder) => [keep, kind, join(folder, kind)], READY_MS);
+  if (!broker) return null;
+  const { address, program, stop } = broker;
+  const [host, port] = address.split(':') as [string, string];
+  return { host, port: Number(port), program, stop };
 }
 
 /** A broker that somebody else has started. */

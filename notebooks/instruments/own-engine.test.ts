@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, expect, it, vi } from 'vitest';
-import { ifThere, openEngine } from './own-engine.js';
+import { openEngine } from './own-engine.js';
+import { ifThere } from './own-program.js';
 import { CHECKOUT } from './own-server.js';
 
 afterEach(() => void vi.unstubAllEnvs());
@@ -15,7 +16,9 @@ it('starts an engine, says which, and stops it with all that it holds', async ({
   vi.stubEnv('POLLING_LAB_TEST_MARK', 'an engine');
   const engine = await openEngine();
   if (!engine) return skip(String(printed.mock.lastCall));
-  expect(printed.mock.lastCall?.[0]).toMatch(/^Engine: .*(valkey|redis)-server, which this notebook has started/);
+  expect(printed.mock.lastCall?.[0]).toMatch(
+    /(valkey|redis)-server, at redis:\/\/\S+, which this notebook has started/,
+  );
   expect(await answers(engine.url)).toBe(true);
   // A runner finds what its notebooks have left behind by their environment: the engine must not write over its own.
   if (process.platform === 'linux') expect(environmentsOf(new URL(engine.url).port)).toContain('MARK=an engine');

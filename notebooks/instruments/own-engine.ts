@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
+import { openProgram } from './own-program.js';
 
 /** An engine that was started here: a Valkey or a Redis, whose log several servers share. */
 export interface OwnEngine {
@@ -24,49 +23,9 @@ export interface OwnEngine {
  * const servers = engine && [await startServer({ engine: engine.url, data: engine.data, 'server-name': 'a' })];
  */
 export async function openEngine(): Promise<OwnEngine | null> {
-  const folder = ownFolder();
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const args = [join('scripts', 'cluster', 'keep-engine.ts'), join(folder, 'engine')];
-  const started = await startProgram('engine', args).catch((error: NotStarted) => {
-    remove();
-    if (error.exitCode !== 2 || process.env.CI) throw error;
-    console.log(`SKIPPED: the sections that need an engine. ${error.said} Then restart the kernel.`);
-    return null;
-  });
-  if (!started) return null;
-  const { child, ready } = started;
-  const [url, program] = ready.split(/ (.*)/) as [string, string];
-  process.once('exit', remove);
-  console.log(`Engine: ${program}, which this notebook has started; it ends with the kernel`);
-  return {
-    url,
-    program,
-    data: join(folder, 'data'),
-    async stop() {
-      process.off('exit', remove);
-      await endProgram(child);
-      remove();
-    },
-  };
-}
-
-const skipped: string[] = [];
-
-/**
- * Runs a section that needs an engine, or another program that a notebook starts. Without it, prints which section is skipped,
- * counts it and returns null.
- *
- * @param what what is needed, as a noun with its article. Default: an engine.
- * @example const missed = await ifThere(engine, 'pub/sub', async ({ url }) => count(new Redis(url)));
- */
-export async function ifThere<Engine, T>(
-  engine: Engine | null,
-  section: string,
-  work: (engine: Engine) => Promise<T>,
-  what = 'an engine',
-): Promise<T | null> {
-  if (engine) return work(engine);
-  if (!skipped.includes(section)) skipped.push(section);
-  console.log(`SKIPPED: "${section}" needs ${what}, and none was found (${skipped.length} so far).`);
-  return null;
+  const keep = join('scripts', 'cluster', 'keep-engine.ts');
+  const engine = await openProgram('engine', 'an engine', (folder) => [keep, join(folder, 'engine')]);
+  if (!engine) return null;
+  const { address, program, folder, stop } = engine;
+  return { url: address, program, data: join(folder, 'data'), stop };
 }

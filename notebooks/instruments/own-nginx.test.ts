@@ -7,7 +7,7 @@ const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
 it('starts an nginx, says which, and stops it; says what nginx said of a wrong configuration', async ({ skip }) => {
   const nginx = await openNginx('location / { return 200 "here"; }');
   if (!nginx) return skip(String(printed.mock.lastCall));
-  expect(printed.mock.lastCall?.[0]).toMatch(/^nginx: .*nginx, which this notebook has started/);
+  expect(printed.mock.lastCall?.[0]).toMatch(/nginx, at http:\/\/\S+, which this notebook has started/);
   expect(await (await fetch(nginx.url)).text()).toBe('here');
   await nginx.stop();
   await expect(fetch(nginx.url)).rejects.toThrow();

@@ -1,6 +1,5 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
+import { openProgram } from './own-program.js';
 
 /** An nginx that was started here. */
 export interface OwnNginx {
@@ -19,26 +18,7 @@ export interface OwnNginx {
  * @example const nginx = await openNginx(`location / { proxy_pass ${own.url}; }`);
  */
 export async function openNginx(server: string): Promise<OwnNginx | null> {
-  const folder = ownFolder();
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const args = [join('scripts', 'examine', 'keep-nginx.ts'), join(folder, 'nginx'), server];
-  const started = await startProgram('nginx', args).catch((error: NotStarted) => {
-    remove();
-    if (error.exitCode !== 2 || process.env.CI) throw error;
-    console.log(`SKIPPED: the sections that need nginx. ${error.said} Then restart the kernel.`);
-    return null;
-  });
-  if (!started) return null;
-  const { child, ready } = started;
-  const [url, program] = ready.split(/ (.*)/) as [string, string];
-  process.once('exit', remove);
-  console.log(`nginx: ${program}, which this notebook has started; it ends with the kernel`);
-  return {
-    url,
-    async stop() {
-      process.off('exit', remove);
-      await endProgram(child);
-      remove();
-    },
-  };
+  const keep = join('scripts', 'examine', 'keep-nginx.ts');
+  const nginx = await openProgram('nginx', 'nginx', (folder) => [keep, join(folder, 'nginx'), server]);
+  return nginx && { url: nginx.address, stop: nginx.stop };
 }
