@@ -1,26 +1,26 @@
 import { rmSync } from 'node:fs';
 import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
 
-/** A program of somebody else that was started here. */
+/** A program that is not the course's, started for this kernel: an engine, a broker or nginx. */
 export interface OwnProgram {
-  /** What it said when it was ready: its address and its name, with a space between them. */
+  /** The first word that it printed when it was ready. `program` is the rest of that line: its path or name. */
   address: string;
   program: string;
-  /** Its folder, which goes with it. */
+  /** Its folder. {@link stop} and the end of the kernel remove it. */
   folder: string;
-  /** Kills it, with all that it keeps. Resolves when it is gone. */
+  /** Ends the program and removes its folder. Resolves when both are gone. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a program for this kernel alone, in a folder of its own. It ends with the kernel, also when that is killed. Where the
- * program cannot be had (exit code 2), prints the remedy and returns null.
+ * Starts a program for this kernel alone, in its own folder. It ends with the kernel, even a killed one. If the
+ * program is not found (exit code 2), prints what to do and returns null.
  *
- * @param what what is started, as it is called in errors: `broker`.
- * @param needed what sections need, as it is called in the output: `an engine`.
- * @param argsOf the arguments of Node, for a folder.
+ * @param what the program's name in errors, such as `broker`.
+ * @param needed the name of what sections need, in the output, such as `an engine`.
+ * @param argsOf returns Node's arguments; gets the program's folder.
  * @param readyMs how long it may take, in milliseconds. Default: that of a server.
- * @throws in continuous integration (`CI` is set) also where the program cannot be had, since something is not tested then.
+ * @throws if the program does not start; in CI (`CI` is set) also if it is not found, because CI must not skip tests.
  */
 export async function openProgram(
   what: string,
@@ -58,7 +58,7 @@ const skipped: string[] = [];
  * Runs a section that needs an engine, or another program that a notebook starts. Without it, prints which section is skipped,
  * counts it and returns null.
  *
- * @param what what is needed, as a noun with its article. Default: an engine.
+ * @param what the needed program, as a noun with its article. Default: an engine.
  * @example const missed = await ifThere(engine, 'pub/sub', async ({ url }) => count(new Redis(url)));
  */
 export async function ifThere<Engine, T>(

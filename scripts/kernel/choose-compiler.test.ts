@@ -10,9 +10,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const tslab = dirname(createRequire(import.meta.url).resolve('tslab/package.json'));
 
 let packages = 0;
-/** Puts a package into the folder, and asks for a compiler by a name: that of the package by default. */
+/** Puts a package into the folder, and chooses the compiler `name`. Default: that package. */
 function ask(name?: unknown, version = '5.9.3') {
-  const own = `mine-${++packages}`; // Node reads a manifest once
+  const own = `mine-${++packages}`; // a new name each time: Node caches a `package.json`
   const at = join(folder, 'node_modules', own);
   mkdirSync(at, { recursive: true });
   writeFileSync(join(at, 'package.json'), JSON.stringify({ name: own, version }));
@@ -25,7 +25,7 @@ test('a package of the project is taken', () => {
   expect(ask()).toMatchObject({ version: '5.9.3', isOwn: true, problems: [] });
 });
 
-// A path would run a file of any folder, and the version is a part of a file's name.
+// A path could run a file in any folder. A version becomes part of the cache file's name.
 test.each(['./node_modules/mine-1', '../mine', '/mine', 'mine-1/../mine-1', '@/mine', 5])(
   '%j is not the name of a package',
   (name) => {

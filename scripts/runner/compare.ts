@@ -32,9 +32,9 @@ with the same cases in Python. Makes the table of how many notebooks that must f
     },
     keep: { value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
   },
-  notes: `A kernel of yours is the folder that "jupyter kernelspec list" shows for it. It runs the notebooks in Python if
-its kernel.json says that this is its language, and those in TypeScript otherwise. Each command that you name finds it
-under the name that the notebooks have, through JUPYTER_PATH.`,
+  notes: `Name your own kernel by the folder that "jupyter kernelspec list" shows. It gets the notebooks in Python if
+its kernel.json says that its language is Python, else those in TypeScript. Your own tool finds the kernel,
+through JUPYTER_PATH, by the name that the notebooks give.`,
 } as const;
 
 const checkout = resolve(import.meta.dirname, '..', '..');
@@ -125,7 +125,7 @@ async function kernelOf(name: string): Promise<Kernel> {
   return { name: spec.display_name, install, python };
 }
 
-/** All of {@link tools}, the one with this name, or the one that this command is. */
+/** All of {@link tools} by default; else the one with this name, or a tool that runs this command. */
 async function toolsOf(given: string | undefined): Promise<Tool[]> {
   if (given === undefined) return tools;
   const known = tools.filter(({ name }) => name === given);
@@ -192,12 +192,12 @@ interface Trial {
   tools: Tool[];
   /** The environment with the tools of {@link tools}. */
   venv: string;
-  /** A folder for what the trial makes. */
+  /** A folder for the trial's own files. */
   work: string;
   signal: AbortSignal;
 }
 
-/** Hands each row to `measured` as soon as it is complete, so that a run that is stopped keeps what it has measured. */
+/** Hands each row to `measured` as soon as it is complete, so that a stopped run loses nothing that it has measured. */
 async function tryAll({ kernels, tools, venv, work, signal }: Trial, measured: (row: Row) => void): Promise<void> {
   const run = randomBytes(8).toString('hex');
   const atOnce = limiter(availableParallelism());
@@ -252,7 +252,7 @@ function newTable(old: string, row: Row): string {
   return [HEAD, ...text, OWN_LINE].join('\n');
 }
 
-/** What the table says of stock tslab. */
+/** A sentence with the table's numbers for stock tslab. */
 function newSentence(table: string): string {
   const rows = tools.flatMap(({ name }) => {
     const [passed = ''] = (table.split(rowStart(name, kernels.stock!.name))[1] ?? '').trim().split(' ');
@@ -261,7 +261,7 @@ function newSentence(table: string): string {
   return `Of ${Object.keys(failing).length} notebooks that must fail, stock tslab passes ${rows.join(', ')}; \`npm run notebooks\` passes none.`;
 }
 
-/** Puts a text in place of the one between the marks of a README. Returns the new one. */
+/** Replaces the text between the marks of a README. Returns the new text. */
 function write(readme: string, result: (old: string) => string): string {
   const text = readFileSync(readme, 'utf8');
   const between = /(<!-- compare -->\n)([\s\S]*?)\n(<!-- \/compare -->)/;

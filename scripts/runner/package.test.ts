@@ -84,7 +84,7 @@ it('refuse a setting that does not exist, and a notebook in another language tha
   expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('leave it out: --only-tslab') });
 });
 
-it.each(['--out', '--junit'])('run nothing where %s names what cannot be written', async (flag) => {
+it.each(['--out', '--junit'])('run nothing if %s names a path that cannot be written', async (flag) => {
   await notebook('writes.ipynb', 'tslab', ['1']);
   const { exitCode, stdout, stderr } = await runner('lessons/writes.ipynb', flag, 'notebooks.config.mjs/in-a-file');
   const said = expect.stringMatching(`notebooks.config.mjs.* Name another (folder|file): ${flag} (FOLDER|FILE)\\.`);

@@ -19,7 +19,7 @@ const make =
     makeRoomFor(join(folder, ...path), 'reports', 'Name another file: --junit FILE.');
 
 describe('makeRoomFor', () => {
-  it('makes the folders of a new file, and leaves an old file until it is replaced', () => {
+  it('makes the folders of a new file, and does not change an existing file', () => {
     make('new', 'deep', 'report.xml')();
     make('new', 'deep', 'report.xml')();
     make('file')();

@@ -1,13 +1,13 @@
-// Whether a run can write what it is asked to write. Asked before anything runs, so that no result is lost at the end.
+// Checks that a run can write its output files. Called before anything runs, so that no result is lost at the end.
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from './files.mjs';
 import { Problem } from './problem.mjs';
 
 /**
- * Makes a folder that a run writes to. Throws a Problem where the folder cannot be made, or nothing can be written in it.
+ * Makes a folder that a run writes to. Throws a Problem if the folder cannot be made or written to.
  * @param holds what goes there, in the plural
- * @param remedy what to do if it cannot
+ * @param remedy what the error tells the user to do
  */
 export function makeWritable(folder: string, holds: string, remedy: string): void {
   try {
@@ -18,7 +18,7 @@ export function makeWritable(folder: string, holds: string, remedy: string): voi
   }
 }
 
-/** The same for a file's folder. What already has the file's name must be a file, which the new one replaces. */
+/** Makes the folder of a file, as {@link makeWritable} does. Throws a Problem if `file` exists and is not a file. */
 export function makeRoomFor(file: string, holds: string, remedy: string): void {
   makeWritable(dirname(file), holds, remedy);
   const found = statSync(file, { throwIfNoEntry: false });

@@ -51,7 +51,7 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
   ];
   // A panel has a lane for its name and one for each row. The panels stand beside and below each other, as many in a row as there
-  // is width for without shortening their names, and in equal rows.
+  // is width for with their full names, in rows of equal length.
   const height = LANE * (rows.length + 1);
   const longest = (texts: string[]) => Math.max(0, ...texts.map(({ length }) => length));
   const fit = `floor((room - ${LETTER.label * longest(labels)}) / ${LETTER.name * longest(measures)})`;

@@ -221,7 +221,7 @@ test('says what is wrong when the service is not there, or breaks off', async ()
   await expect(get('/breaks')).rejects.toThrow(/aborted/);
 });
 
-/** What the proxy answers to bytes that no client of Node's would send, until the connection ends. */
+/** Sends bytes that Node's own clients would refuse to send. Returns all that the proxy answers until it closes. */
 const sendRaw = async (to: string, bytes: string) => {
   const socket = net.connect(Number(new URL(to).port), '127.0.0.1').setEncoding('latin1');
   socket.write(bytes, 'latin1');
@@ -231,7 +231,7 @@ const sendRaw = async (to: string, bytes: string) => {
 };
 
 test.each(['', 'Upgrade: websocket\r\n'])(
-  'a path that is no URL, or a false status line, ends one request only (%j)',
+  'an invalid path or status line fails only its own request (%j)',
   async (more) => {
     const head = (path: string) =>
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}Connection: ${more ? 'Upgrade' : 'close'}\r\n\r\n`;

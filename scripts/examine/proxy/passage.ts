@@ -79,7 +79,7 @@ export class Passage {
     try {
       sent = this.upstream.request({ method, path: pathOf(req), fields, isFresh: isSecondTry });
     } catch {
-      this.fail(new Problem(400, 'The path has characters that no URL has. Encode them (RFC 3986, section 2.1).'));
+      this.fail(new Problem(400, 'The path has characters not allowed in a URL. Encode them (RFC 3986, section 2.1).'));
       return;
     }
     this.sent = sent;
@@ -229,7 +229,7 @@ export const isStatusLine = ({ statusCode = 0, statusMessage = '' }: IncomingMes
 export const badStatusLine = (origin: string) =>
   new Problem(
     502,
-    `The service at ${origin} answered with a status line that is not one of HTTP (RFC 9112, section 4).`,
+    `The service at ${origin} answered with a status line that is not valid HTTP (RFC 9112, section 4).`,
   );
 
 /** The path and query of a request, whose target may be a whole URL (RFC 9112, section 3.2.2), or `*`. */

@@ -63,7 +63,7 @@ export function passUpgrade({ req, socket, head, upstream, ledger, connections, 
   try {
     sent = upstream.request({ method, path: pathOf(req), fields, isFresh: true });
   } catch {
-    refuse(new Problem(400, 'The path has characters that no URL has. Encode them (RFC 3986, section 2.1).'));
+    refuse(new Problem(400, 'The path has characters not allowed in a URL. Encode them (RFC 3986, section 2.1).'));
     return;
   }
   socket.once('close', () => sent.destroy());

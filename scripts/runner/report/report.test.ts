@@ -106,7 +106,7 @@ describe('failureReport', () => {
     expect(plain(text)).toContain('  outputs  ../lab/build/a.ipynb\n');
   });
 
-  it('does without a cell where none is to blame, and names the repeat', () => {
+  it('names no cell if none is to blame, and names the repeat', () => {
     const leak = { ...failure, kind: 'leak', cell: null, line: null, message: 'port 1 …', traceback: [] };
     const text = plain(failureReport(result({ failure: leak as Failure, repeat: 2 }), notebook, 'again'));
     expect(text).toBe('✗ notebooks/a.ipynb (repeat 2)\n\n  port 1 …\n\n  again    again\n');
