@@ -9,16 +9,16 @@ import { http1Server, rawProblem } from '../../../server/edge/http/http1.js';
 import { Connections } from '../../../server/edge/http/lifetime.js';
 import { Ledger, type Row } from '../../../server/edge/ledger.js';
 import { Faults } from './faults.js';
+import { isDecoded, pathOf } from './heads.js';
 import { listen } from './listen.js';
 import { openPage } from './page.js';
-import { Passage, pathOf } from './passage.js';
+import { Passage } from './passage.js';
 import { PassingTraffic, type Told } from './passing-traffic.js';
-import { passUpgrade, withoutUpgrade } from './upgrade.js';
+import { asksForWebSocket, passUpgrade, withoutUpgrade } from './upgrade.js';
 import { Upstream } from './upstream.js';
 
-/** How many connections and how many requests may be open at a time. */
+/** How many connections may be open at a time. */
 const MAX_CONNECTIONS = 1_000;
-const MAX_OPEN = 1_000;
 /** How many requests the live page can show. */
 const MAX_ROWS = 5_000;
 const LIMITS = { headTimeoutMs: 60_000, bodyTimeoutMs: 60 * 60_000, stallMs: 60_000 };
@@ -32,6 +32,8 @@ export interface ProxyOptions {
   readonly faults?: readonly string[];
   /** Accepts any certificate of the service. Default: false. */
   readonly insecure?: boolean;
+  /** How many requests and WebSockets together may be open at a time. Default: 1,000. */
+  readonly maxOpen?: number;
 }
 
 /** A proxy on this machine, in front of a service in development. */
@@ -54,6 +56,7 @@ export async function openProxy({
   port,
   faults: given = [],
   insecure = false,
+  maxOpen = 1_000,
 }: ProxyOptions): Promise<ExaminingProxy> {
   const upstream = new Upstream(to, insecure);
   const faults = new Faults(given);
@@ -61,10 +64,19 @@ export async function openProxy({
   const ledger = new Ledger('proxy', MAX_ROWS, 1);
   const connections = new Connections(LIMITS);
   const passages = new Set<Passage>();
+  const webSockets = new Set<Socket>();
   const sockets = new Set<Socket>();
   faults.onChange(() => {
     for (const passage of passages) passage.arm();
   });
+
+  /** Why a request is not passed on, if it is not. */
+  const refusalOf = (req: IncomingMessage): Problem | undefined => {
+    const fault = faultOfRequest(req);
+    if (fault || passages.size + webSockets.size < maxOpen) return fault;
+    const detail = `At most ${maxOpen} requests and WebSockets are passed on at a time. Close some.`;
+    return new Problem(503, detail, { 'Retry-After': '1' });
+  };
 
   const tellOf =
     (row: Row) =>
@@ -82,21 +94,35 @@ export async function openProxy({
     });
     lifetime.count = row;
     const path = pathOf(req);
-    const observer = traffic.observe(req, path, tellOf(row));
+    const refusal = refusalOf(req);
+    const observer = traffic.observe(req, path, tellOf(row), refusal !== undefined);
     const passage = new Passage(req, res, lifetime, row, upstream, faults, observer);
-    const refusal = refusalOf(req, passages.size);
     passages.add(passage);
     lifetime.onEnd(() => passages.delete(passage));
     lifetime.connection.admit(lifetime, () => (refusal ? passage.fail(refusal) : passage.begin()));
   };
   const server = http1Server(LIMITS, handle, connections.owes);
-  server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => {
-    const refusal = refusalOf(req, passages.size);
-    if (refusal) return closeSoon(socket, rawProblem(refusal));
-    if (!/^websocket$/i.test(req.headers.upgrade ?? '')) return withoutUpgrade(server, req, socket, head);
-    passUpgrade({ req, socket, head, upstream, ledger, connections, route: traffic.route(pathOf(req)) });
+  const upgrade = (req: IncomingMessage, socket: Socket, head: Buffer): void => {
+    if (socket.destroyed || socket.writableEnded) return;
+    const earlier = [...connections.connectionOf(socket, null).exchanges].find(({ ended }) => !ended);
+    const refusal = refusalOf(req);
+    // RFC 9112, section 9.3.2: answers leave in the order of the requests.
+    if (earlier) earlier.onEnd(() => setImmediate(upgrade, req, socket, head));
+    else if (!asksForWebSocket(req)) withoutUpgrade(server, req, socket, head);
+    else if (refusal) closeSoon(socket, rawProblem(refusal));
+    else {
+      webSockets.add(socket.once('close', () => webSockets.delete(socket)));
+      traffic.countWebSocket();
+      passUpgrade({ req, socket, head, upstream, ledger, connections, route: traffic.route(pathOf(req)) });
+    }
+  };
+  server.on('upgrade', upgrade);
+  server.on('connection', (socket) => {
+    // A connection comes again with a request whose upgrade is ignored.
+    if (sockets.has(socket)) return;
+    // Node no longer handles the errors of a connection after an upgrade. "close" follows each.
+    sockets.add(socket.on('error', () => {}).once('close', () => sockets.delete(socket)));
   });
-  server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
   server.maxConnections = MAX_CONNECTIONS;
   const url = `http://${upstream.name}:${await listen(server, port)}`;
   const page = await openPage({ ledger, faults, upstream: upstream.origin, url }).catch((error) => {
@@ -115,8 +141,8 @@ export async function openProxy({
   };
 }
 
-/** Why a request is not passed on, if it is not. */
-function refusalOf(req: IncomingMessage, open: number): Problem | undefined {
+/** Why a request is not to be passed on, whatever else is open. */
+function faultOfRequest(req: IncomingMessage): Problem | undefined {
   try {
     const host = hostOf(req);
     // Any site could have bound its own name to 127.0.0.1 (DNS rebinding), and would reach the service through the proxy.
@@ -127,6 +153,7 @@ function refusalOf(req: IncomingMessage, open: number): Problem | undefined {
     if (error instanceof Problem) return error;
     throw error;
   }
-  if (open < MAX_OPEN) return undefined;
-  return new Problem(503, `At most ${MAX_OPEN} requests are passed on at a time. Close some.`, { 'Retry-After': '1' });
+  // RFC 9112, section 6.1: the service would get the body without the name of its coding.
+  if (!isDecoded(req)) return new Problem(501, 'Expected the transfer coding "chunked" alone. Send the body in it.');
+  return undefined;
 }

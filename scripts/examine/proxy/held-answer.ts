@@ -1,7 +1,7 @@
 import type { Faults } from './faults.js';
 
 /** How many bytes of an answer may wait for a delay or a slow client; beyond that, the service is paused. */
-const MAX_WAITING_BYTES = 64 * 1024;
+export const MAX_WAITING_BYTES = 64 * 1024;
 
 /** A part of an answer: its head (no bytes), a piece of its body, or its end (no bytes). */
 interface Part {

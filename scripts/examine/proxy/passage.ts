@@ -1,15 +1,24 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { AS_IT_IS, Problem } from '../../../server/core/problem.js';
 import { closeSoon } from '../../../server/edge/http/closing.js';
 import type { Lifetime } from '../../../server/edge/http/lifetime.js';
 import type { Row } from '../../../server/edge/ledger.js';
 import type { Faults } from './faults.js';
-import { passedFields, replaceField } from './fields.js';
-import { HeldAnswer } from './held-answer.js';
+import { answerFields, requestFields } from './fields.js';
+import { faultOf, type Interim, interimText, pathOf } from './heads.js';
+import { HeldAnswer, MAX_WAITING_BYTES } from './held-answer.js';
 import type { Upstream } from './upstream.js';
 
 /** The methods whose request may be sent again when a connection was closed under it (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** The methods of requests that usually have no content. Node sends an empty chunk with any other one that has no length. */
+const WITHOUT_CONTENT = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
+/** How many interim answers wait while earlier answers of the connection are sent (pipelining). */
+const MAX_INTERIM = 10;
+/** Written, it sends the head. `flushHeaders` would encode the head in UTF-8, and change each byte beyond ASCII. */
+const NO_BYTES = Buffer.alloc(0);
 
 /** What is told of a passage while it lasts. */
 export interface Observer {
@@ -63,18 +72,11 @@ export class Passage {
     const { req } = this;
     const { method = 'GET', headers } = req;
     const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
-    let fields = passedFields(
-      req.rawHeaders,
-      req.httpVersion,
-      this.faults.get('drop-prefer') === undefined ? [] : ['prefer'],
-    );
+    const dropped = this.faults.get('drop-prefer') === undefined ? [] : ['prefer'];
+    const fields = requestFields(req, this.upstream, dropped);
     if ('transfer-encoding' in headers) fields.push('Transfer-Encoding', 'chunked');
-    // RFC 9110, section 8.6: a method that usually has content says that there is none. Node would send an empty chunk.
-    else if (!hasBody && /^(POST|PUT|PATCH)$/.test(method) && !('content-length' in headers)) {
-      fields.push('Content-Length', '0');
-    }
-    const { host } = this.upstream;
-    if (host !== undefined) fields = replaceField(fields, 'host', () => host);
+    // RFC 9110, section 8.6: a method that usually has content says that there is none.
+    else if (!WITHOUT_CONTENT.has(method) && !('content-length' in headers)) fields.push('Content-Length', '0');
     let sent: ClientRequest;
     try {
       sent = this.upstream.request({ method, path: pathOf(req), fields, isFresh: isSecondTry });
@@ -84,7 +86,15 @@ export class Passage {
     }
     this.sent = sent;
     // RFC 9110, section 10.1.1: the service says whether the client should send the body.
-    sent.on('continue', () => this.res.writeContinue());
+    sent.on('continue', () => {
+      if (req.httpVersion !== '1.0') this.res.writeContinue();
+    });
+    sent.on('information', (interim) => this.passInterim(interim as Interim));
+    // No request of a passage asks for another protocol (RFC 9110, section 7.8).
+    sent.on('upgrade', (_, socket) => {
+      socket.destroy();
+      this.refuse('a switch to another protocol, which was not asked for');
+    });
     sent.on('response', (answer) => this.receive(answer));
     sent.on('error', (error: NodeJS.ErrnoException) => {
       if (this.answer || this.lifetime.left || this.isToldOfEnd) return;
@@ -98,8 +108,10 @@ export class Passage {
       this.fail(this.upstream.unreachable(error));
     });
     req.on('data', this.touch);
-    if (hasBody) req.pipe(sent);
-    else {
+    if (hasBody) {
+      sent.write(NO_BYTES); // the service may answer the head before the body has come
+      req.pipe(sent);
+    } else {
       req.resume();
       sent.end();
     }
@@ -108,25 +120,42 @@ export class Passage {
   /** Something has passed: the connection is not idle. */
   private readonly touch = (): void => void this.idling?.refresh();
 
+  /** Passes an interim answer on at once, whatever fault is on. Node has functions for some of them, and for some of their fields. */
+  private passInterim(interim: Interim): void {
+    const { req, res } = this;
+    const text = interimText(interim, req.httpVersion);
+    if (text === undefined || res.headersSent) return;
+    const write = (socket: Socket) => {
+      // A client that does not read misses hints: they do not pile up.
+      if (socket.writableLength <= MAX_WAITING_BYTES) socket.write(text, 'latin1');
+    };
+    if (res.socket) write(res.socket);
+    else if (res.listenerCount('socket') < MAX_INTERIM) res.once('socket', write);
+  }
+
+  /** Answers in place of an answer of the service that cannot be passed on. */
+  private refuse(fault: string): void {
+    this.tellEnd('broken');
+    this.sent?.destroy();
+    this.fail(this.upstream.badAnswer(fault));
+  }
+
   private receive(answer: IncomingMessage): void {
-    if (!isStatusLine(answer)) {
-      this.tellEnd('broken');
-      this.sent?.destroy();
-      this.fail(badStatusLine(this.upstream.origin));
+    const fault = faultOf(answer);
+    if (fault !== undefined) {
+      this.refuse(fault);
       return;
     }
     this.answer = answer;
     this.touch();
     this.observer.head(answer);
-    const { statusCode = 502, statusMessage, rawHeaders, httpVersion } = answer;
+    const { statusCode = 502, statusMessage } = answer;
     const { res, held } = this;
-    const fields = replaceField(passedFields(rawHeaders, httpVersion), 'location', (url) =>
-      this.upstream.locationFor(url, this.req.headers.host),
-    );
+    const fields = answerFields(answer, this.upstream, this.req);
     held.add(0, () => {
       this.observer.headPassed(statusCode);
       res.writeHead(statusCode, statusMessage, fields);
-      res.flushHeaders();
+      res.write(NO_BYTES);
       return true;
     });
     answer.on('data', (bytes: Buffer) => {
@@ -219,21 +248,4 @@ export class Passage {
     this.tellEnd('left');
     this.sent?.destroy();
   }
-}
-
-/** Whether an answer begins with a status line that may be passed on (RFC 9112, section 4). Node's parser takes others, too. */
-export const isStatusLine = ({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean =>
-  statusCode >= 100 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
-
-/** The problem for an answer of the service that has no such status line. */
-export const badStatusLine = (origin: string) =>
-  new Problem(
-    502,
-    `The service at ${origin} answered with a status line that is not valid HTTP (RFC 9112, section 4).`,
-  );
-
-/** The path and query of a request, whose target may be a whole URL (RFC 9112, section 3.2.2), or `*`. */
-export function pathOf({ url = '/' }: IncomingMessage): string {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
-  return path.startsWith('/') || path === '*' ? path : `/${path}`;
 }

@@ -67,6 +67,7 @@ export class PassingTraffic {
   private idsLeft = MAX_ALL_IDS;
   private passed = 0;
   private streams = 0;
+  private webSockets = 0;
 
   constructor(private readonly origin: string) {}
 
@@ -75,8 +76,18 @@ export class PassingTraffic {
     return path === '*' ? path : shownUrl(`${this.origin}${path}`).slice(this.origin.length);
   }
 
-  /** Begins to observe a request. `tell` is called when more of it is known. */
-  observe(req: IncomingMessage, path: string, tell: (told: Told) => void): Observer {
+  /** A WebSocket passes. */
+  countWebSocket(): void {
+    this.passed += 1;
+    this.webSockets += 1;
+  }
+
+  /** Begins to observe a request. `tell` is called when more of it is known. One that is refused does not pass, and is not kept. */
+  observe(req: IncomingMessage, path: string, tell: (told: Told) => void, isRefused = false): Observer {
+    if (isRefused) {
+      tell({ route: this.route(path) });
+      return { head() {}, piece() {}, headPassed: (status) => tell({ status }), piecePassed() {}, ended() {} };
+    }
     this.passed += 1;
     const { method = 'GET' } = req;
     const arrivedAt = Date.now();
@@ -227,13 +238,13 @@ export class PassingTraffic {
     const made = faults ? ' Faults were switched on: requests that were slow or broke off may be their doing.' : '';
     return {
       ...{ subject: this.origin, kind: 'passing traffic', requests: 0 },
-      summary: `${count(this.passed, 'request')} passed to ${this.origin} in ${duration(durationMs)}, ${count(this.streams, 'event stream')} among them.${made}`,
+      summary: `${count(this.passed, 'request')} passed to ${this.origin} in ${duration(durationMs)}, ${count(this.streams, 'event stream')}${this.webSockets ? ` and ${count(this.webSockets, 'WebSocket')}` : ''} among them.${made}`,
       rules: rules.filter((id) => !off.includes(id)),
       findings: findings.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)),
     };
   }
 
-  /** How many requests have come. */
+  /** How many requests have passed. */
   get size(): number {
     return this.passed;
   }

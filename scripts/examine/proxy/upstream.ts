@@ -1,6 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import { isIP, type TcpNetConnectOpts } from 'node:net';
+import { isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { Problem as HttpProblem } from '../../../server/core/problem.js';
 import { isLoopback } from '../../../server/edge/addresses.js';
 import { Problem } from '../../shared/problem.mjs';
@@ -22,11 +22,11 @@ export interface Sending {
 /** The service that the proxy stands in front of. */
 export class Upstream {
   readonly origin: string;
-  /** The `Host` that the service is sent; undefined if it gets the one that the client sent. */
-  readonly host: string | undefined;
   /** The loopback name by which clients reach the proxy: the service's own, so that its cookies are sent. */
   readonly name: string;
   private readonly url: URL;
+  /** Whether the service is on this machine. */
+  private readonly isLocal: boolean;
   private readonly agent: http.Agent;
   private readonly names: http.RequestOptions;
 
@@ -41,12 +41,9 @@ export class Upstream {
     this.url = url;
     this.origin = url.origin;
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
-    // A service on this machine answers to loopback names, whatever the port is, and makes URLs from the name that it is
-    // asked by. Any other has to be asked by its own.
-    const isLocal =
+    this.isLocal =
       hostname === 'localhost' || hostname.endsWith('.localhost') || (isIP(hostname) !== 0 && isLoopback(hostname));
-    this.name = isLocal && isIP(hostname) === 0 ? hostname : '127.0.0.1';
-    this.host = isLocal ? undefined : url.host;
+    this.name = this.isLocal && isIP(hostname) === 0 ? hostname : '127.0.0.1';
     const kind = url.protocol === 'https:' ? https : http;
     this.agent = new kind.Agent({ keepAlive: true, maxFreeSockets: 16, noDelay: true } as TcpNetConnectOpts &
       http.AgentOptions);
@@ -73,6 +70,7 @@ export class Upstream {
     sent.on('socket', (socket) => {
       if (!socket.connecting) return;
       const abandon = () => sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' }));
+      readAfterFailedWrite(socket);
       const connecting = setTimeout(abandon, CONNECT_MS);
       socket.once(isSecure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
       sent.once('close', () => clearTimeout(connecting));
@@ -80,11 +78,30 @@ export class Upstream {
     return sent;
   }
 
-  /** A `Location` for a client of the proxy, which asked for `host`: a URL of the service would lead around the proxy. */
-  locationFor(location: string, host: string | undefined): string {
-    if (host === undefined || !URL.canParse(location)) return location;
+  /**
+   * The `Host` that the service gets for the one that a client has sent, if any. A service on this machine answers to
+   * loopback names, whatever the port is, and makes URLs from the name that it is asked by. Any other has to be asked by its own.
+   */
+  hostFor(asked: string | undefined): string {
+    return this.isLocal && asked !== undefined ? asked : this.url.host;
+  }
+
+  /** The origin that the service believes to have, when a client has asked for a host. */
+  private ownOrigin(asked: string | undefined): string {
+    return `${this.url.protocol}//${this.hostFor(asked)}`;
+  }
+
+  /** An `Origin` for the service: a page of the proxy's origin is one of the service's own. */
+  originFor(origin: string, asked: string | undefined): string {
+    return origin === `http://${asked}` ? this.ownOrigin(asked) : origin;
+  }
+
+  /** A `Location` for a client of the proxy, which asked for a host: a URL of the service would lead around the proxy. */
+  locationFor(location: string, asked: string | undefined): string {
+    if (asked === undefined || !URL.canParse(location)) return location;
     const { origin, href } = new URL(location);
-    return origin === this.origin ? `http://${host}${href.slice(origin.length)}` : location;
+    const isOwn = origin === this.origin || origin === this.ownOrigin(asked);
+    return isOwn ? `http://${asked}${href.slice(origin.length)}` : location;
   }
 
   /** The answer if no connection could be opened, or if the connection ended without an answer. */
@@ -92,7 +109,10 @@ export class Upstream {
     const why = code ?? message;
     const at = this.origin;
     if (code === 'ETIMEDOUT') return new HttpProblem(504, `The service at ${at} did not accept a connection in time.`);
-    if (code === 'ECONNRESET' || code?.startsWith('HPE_')) {
+    if (code === 'HPE_HEADER_OVERFLOW')
+      return this.badAnswer('a head larger than 16 KiB. Send fewer or shorter fields');
+    if (code?.startsWith('HPE_')) return this.badAnswer(`what is not valid HTTP/1.1 (${message})`);
+    if (code === 'ECONNRESET' || code === 'EPIPE') {
       return new HttpProblem(502, `The service at ${at} broke off without an HTTP answer (${why}). Look at its log.`);
     }
     const remedy = /CERT|SELF_SIGNED|SIGNATURE/.test(why)
@@ -101,7 +121,29 @@ export class Upstream {
     return new HttpProblem(502, `The service at ${at} could not be reached (${why}). ${remedy}`);
   }
 
+  /** The answer in place of one that cannot be passed on. */
+  badAnswer(fault: string): HttpProblem {
+    return new HttpProblem(502, `The service at ${this.origin} answered with ${fault}.`);
+  }
+
   close(): void {
     this.agent.destroy();
   }
+}
+
+/**
+ * Keeps a write that fails from closing a connection before what has come on it is read. A service that refuses a large body
+ * answers early and closes: without this, the proxy would meet the closed connection first, and not read the answer
+ * (RFC 9112, section 9.6). The reading finds the answer, or the connection's end.
+ */
+function readAfterFailedWrite(socket: Socket): void {
+  const [write, writev] = [socket._write, socket._writev];
+  type Done = (error?: Error | null) => void;
+  const unlessFailed =
+    (done: Done): Done =>
+    (error) => {
+      if (!error) done();
+    };
+  socket._write = (chunk, encoding, done) => write.call(socket, chunk, encoding, unlessFailed(done));
+  if (writev) socket._writev = (chunks, done) => writev.call(socket, chunks, unlessFailed(done));
 }

@@ -90,10 +90,10 @@ export class Lifetime {
     return this.res.headersSent;
   }
 
-  /** Whether an answer is still to be sent, or a part of it; not of a request that is still arriving, and may be refused. */
+  /** Whether the client takes what comes next for its answer, or for more of it. A request that is arriving may be refused once. */
   get owed(): boolean {
     const { req, res } = this;
-    return !res.writableEnded && (req.complete || res.headersSent);
+    return res.writableEnded ? !req.complete : req.complete || res.headersSent;
   }
 
   /** Resolves when a large answer may be made. A client that leaves is forgotten: the promise is never kept. */
