@@ -28,6 +28,7 @@ export default defineConfig({
     // What is long from the first test to the last is left to the soak.
     include: [`{server,scripts,notebooks}/**/*.${process.env.SOAK ? '{test,soak}' : 'test'}.ts`],
     sequence: { sequencer: LongestFirst },
+    globalSetup: 'scripts/test/bundle-server.ts',
     setupFiles: ['scripts/test/end-with-vitest.ts', ...(process.env.SEED ? ['scripts/soak/seed.ts'] : [])],
     // Six files at a time, also on two cores: most of a test here is waiting.
     maxWorkers: 6,

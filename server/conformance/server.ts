@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, vi } from 'vitest';
+import { afterAll, beforeAll, describe, inject, vi } from 'vitest';
 import { Client } from './client.js';
 import { within } from './within.js';
 
@@ -32,7 +32,7 @@ export interface StartOptions {
   memoryProbe?: boolean;
   /** Lets its wall clock be set: `shiftClock()`. */
   clock?: boolean;
-  /** Does without the flags `--port 0` and `--data`. */
+  /** Starts the source, as a person does, and does without the flags `--port 0` and `--data`. */
   bare?: boolean;
 }
 
@@ -67,9 +67,7 @@ export class LocalServer {
       process.execPath,
       ...(options.memoryProbe ? ['--expose-gc', '--import', probe] : []),
       ...(options.clock ? ['--import', clock] : []),
-      '--import',
-      'tsx',
-      main,
+      ...(options.bare ? ['--import', 'tsx', main] : ['--enable-source-maps', inject('serverBundle')]),
       ...(options.bare ? [] : ['--port', '0', '--data', data]),
       '--exit-with-stdin', // the system closes it when this process ends, however that ends
       ...flags,
