@@ -207,6 +207,10 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
     }
     await readInBothThemes();
 
+    // Words of an output stay whole: JupyterLab would break a line anywhere.
+    const words = lab.cells.locator('.jp-OutputArea-output pre').first();
+    expect(await words.evaluate((pre) => getComputedStyle(pre).wordBreak)).toBe('normal');
+
     // What the cells sent was seen beside them.
     await expect.poll(requests, PATIENCE).toBeGreaterThan(before);
 

@@ -287,12 +287,25 @@ describe('the live page', () => {
 
   test('shows names as text, and what cannot be seen in them as codes', async () => {
     const page = await live();
-    const names = [MARKUP, ESCAPES, 'x'.repeat(100), '\u202egnp.exe', '__proto__', 'toString', '  ', '🙂'.repeat(100)];
+    const names = [
+      MARKUP,
+      ESCAPES,
+      'x'.repeat(100),
+      '\u202egnp.exe',
+      '__proto__',
+      'toString',
+      '  ',
+      'a / ',
+      '🙂'.repeat(100),
+    ];
     await page.selectOption('#experiment', 'all');
     for (const name of names) await visit.lab.get(`/jobs/nobody?experiment=${encodeURIComponent(name.slice(0, 100))}`);
     await page.locator('#requests tr', { hasText: 'a\\u{1b}[2Jb\\u{7}c\\u{85}d\\u{202e}e\\u{2066}f' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: '\\u{202e}gnp.exe' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: MARKUP.slice(0, 100) }).waitFor(TIMEOUT);
+    const options = await page.locator('#experiment option').allTextContents();
+    expect(options).toEqual(expect.arrayContaining(['(blank)', 'a /']));
+    expect(options.filter((text) => !text.trim())).toEqual([]);
     // A name is chosen by what it is, not by how it is shown.
     await page.selectOption('#experiment', `experiment:${ESCAPES}`);
     await expect.poll(() => page.locator('#requests tr').count(), TIMEOUT).toBe(1);
@@ -323,10 +336,12 @@ describe('the live page', () => {
 
   test('takes ten thousand requests and a name of a million characters, and draws a bounded part of them', async () => {
     const long = `${'n'.repeat(500_000)} / ${'x'.repeat(500_000)}`;
-    const at = new Date().toISOString();
-    const times = { arrivedAt: at, answeredAt: at, endedAt: at };
+    const times = [60_000, 0].map((ago) => {
+      const at = new Date(Date.now() - ago).toISOString();
+      return { arrivedAt: at, answeredAt: at, endedAt: at };
+    });
     const rows = Array.from({ length: 10_001 }, (_, id) => ({
-      ...{ id, method: 'GET', route: '/jobs/{id}', technique: 'short-poll', status: 200, ...times },
+      ...{ id, method: 'GET', route: '/jobs/{id}', technique: 'short-poll', status: 200, ...times[id < 5_000 ? 0 : 1] },
       experiment: id === 10_000 ? long : `${id % 50} / ${id % 500}`,
     }));
     const body = `retry: 600000\n\nevent: traffic\ndata: ${JSON.stringify({ requests: rows })}\n\n`;
@@ -336,6 +351,11 @@ describe('the live page', () => {
     await page.selectOption('#experiment', 'all');
     await page.locator('#figures div', { hasText: '10000+' }).waitFor(TIMEOUT);
     expect(await page.locator('.lane .bar').count()).toBe(300);
+    // Those without a bar are hatched: a minute of the five that are shown.
+    const share = await page.locator('.track:has(.bar)').evaluate((track) => {
+      return Number.parseFloat(getComputedStyle(track, '::before').width) / track.clientWidth;
+    });
+    expect(share).toBeCloseTo(0.2, 2);
     expect(await page.locator('#requests tr').count()).toBe(25);
     expect(await page.locator('#experiment option[value^=experiment]').count()).toBe(200);
     expect(

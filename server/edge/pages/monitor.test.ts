@@ -327,7 +327,7 @@ test('a job that begins while the list of jobs is on its way is the newest of th
   expect(await page.locator('#jobs li').first().locator('a').getAttribute('href')).toBe(`jobs/${jobId}`);
 });
 
-test('a hidden page gives its connections back, and takes up again when it is seen', async () => {
+test('a hidden page gives its connections back, and takes up again when it is seen, though the clock was set meanwhile', async () => {
   const page = await open();
   const show = (hidden: boolean) =>
     page.evaluate((value) => {
@@ -339,6 +339,10 @@ test('a hidden page gives its connections back, and takes up again when it is se
   await show(true);
   await state(page, 'asleep');
   await visit.lab.quiet('monitor');
+  await page.evaluate(() => {
+    const { now } = Date;
+    Date.now = () => now() + 3_600_000;
+  });
   const { jobId } = await visit.lab.manual();
   await visit.lab.progress(jobId, 0.25);
   await show(false);

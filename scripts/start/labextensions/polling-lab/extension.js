@@ -13,6 +13,8 @@
     /* The first line of a folded cell breaks, as code does. */
     .jp-Placeholder-content { min-width: 0; }
     .jp-PlaceholderText { min-width: 0; white-space: normal; overflow-wrap: anywhere; }
+    /* Output breaks between words. JupyterLab breaks it in the middle of them. */
+    .jp-OutputArea .jp-OutputArea-output pre { word-break: normal; overflow-wrap: anywhere; }
     /* Where JupyterLab's colors of code have less than the 4.5:1 of WCAG 1.4.3. */
     body[data-jp-theme-light='true'] { --jp-mirror-editor-atom-color: #4545d0; --jp-mirror-editor-number-color: #007000;
       --jp-mirror-editor-variable-3-color: #007347; --jp-mirror-editor-comment-color: #2f7070; --jp-mirror-editor-meta-color: #8a1fd1;
