@@ -11,7 +11,7 @@ import { examineRecording } from './examine/recording/examine-recording.js';
 import { recordingRules } from './examine/recording/recording-rules.js';
 import { exitCode, junitReport, textReport } from './examine/report.js';
 import { streamRules } from './examine/stream/stream-rules.js';
-import { runCommand } from './shared/command.mjs';
+import { runCommand, tellError } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { Problem } from './shared/problem.mjs';
@@ -49,7 +49,7 @@ await runCommand(async (signal) => {
   if (flags.proxy === undefined && (flags.fault.length > 0 || flags.port !== undefined)) {
     throw new Problem('--fault and --port are for --proxy.');
   }
-  const examination: Examination =
+  const examination: Examination | undefined =
     flags.proxy !== undefined
       ? await standBefore(flags.proxy, flags, signal, say)
       : isUrl
@@ -71,6 +71,8 @@ await runCommand(async (signal) => {
             },
           })
         : await examineRecording(resolve(callerFolder(), subject), off);
+  // The signal that ended the proxy is no failure: the exit code says whether there was something to examine.
+  if (!examination) return tellError(new Problem('No request has passed: there is nothing to examine.'));
   if (json !== '-') process.stdout.write(textReport(examination));
   const jsonText = `${printable(JSON.stringify(examination, null, 2))}\n`;
   if (json === '-') process.stdout.write(jsonText);
@@ -85,7 +87,7 @@ function printable(json: string): string {
   return json.replace(hidden, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Stands in front of a service until the command is stopped. Returns what can be said of the traffic that has passed. */
+/** Stands in front of a service until the command is stopped. Returns what can be said of the traffic, if any has passed. */
 async function standBefore(
   upstream: string,
   {
@@ -97,7 +99,7 @@ async function standBefore(
   }: { port: number | undefined; fault: string[]; insecure: boolean; off: string[]; json: string | undefined },
   signal: AbortSignal,
   say: (line: string) => void,
-): Promise<Examination> {
+): Promise<Examination | undefined> {
   const proxy = await openProxy({ upstream, port, faults, insecure });
   (json === '-' ? process.stderr : process.stdout).write(`ready ${proxy.url}\n`);
   say(
@@ -106,8 +108,7 @@ async function standBefore(
   say(`${proxy.faults.isOn ? `Faults: ${proxy.faults}. ` : ''}Ctrl-C ends it, and says what was seen.`);
   if (!signal.aborted) await once(signal, 'abort');
   await proxy.close();
-  if (proxy.traffic.size === 0) throw new Problem('No request has come: there is nothing to examine.');
-  return proxy.traffic.examine(off, proxy.faults.wereOn);
+  return proxy.traffic.size > 0 ? proxy.traffic.examine(off, proxy.faults.wereOn) : undefined;
 }
 
 /** The folder that a relative path is meant from: npm runs scripts in the checkout, and tells where it was called. */

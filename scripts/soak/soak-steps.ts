@@ -55,7 +55,7 @@ export function soakSteps(seed: number): Record<keyof typeof soakParts, Step> {
       ...['scripts/start/jupyterlab.test.ts', 'scripts/start/own-tab.soak.ts', 'scripts/start/start.test.ts'],
     ]),
     elsewhere: tests('elsewhere', ['scripts/elsewhere']),
-    examine: tests('examine', ['scripts/examine/others']),
+    examine: tests('examine', ['scripts/examine/others', 'scripts/examine/proxy']),
     runner: tests('runner', ['scripts/runner/kill.test.ts']),
     handouts: tests('handouts', ['scripts/handouts/handouts.test.ts']),
     repeats: (signal) =>
