@@ -90,7 +90,11 @@ await runCommand(async (signal) => {
 /** Tells where the processor time and the memory go, and writes it into the README where it is told what to write beside it. */
 async function profileAll(load: Workload[], clients: number, about: { machine: string; date: string } | null) {
   say('\nprofile');
-  const told = await profile(load, clients, say);
+  const told = await profile(
+    load.map(({ name }) => name),
+    clients,
+    say,
+  );
   say('  what a client holds');
   const held = await heap();
   say(`\n${told}\n\n${held}`);

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { idle } from './accounting.js';
 import { Connection, get, inTurns, Stream } from './load-client.js';
 import { type Held, type Name, type Server, startServer } from './measured-servers.js';
@@ -44,10 +42,10 @@ async function takes(server: Server, hold: () => Promise<{ close(): void }[]>): 
   };
   close(await hold()); // what is made once is there then
   await idle(server.pids);
-  const before = partsOfHeap(await server.held());
+  const before = partsOfHeap(await server.ask('heap'));
   const clients = await hold();
   await idle(server.pids);
-  const during = partsOfHeap(await server.held());
+  const during = partsOfHeap(await server.ask('heap'));
   close(clients);
   return during.map(([objects, bytes], at) => [
     (objects - before[at]![0]) / CLIENTS,
@@ -56,27 +54,20 @@ async function takes(server: Server, hold: () => Promise<{ close(): void }[]>): 
 }
 
 async function heapOf(name: Name): Promise<{ waiter: [number, number][]; stream: [number, number][] }> {
-  const before = process.env.BENCH_NODE;
-  process.env.BENCH_NODE = `--import ${pathToFileURL(join(import.meta.dirname, 'bill', 'heap-probe.mjs')).href}`;
+  const server = await startServer(name, undefined, true);
   try {
-    const server = await startServer(name);
-    try {
-      const job = await server.submit();
-      const waiter = await takes(server, async () => {
-        const open = await inTurns(CLIENTS, () => Connection.open(server.port));
-        for (const client of open) void client.send(get(server.paths.longPoll(job), 'Prefer: wait=60\r\n'));
-        return open;
-      });
-      const stream = await takes(server, () =>
-        inTurns(CLIENTS, () => Stream.open(server.port, server.paths.stream(job), () => {})),
-      );
-      return { waiter, stream };
-    } finally {
-      await server.stop();
-    }
+    const job = await server.submit();
+    const waiter = await takes(server, async () => {
+      const open = await inTurns(CLIENTS, () => Connection.open(server.port));
+      for (const client of open) void client.send(get(server.paths.longPoll(job), 'Prefer: wait=60\r\n'));
+      return open;
+    });
+    const stream = await takes(server, () =>
+      inTurns(CLIENTS, () => Stream.open(server.port, server.paths.stream(job), () => {})),
+    );
+    return { waiter, stream };
   } finally {
-    if (before === undefined) delete process.env.BENCH_NODE;
-    else process.env.BENCH_NODE = before;
+    await server.stop();
   }
 }
 

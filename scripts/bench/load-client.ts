@@ -109,17 +109,27 @@ export class Stream {
     });
   }
 
-  /** Resolves when the answer has begun. */
+  /** Connects. The stream is asked for by `begin`. */
+  static async connect(port: number, onEvent: (stream: Stream) => void): Promise<Stream> {
+    return new Stream(await connect(port), onEvent);
+  }
+
+  /** Connects, and asks. Resolves when the answer has begun. */
   static async open(port: number, path: string, onEvent: (stream: Stream) => void, lastId = ''): Promise<Stream> {
-    const stream = new Stream(await connect(port), onEvent);
+    const stream = await Stream.connect(port, onEvent);
+    await stream.begin(path, lastId);
+    return stream;
+  }
+
+  /** Resolves when the answer has begun. */
+  begin(path: string, lastId = ''): Promise<void> {
     const begun = new Promise<void>((resolve, reject) => {
-      stream.opened = resolve;
-      stream.socket.once('close', () => reject(new Error('the server closed a stream')));
+      this.opened = resolve;
+      this.socket.once('close', () => reject(new Error('the server closed a stream')));
     });
     const cursor = lastId && `Last-Event-ID: ${lastId}\r\n`;
-    stream.socket.write(headOf('GET', path, `Accept: text/event-stream\r\n${cursor}`));
-    await begun;
-    return stream;
+    this.socket.write(headOf('GET', path, `Accept: text/event-stream\r\n${cursor}`));
+    return begun;
   }
 
   close(): void {

@@ -28,14 +28,35 @@ export type Name = 'ours' | 'floor' | 'fastify' | 'hono' | 'nchan' | keyof typeo
 /** What a heap holds: for each name, how many objects, and how many bytes. */
 export type Held = Record<string, [objects: number, bytes: number]>;
 
+/** A profile as V8 writes it (Chrome DevTools Protocol, Profiler.Profile): what ran at each sample, and for how long. */
+export interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string } }[];
+  /** The node that was on top. */
+  samples: number[];
+  /** Microseconds. */
+  startTime: number;
+  /** Microseconds since the sample before. */
+  timeDeltas: number[];
+}
+
+/** What `bill/probe.mjs` answers. */
+export interface Answers {
+  heap: Held;
+  now: number;
+  startProfile: true;
+  stopProfile: Profile;
+}
+
 /** A server that runs, and what a workload needs of it. */
 export interface Server {
   port: number;
   pids: number[];
   /** Lets go of what is garbage, so that memory is what is in use. */
   collect(): Promise<void>;
-  /** What V8's heap holds, of a program that `bill/heap-probe.mjs` was loaded into. */
-  held(): Promise<Held>;
+  /** Asks a server that was started with a probe. */
+  ask<What extends keyof Answers>(what: What): Promise<Answers[What]>;
+  /** Does a workload's work on so many operations, in place of the workload itself. */
+  watch?: (operation: string, count: number, work: () => Promise<void>) => Promise<void>;
   submit(): Promise<string>;
   /** Submits so many jobs, 50 of them at a time. */
   submitMany(count: number): Promise<string[]>;
@@ -76,39 +97,39 @@ const onServerCore = (command: string[]) => (pinned ? ['taskset', '--cpu-list', 
 /** Whether nginx with nchan is on this machine. */
 export const hasNchan = (): boolean => findNginx() !== null && NCHAN.some(existsSync);
 
-/** `signal` stops it. */
-export async function startServer(name: Name, signal?: AbortSignal): Promise<Server> {
+/** `signal` stops it. `probed`: `ask` works. */
+export async function startServer(name: Name, signal?: AbortSignal, probed = false): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
   try {
-    return await (name === 'nchan' ? startNchan(folder, signal) : startNode(name, folder, signal));
+    return await (name === 'nchan' ? startNchan(folder, signal) : startNode(name, folder, probed, signal));
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function startNode(name: Name, folder: string, signal?: AbortSignal): Promise<Server> {
-  const child = launchServer(onServerCore(commandOf(name, folder)), { cwd: checkout, ipc: true, signal });
+async function startNode(name: Name, folder: string, probed: boolean, signal?: AbortSignal): Promise<Server> {
+  const child = launchServer(onServerCore(commandOf(name, folder, probed)), { cwd: checkout, ipc: true, signal });
   const port = Number(new URL(await child.ready).port);
   const collect = () =>
     new Promise<void>((resolve) => {
       child.process.once('message', () => resolve());
       child.process.send('memory');
     });
-  const held = () =>
-    new Promise<Held>((resolve) => {
-      const take = (message: { held?: Held }) => {
-        if (!message.held) return; // the other probe's answer
+  const ask = <What extends keyof Answers>(what: What) =>
+    new Promise<Answers[What]>((resolve) => {
+      const take = (message: Partial<Answers>) => {
+        if (message[what] === undefined) return; // the other probe's answer
         child.process.off('message', take);
-        resolve(message.held);
+        resolve(message[what]);
       };
-      child.process.on('message', take).send('heap');
+      child.process.on('message', take).send(what);
     });
   return {
     ...(await jobs(port)),
     pids: [child.process.pid as number],
     collect,
-    held,
+    ask,
     paths: {
       status: (job) => `/jobs/${job}`,
       longPoll: (job) => `/jobs/${job}/result`,
@@ -121,9 +142,9 @@ async function startNode(name: Name, folder: string, signal?: AbortSignal): Prom
   };
 }
 
-function commandOf(name: Name, folder: string): string[] {
-  // BENCH_NODE: flags for Node, such as --cpu-prof, to see where the time goes.
+function commandOf(name: Name, folder: string, probed: boolean): string[] {
   const nodeFlags = ['--expose-gc', '--import', probe, ...(process.env.BENCH_NODE?.split(' ') ?? [])];
+  if (probed) nodeFlags.push('--import', pathToFileURL(own('bill/probe.mjs')).href);
   const program = PROGRAMS[name];
   if (program) return typescript(program, [], nodeFlags);
   const without = WITHOUT[name as keyof typeof WITHOUT] ?? [];
@@ -207,7 +228,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
     port,
     pids: [master, worker],
     collect: async () => {},
-    held: async () => ({}),
+    ask: () => Promise.reject(new Error('nginx has no probe')),
     submit,
     submitMany: (count) => Promise.all(Array.from({ length: count }, submit)),
     progress: (job, progress) => publish(job, { progress }),

@@ -1,32 +1,44 @@
 import { expect, test } from 'vitest';
 import { partsOfHeap } from './heap.js';
-import { partsOf } from './profile.js';
+import { tableOf, timesOf } from './profile.js';
 
-test('a profile is told by what was on top, without the start and what was idle', () => {
+test('a profile is told by what was on top, in the time of each operation', () => {
   const frames = [
     ['(idle)', ''],
-    ['compile', 'node:internal/modules/esm/loader'],
     ['(garbage collector)', ''],
     ['exec', 'file:///x/node_modules/libsql/index.js'],
     ['touch', 'file:///x/server/edge/ledger.ts'],
+    ['admit', 'file:///x/server/edge/http/lifetime.ts'],
     ['wait', 'file:///x/server/core/log/delivery.ts'],
     ['shortPoll', 'file:///x/server/core/techniques/status.ts'],
+    ['emit', 'node:events'],
     ['writev', ''],
   ];
   const nodes = frames.map(([functionName = '', url = ''], id) => ({ id, callFrame: { functionName, url } }));
-  const parts = partsOf({
-    nodes,
-    samples: nodes.map(({ id }) => id),
-    timeDeltas: nodes.map(({ id }) => 1_000 * (id + 1)),
-  });
-  expect(Object.fromEntries(parts)).toEqual({
-    'garbage collection': 3,
-    'the durable log': 4,
-    'the ledger': 5,
-    'waiting and delivery': 6,
-    'routes, jobs, checks of what is sent': 7,
-    "sockets, Node's HTTP and streams": 8,
-  });
+  // A sample of each function in each of three spans of a thousand microseconds; the one in the middle is of nothing.
+  const samples = [0, 1, 2].flatMap(() => nodes.map(({ id }) => id));
+  const timeDeltas = [0, 1, 2].flatMap(() => nodes.map(({ id }) => (id === 0 ? 1_000 - 36 : id)));
+  const spans = [
+    { operation: 'a short poll', count: 10, from: 5_001, to: 6_000 },
+    { operation: 'to open a stream', count: 2, from: 7_001, to: 8_000 },
+  ];
+  const times = timesOf({ nodes, samples, startTime: 5_000, timeDeltas }, spans);
+  expect(times).toEqual(
+    new Map([
+      ['a short poll', { count: 10, parts: [964, 1, 2, 3, 4, 5, 6, 7, 8] }],
+      ['to open a stream', { count: 2, parts: [964, 1, 2, 3, 4, 5, 6, 7, 8] }],
+    ]),
+  );
+});
+
+test('the table has microseconds for each operation, and their sum without what was idle', () => {
+  const parts = [100, 1, 2, 3, 4, 5, 6, 7, 8];
+  const [bare, without, ours] = [1, 2, 3].map(
+    (times) => new Map([['a short poll', { count: 10, parts: parts.map((us) => us * times) }]]),
+  );
+  const lines = tableOf([bare!, without!, ours!]).split('\n');
+  expect(lines[2]).toBe('| a short poll | garbage collection | 0.1 | 0.2 | 0.3 |');
+  expect(lines.at(-1)).toBe('| | **all** | 3.6 | 7.2 | 10.8 |');
 });
 
 test('what the heap holds is told by what it belongs to, and what belongs to nothing in the last row', () => {

@@ -1,83 +1,121 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type Name, startServer } from './measured-servers.js';
-import { type Workload, workloads } from './workloads.js';
+import { Problem } from '../shared/problem.mjs';
+import { type Name, type Profile, type Server, startServer } from './measured-servers.js';
+import { WARM_ROUNDS } from './rounds.js';
+import { markdown } from './tables.js';
+import { STEP_SHARE, STEPS } from './workloads.js';
 
-/** A profile as V8 writes it (Chrome DevTools Protocol, Profiler.Profile): what ran at each sample, and for how long. */
-interface Profile {
-  nodes: { id: number; callFrame: { functionName: string; url: string } }[];
-  samples: number[];
-  /** Microseconds since the sample before. */
-  timeDeltas: number[];
-}
-
-/** What runs while a program starts: modules are loaded, and libsql reads a report of Node's to learn its C library. */
-const STARTING = /^node:internal\/(modules|bootstrap|vm|process\/report)|node_modules\/(tsx|ioredis|detect-libc)/;
-
-/** What ran, by the function that was on top. The first that fits counts. */
+/** What ran, by the function that was on top. The first that fits counts. Functions without a URL are native. */
 const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
-  ['', (name, url) => name === '(idle)' || STARTING.test(url)],
+  ['', (name) => name === '(idle)'],
   ['garbage collection', (name) => name === '(garbage collector)'],
-  ['the durable log', (_, url) => /node_modules\/@?libsql|server\/edge\/store\//.test(url)],
-  ['the ledger', (_, url) => url.includes('server/edge/ledger')],
-  ['waiting and delivery', (_, url) => /server\/core\/(log\/|waiting)/.test(url)],
-  ['routes, jobs, checks of what is sent', (_, url) => /server\/|node_modules\/|scripts\/bench\//.test(url)],
-  ["sockets, Node's HTTP and streams", () => true],
+  ['the durable store', (name, url) => /node_modules\/@?libsql|server\/edge\/store\//.test(url) || name === 'crc32'],
+  ['the ledger', (_, url) => /server\/edge\/(ledger|http\/bytes)/.test(url)],
+  ['the limits', (_, url) => /server\/edge\/http\/(lifetime|guard|small-set)/.test(url)],
+  ['the log, waiting and delivery', (_, url) => /server\/core\/(log\/|waiting)/.test(url)],
+  [
+    'routes, techniques, jobs, checks of what is sent',
+    (_, url) => /server\/|node_modules\/|scripts\/bench\//.test(url),
+  ],
+  ["Node's HTTP, sockets and timers", (_, url) => url !== ''],
+  ['system calls, and other native code', () => true],
 ];
 
-/** Of each part, the milliseconds that a server of this name had it running while a workload was measured. */
-async function timesOf(workload: Workload, name: Name, clients: number): Promise<Map<string, number>> {
-  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
-  const before = process.env.BENCH_NODE;
-  process.env.BENCH_NODE = `--cpu-prof --cpu-prof-dir=${folder}`;
-  try {
-    const server = await startServer(name);
-    try {
-      await workload.measure(server, clients);
-    } finally {
-      await server.stop();
-    }
-    // A file for each thread; tsx has one of its own.
-    const files = (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8'));
-    const all = (await Promise.all(files)).map((text) => partsOf(JSON.parse(text) as Profile));
-    const total = (times: Map<string, number>) => [...times.values()].reduce((sum, ms) => sum + ms, 0);
-    return all.sort((a, b) => total(b) - total(a))[0] ?? new Map();
-  } finally {
-    if (before === undefined) delete process.env.BENCH_NODE;
-    else process.env.BENCH_NODE = before;
-    await rm(folder, { recursive: true, force: true });
-  }
+/** Who is profiled: the bare server, this one without all parts of the bill, and as it is. */
+const SERVERS: [name: Name, column: string][] = [
+  ['floor', 'bare node:http'],
+  ['none of these', 'without these'],
+  ['ours', 'ours'],
+];
+
+/** How many rounds are profiled. */
+const ROUNDS = 3;
+
+/** When a server did so many operations: microseconds by the clock of its profile. */
+export interface Span {
+  operation: string;
+  count: number;
+  from: number;
+  to: number;
 }
 
-/** Exported for its test. */
-export function partsOf({ nodes, samples, timeDeltas }: Profile): Map<string, number> {
+/** Of each operation, how often it was done, and of each part the microseconds that it ran. */
+export type Times = Map<string, { count: number; parts: number[] }>;
+
+/** Has a server tell when it does what. */
+function watch(server: Server): Span[] {
+  const spans: Span[] = [];
+  server.watch = async (operation, count, work) => {
+    const from = await server.ask('now');
+    await work();
+    spans.push({ operation, count, from, to: await server.ask('now') });
+  };
+  return spans;
+}
+
+/** What ran in these spans of time. Exported for its test. */
+export function timesOf({ nodes, samples, startTime, timeDeltas }: Profile, spans: Span[]): Times {
   const partOf = new Map(
-    nodes.map(({ id, callFrame: { functionName, url } }) => {
-      return [id, PARTS.find(([, fits]) => fits(functionName, url))![0]];
-    }),
+    nodes.map(({ id, callFrame: { functionName, url } }) => [
+      id,
+      PARTS.findIndex(([, fits]) => fits(functionName, url)),
+    ]),
   );
-  const times = new Map(PARTS.filter(([part]) => part).map(([part]) => [part, 0]));
+  const times: Times = new Map();
+  for (const { operation, count } of spans) {
+    const before = times.get(operation) ?? { count: 0, parts: PARTS.map(() => 0) };
+    times.set(operation, { ...before, count: before.count + count });
+  }
+  let at = startTime;
+  let next = 0;
   for (const [i, id] of samples.entries()) {
-    const part = partOf.get(id)!;
-    if (part) times.set(part, times.get(part)! + timeDeltas[i]! / 1_000);
+    at += timeDeltas[i]!;
+    while (next < spans.length && spans[next]!.to < at) next += 1;
+    const span = spans[next];
+    if (span && span.from <= at) times.get(span.operation)!.parts[partOf.get(id)!]! += timeDeltas[i]!;
   }
   return times;
 }
 
-/** Where the processor time goes, ours beside the floor's, with half of the clients: a table in Markdown. */
-export async function profile(load: Workload[], all: number, say: (line: string) => void): Promise<string> {
-  const clients = Math.ceil(all / 2);
-  const rows: string[] = [];
-  for (const { name } of load.filter(({ rows, servers }) => rows.length > 0 && servers.includes('floor'))) {
-    const workload = workloads(clients).find((one) => one.name === name)!;
-    say(`  ${name}`);
-    const ours = await timesOf(workload, 'ours', clients);
-    const floor = await timesOf(workload, 'floor', clients);
-    for (const [n, part] of [...ours.keys()].entries()) {
-      const cells = [n === 0 ? workload.about : '', part, ...[ours, floor].map((times) => times.get(part)!.toFixed(0))];
-      rows.push(`| ${cells.join(' | ')} |`);
+/**
+ * Where the processor time of each operation goes, beside the bare server: a table in Markdown. The servers run at once and take
+ * turns, and are warm.
+ *
+ * @param load - the names of the workloads whose operations are profiled.
+ * @param all - how many clients those have.
+ */
+export async function profile(load: string[], all: number, say: (line: string) => void): Promise<string> {
+  const steps = Object.entries(STEPS).filter(([name]) => load.includes(name));
+  if (steps.length === 0)
+    throw new Problem(`--profile is of ${Object.keys(STEPS).join(', ')}, got ${load.join(', ')}.`);
+  const running: Server[] = [];
+  try {
+    for (const [name] of SERVERS) running.push(await startServer(name, undefined, true));
+    // From the start, since V8 takes its time to begin a profile.
+    for (const server of running) await server.ask('startProfile');
+    let spans: Span[][] = [];
+    for (let round = -WARM_ROUNDS; round < ROUNDS; round++) {
+      if (round === 0) spans = running.map(watch);
+      for (const [name, step] of steps) {
+        if (round <= 0) say(`  ${round < 0 ? 'warm up: ' : ''}${name}`);
+        for (const server of running) await step(server, Math.ceil(STEP_SHARE * all));
+      }
     }
+    const profiles = await Promise.all(running.map((server) => server.ask('stopProfile')));
+    return tableOf(profiles.map((one, n) => timesOf(one, spans[n]!)));
+  } finally {
+    await Promise.all(running.map((server) => server.stop()));
   }
-  return ['| workload | what ran | ours (ms) | floor (ms) |', '| --- | --- | --: | --: |', ...rows].join('\n');
+}
+
+/** Exported for its test. */
+export function tableOf(times: Times[]): string {
+  const rows = [...times[0]!.keys()].flatMap((operation) => {
+    const of = times.map((server) => server.get(operation)!);
+    const cells = (us: (parts: number[]) => number) => of.map(({ count, parts }) => (us(parts) / count).toFixed(1));
+    const parts = PARTS.flatMap(([part], n) => (part === '' ? [] : [[operation, part, ...cells((us) => us[n]!)]]));
+    const idle = PARTS.findIndex(([part]) => part === '');
+    const sum = (us: number[]) => us.reduce((all, one, n) => (n === idle ? all : all + one), 0);
+    return [...parts, [operation, '**all**', ...cells(sum)]];
+  });
+  return markdown(['', 'what ran (µs for each)', ...SERVERS.map(([, column]) => column)], 2, rows);
 }

@@ -57,10 +57,10 @@ export async function measure(workload: Workload, servers: Name[], options: Opti
   return measured;
 }
 
-/**
- * Measures a workload whose servers all run at once: in each round, each does a step before any does the next one. A first
- * round warms them up, and is not counted.
- */
+/** How many rounds of steps warm the servers up, and are not counted. */
+export const WARM_ROUNDS = 3;
+
+/** Measures a workload whose servers all run at once: in each round, each does a step before any does the next one. */
 async function measureInSteps(
   steps: NonNullable<Workload['steps']>,
   { name: workload }: Workload,
@@ -72,12 +72,12 @@ async function measureInSteps(
   const running: { name: Name; server: Server }[] = [];
   try {
     for (const name of names) running.push({ name, server: await startServer(name, signal) });
-    for (let round = -1; round < rounds; round++) {
+    for (let round = -WARM_ROUNDS; round < rounds; round++) {
       const all = running.map(() => ({}) as Figures);
       for (const step of steps) {
         for (let n = 0; n < running.length; n++) {
           signal.throwIfAborted();
-          const at = (n + round + running.length) % running.length;
+          const at = (n + round + WARM_ROUNDS) % running.length;
           const { name, server } = running[at]!;
           Object.assign(all[at]!, await inTime(step(server, clients), `${workload}, ${name}`, signal));
         }

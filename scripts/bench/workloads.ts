@@ -32,20 +32,25 @@ export interface Workload {
    * The same in steps, for a workload whose servers all run at once and take turns: each server does a step before any does the
    * next one. What differs little is seen this way: the servers are warm, and one step follows the other within seconds.
    */
-  steps?: ((server: Server, clients: number) => Promise<Figures>)[];
+  steps?: Step[];
 }
+
+type Step = (server: Server, clients: number) => Promise<Figures>;
 
 const FLOOR = { server: 'floor' } as const;
 /** The servers of a workload that all of them can do. */
 const ALL: Name[] = ['ours', 'floor', 'fastify', 'hono', 'nchan'];
 const PREFER = 'Prefer: wait=60\r\n';
 
-/** Processor time, in microseconds, that a server spends on some work. */
-async function spent(server: Server, work: () => Promise<unknown>): Promise<number> {
+/** Processor time, in microseconds, that a server spends on each of so many operations. */
+async function spent(server: Server, operation: string, count: number, work: () => Promise<unknown>): Promise<number> {
   const before = await cpuUs(server.pids);
-  await work();
-  await idle(server.pids);
-  return (await cpuUs(server.pids)) - before;
+  const done = async () => {
+    await work();
+    await idle(server.pids);
+  };
+  await (server.watch ? server.watch(operation, count, done) : done());
+  return ((await cpuUs(server.pids)) - before) / count;
 }
 
 /** Memory in use, in KiB. */
@@ -71,9 +76,9 @@ async function shortPolls(server: Server, connections: number, requests: number)
       }),
     );
   await poll(requests / 4);
-  const us = await spent(server, () => poll(requests));
+  const us = await spent(server, 'a short poll', requests, () => poll(requests));
   for (const connection of open) connection.close();
-  return us / requests;
+  return us;
 }
 
 // ── Long polls ──
@@ -83,7 +88,7 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
   const before = await used(server);
   const open: Connection[] = [];
   const answers: Promise<unknown>[] = [];
-  const arriving = await spent(server, async () => {
+  const arriving = await spent(server, 'to open a long poll', clients, async () => {
     open.push(...(await inTurns(clients, () => Connection.open(server.port))));
     for (const [n, connection] of open.entries()) {
       const job = jobs[n % jobs.length] as string;
@@ -94,7 +99,8 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
   const during = await used(server);
   let began = 0;
   let last = 0;
-  const answering = await spent(server, async () => {
+  const answer = jobs.length > 1 ? "a job's end and its answer" : 'an answer of a fan-out';
+  const answering = await spent(server, answer, clients, async () => {
     began = performance.now();
     const all = Promise.all(answers).then(() => {
       last = performance.now();
@@ -104,8 +110,8 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
   });
   for (const connection of open) connection.close();
   return {
-    arriving: arriving / clients,
-    answering: answering / clients,
+    arriving,
+    answering,
     kib: (during - before) / clients,
     ms: last - began,
     perSecond: (1000 * clients) / (last - began),
@@ -116,13 +122,12 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
 async function longPollsEach(server: Server, clients: number): Promise<Figures> {
   const before = await used(server);
   let made: string[] = [];
-  const us = await spent(server, async () => {
+  const submitting = await spent(server, 'a submit', clients, async () => {
     made = await server.submitMany(clients);
   });
   const held = (await used(server)) - before;
   const polls = await longPolls(server, clients, made);
   const { arriving = 0, answering = 0, kib = 0 } = polls;
-  const submitting = us / clients;
   return { ...polls, submitting, us: submitting + arriving + answering, kib: kib + held / clients };
 }
 
@@ -149,13 +154,32 @@ class Audience {
   }
 
   async join(count: number): Promise<void> {
-    const path = this.server.paths.stream(this.job);
-    const received = () => {
+    this.streams = await inTurns(count, async () => {
+      const stream = await this.connected();
+      await this.ask(stream);
+      return stream;
+    });
+  }
+
+  /** Opens connections, on which `begin` asks for the stream. */
+  async connect(count: number): Promise<void> {
+    this.streams = await inTurns(count, () => this.connected());
+  }
+
+  async begin(): Promise<void> {
+    await inTurns(this.streams.length, (n) => this.ask(this.streams[n]!));
+  }
+
+  private connected(): Promise<Stream> {
+    return Stream.connect(this.server.port, () => {
       this.received += 1;
       this.onEvent();
       if (this.received === this.wanted) this.reached();
-    };
-    this.streams.push(...(await inTurns(count, () => Stream.open(this.server.port, path, received))));
+    });
+  }
+
+  private ask(stream: Stream): Promise<void> {
+    return stream.begin(this.server.paths.stream(this.job));
   }
 
   /** Tells so many more events in one piece; resolves when everyone has received all of them. */
@@ -183,19 +207,20 @@ async function opening(server: Server, readers: number): Promise<Figures> {
   return { opening } as Figures;
 }
 
-/** How often a server opens all its connections. The median of the times is told: of two, their mean. */
-const TIMES = 2;
+/** How often a server does all of a workload: first to warm up, and then to be measured. */
+const WARM_TIMES = 3;
+const TIMES = 3;
 
 /**
- * Does something again on one server, and tells the medians of its times: the first, and those that follow. What it costs to
- * open thousands of connections differs from one time to the next by more than servers differ: V8 collects and compiles when it likes.
+ * Does something again on one server, and tells the medians of the last times. The first times cost up to twice as much, on
+ * any server: V8 compiles what has run often. Memory is of the first time: later, what was let go is used again.
  */
-async function repeated(first: Figures, again: () => Promise<Figures>): Promise<Figures> {
-  const all = [first];
+async function whenWarm(first: Figures, again: () => Promise<Figures>): Promise<Figures> {
+  for (let time = 1; time < WARM_TIMES; time++) await again();
+  const all: Figures[] = [];
   while (all.length < TIMES) all.push(await again());
-  // Memory is of the first time: later, what was let go is used again.
-  const told = (figure: string) => (figure === 'kib' ? first : { [figure]: median(all.map((one) => one[figure]!)) });
-  return Object.fromEntries(Object.keys(first).map((figure) => [figure, told(figure)[figure]!]));
+  const told = (figure: string) => (figure === 'kib' ? first.kib! : median(all.map((one) => one[figure]!)));
+  return Object.fromEntries(Object.keys(all[0]!).map((figure) => [figure, told(figure)]));
 }
 
 const quantile = (values: number[], share: number) =>
@@ -205,8 +230,8 @@ const quantile = (values: number[], share: number) =>
 async function opened(audience: Audience, readers: number): Promise<Figures> {
   const { server } = audience;
   const before = await used(server);
-  const opening = await spent(server, () => audience.join(readers));
-  return { opening: opening / readers, kib: ((await used(server)) - before) / readers };
+  const opening = await spent(server, 'to open a stream', readers, () => audience.join(readers));
+  return { opening, kib: ((await used(server)) - before) / readers };
 }
 
 /** An audience is told so many events, so many of them in a burst, and leaves. */
@@ -220,7 +245,7 @@ async function deliveries(audience: Audience, events: number, burst: number): Pr
   const lateness: number[] = [];
   let began = 0;
   audience.onEvent = () => lateness.push(performance.now() - began);
-  const us = await spent(server, async () => {
+  const us = await spent(server, 'a delivery', readers * events, async () => {
     for (let at = warmUp; at < all; at += burst) {
       began = performance.now();
       await audience.told(at, burst, all);
@@ -228,26 +253,28 @@ async function deliveries(audience: Audience, events: number, burst: number): Pr
   });
   audience.close();
   await idle(server.pids);
-  return { us: us / (readers * events), p99: quantile(lateness, 0.99) };
+  return { us, p99: quantile(lateness, 0.99) };
 }
 
-/** What the bill measures, a step after the other. Its clients are fewer: several servers hold theirs at once. */
-const BILL_STEPS: NonNullable<Workload['steps']> = [
-  async (server) => ({ poll: await shortPolls(server, 50, 20_000) }),
-  async (server, clients) => {
+/** What the bill and the profile measure, of four workloads a step each. Clients are fewer: several servers hold theirs at once. */
+export const STEPS = {
+  'short-poll': async (server) => ({ poll: await shortPolls(server, 50, 20_000) }),
+  'long-poll': async (server, clients) => {
     const { arriving, answering, ms } = await longPolls(server, clients, [await server.submit()]);
     return { arriving, answering, ms } as Figures;
   },
-  async (server, clients) => {
+  'long-poll-each': async (server, clients) => {
     const { submitting, answering, perSecond } = await longPollsEach(server, clients);
     return { submitting, ending: answering, perSecond } as Figures;
   },
-  async (server, clients) => {
+  stream: async (server, clients) => {
     const audience = new Audience(server, await server.submit());
     const { opening } = await opened(audience, clients);
     return { opening, ...(await deliveries(audience, 10, 1)) } as Figures;
   },
-];
+} satisfies Record<string, Step>;
+/** Of the clients of a workload, those of a step. */
+export const STEP_SHARE = 0.3;
 
 const many = (n: number) => n.toLocaleString('en');
 
@@ -275,9 +302,8 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
     ],
     measure: async (server) => {
-      await longPolls(server, clients / 10, [await server.submit()]); // warms up
       const all = async () => longPolls(server, clients, [await server.submit()]);
-      return repeated(await all(), all);
+      return whenWarm(await all(), all);
     },
   },
   {
@@ -290,9 +316,8 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'memory per waiter and its job', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.15 },
     ],
     measure: async (server) => {
-      const few = Math.ceil(clients / 10);
-      await longPolls(server, few, await server.submitMany(few)); // warms up
-      return longPollsEach(server, clients);
+      const all = () => longPollsEach(server, clients);
+      return whenWarm(await all(), all);
     },
   },
   {
@@ -316,7 +341,8 @@ export const workloads = (clients: number): Workload[] => [
       const audience = new Audience(server, await server.submit());
       const first = await opened(audience, clients);
       const delivered = await deliveries(audience, 20, 1);
-      return { ...delivered, ...(await repeated(first, () => opening(server, clients))), fewer: fewer.us as number };
+      const warm = await whenWarm(first, () => opening(server, clients));
+      return { ...delivered, ...warm, kib: first.kib!, fewer: fewer.us as number };
     },
   },
   {
@@ -343,9 +369,13 @@ export const workloads = (clients: number): Workload[] => [
       aim: 0.25,
     })),
     measure: async (server) => {
-      await shortPolls(server, 50, 5_000);
-      await longPolls(server, clients / 10, [await server.submit()]);
-      return { short: await pollsFor(server, clients / 10), ...(await waitsFor(server, clients / 10)) };
+      const few = clients / 10;
+      await shortPolls(server, 50, 20_000);
+      for (let time = 0; time < WARM_TIMES; time++) {
+        await longPolls(server, few, [await server.submit()]);
+        await deliveries(await Audience.of(server, few), 10, 1);
+      }
+      return { short: await pollsFor(server, few), ...(await waitsFor(server, few)) };
     },
   },
   {
@@ -365,12 +395,8 @@ export const workloads = (clients: number): Workload[] => [
     ...named('bill', clients),
     servers: ['ours', 'floor', ...(Object.keys(WITHOUT) as Name[])],
     rows: [],
-    steps: BILL_STEPS.map((step) => (server) => step(server, Math.ceil(0.3 * clients))),
-    measure: async (server) => {
-      const figures: Figures = {};
-      for (const step of BILL_STEPS) Object.assign(figures, await step(server, Math.ceil(0.3 * clients)));
-      return figures;
-    },
+    steps: Object.values<Step>(STEPS).map((step) => (server) => step(server, Math.ceil(STEP_SHARE * clients))),
+    measure: () => Promise.reject(new Error('the bill is measured in steps')),
   },
 ];
 
@@ -382,7 +408,7 @@ async function pollsFor(server: Server, clients: number): Promise<number> {
   const job = await server.submit();
   const open = await inTurns(clients, () => Connection.open(server.port));
   const request = get(server.paths.status(job));
-  const us = await spent(server, () =>
+  const us = await spent(server, 'a client that polls', clients, () =>
     Promise.all(
       open.map(async (connection, n) => {
         await sleep((1000 * n) / clients);
@@ -395,14 +421,14 @@ async function pollsFor(server: Server, clients: number): Promise<number> {
     ),
   );
   for (const connection of open) connection.close();
-  return us / clients;
+  return us;
 }
 
 /** The same wait as long polls, and as event streams. */
 async function waitsFor(server: Server, clients: number): Promise<Figures> {
   const job = await server.submit();
   const open = await inTurns(clients, () => Connection.open(server.port));
-  const long = await spent(server, async () => {
+  const long = await spent(server, 'a client that long-polls', clients, async () => {
     const answers = open.map((connection) => connection.send(get(server.paths.longPoll(job), PREFER)));
     await sleep(WAIT_S * 1000);
     await server.tell(server.finish(job));
@@ -410,13 +436,15 @@ async function waitsFor(server: Server, clients: number): Promise<Figures> {
   });
   for (const connection of open) connection.close();
 
-  const sse = await spent(server, async () => {
-    const audience = await Audience.of(server, clients);
+  const audience = new Audience(server, await server.submit());
+  await audience.connect(clients);
+  const sse = await spent(server, 'a client that reads a stream', clients, async () => {
+    await audience.begin();
     await sleep(WAIT_S * 1000);
     await audience.told(0, 1, 1);
-    audience.close();
   });
-  return { long: long / clients, sse: sse / clients };
+  audience.close();
+  return { long, sse };
 }
 
 /** Readers that leave after every few events and come back with their last id, while events flow. */
@@ -425,7 +453,7 @@ async function resuming(server: Server, readers: number, events: number): Promis
   const path = server.paths.stream(job);
   const all = events + 2; // queued and started, which came before
   const seen = Array.from({ length: readers }, () => [] as string[]);
-  const us = await spent(server, async () => {
+  const us = await spent(server, 'a delivery to streams that resume', readers * all, async () => {
     const reading = Promise.all(
       seen.map(async (ids, n) => {
         // Sooner or later, each in a rhythm of its own.
@@ -466,5 +494,5 @@ async function resuming(server: Server, readers: number, events: number): Promis
     lost += [...known].filter((id) => !own.has(id)).length;
     repeated += ids.length - own.size;
   }
-  return { lost, repeated, us: us / (readers * all) };
+  return { lost, repeated, us };
 }
