@@ -162,7 +162,7 @@ scripts/bench/README.md has what was measured last.`,
         oneOf: ['floor', 'fastify', 'hono', 'nchan'],
         about: 'of the others, the floor and this one alone (may be repeated)',
       },
-      profile: { about: "instead, where the processor time goes, beside the floor's (Node's --cpu-prof)" },
+      profile: { about: 'instead, where the processor time of each operation goes, and what a client holds in memory' },
       gate: {
         about:
           'instead, two rounds of this server and the floor: fails if a ratio is 15 % worse than the committed one',
