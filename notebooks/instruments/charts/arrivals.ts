@@ -25,18 +25,41 @@ interface Arrivals {
 /** The width of a column, in milliseconds. */
 const COLUMN_MS = 100;
 
-/** How high a panel with its head is, of a panel. */
-const HEAD = 1.25;
+/** In a column of more requests than this, the dots of one client would overlap. */
+const MOST_APART = 8;
+
+/** How high a panel with its head is, of a panel; and with the dots of its only client below its columns. */
+const HEAD = { crowd: 1.25, storm: 1.45 };
+
+/** How far below a panel's columns the dots of its only client are, of a panel. */
+const BELOW = 0.08;
+
+/** Round numbers from 0 to at most `most`: three to five of them. */
+function ticksUpTo(most: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(most / 2));
+  const step = [5, 2, 1].map((digit) => digit * power).find((step) => step <= most / 2)!;
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+}
 
 /**
- * A dot for every request: time runs to the right. Runs of one client are lines of one chart; runs of many are
- * a panel each, with a line for each client, and behind the dots a column for every 100 ms, as high as the requests
- * in it are many: a herd stands out.
+ * A dot for every request: time runs to the right. Runs of one client are lines of one chart, if they are slow enough to tell
+ * their dots apart. Otherwise each run has a panel, with a column for every 100 ms, as high as the number of requests
+ * in it: a storm or a herd stands out. The dots of many clients lie on the columns, with a line for each client; those of one
+ * client lie below.
  */
 export function arrivals(requests: Arrival[], { title, subtitle, technique, endsMs }: Arrivals): Chart {
   const data = requests.map(({ atMs, ...rest }) => ({ ...rest, seconds: Math.round(atMs) / 1_000 }));
   const panels = [...new Set(data.map(({ panel }) => panel))];
   const many = data.some(({ client }) => client > 1);
+  const columnOf = ({ seconds }: { seconds: number }) => Math.floor((seconds * 1_000) / COLUMN_MS);
+  const busiest = (panel: string) => {
+    const counts = new Map<number, number>();
+    for (const dot of data.filter((dot) => dot.panel === panel))
+      counts.set(columnOf(dot), (counts.get(columnOf(dot)) ?? 0) + 1);
+    return Math.max(...counts.values());
+  };
+  const most = Math.max(1, ...panels.map(busiest));
+  const isStorm = !many && most > MOST_APART;
   const x = {
     field: 'seconds',
     type: 'quantitative',
@@ -54,17 +77,18 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     { aggregate: [{ op: 'count', as: 'requests' }], groupby: ['panel', 'from'] },
     { calculate: `datum.from + ${COLUMN_MS / 1_000}`, as: 'to' },
   ];
-  const top = Math.max(1, ...data.map(({ client }) => client));
+  const top = isStorm ? most : Math.max(1, ...data.map(({ client }) => client));
   // One plot, so that it can fill the width: each panel has a part of its height, and a head above it.
-  const span = top * HEAD;
+  const span = Math.ceil(top * (isStorm ? HEAD.storm : HEAD.crowd)); // whole, so that the axis can take it off exactly
   const bases = Object.fromEntries(panels.map((panel, i) => [panel, (panels.length - 1 - i) * span]));
   const based = { calculate: `${JSON.stringify(bases)}[datum.panel]`, as: 'base' };
+  const ticks = isStorm ? ticksUpTo(most) : [0, Math.round(top / 2), top];
   const height = {
     type: 'quantitative',
-    title: 'client',
-    scale: { domain: [0, panels.length * span], nice: false },
+    title: isStorm ? `requests per ${COLUMN_MS} ms` : 'client',
+    scale: { domain: [isStorm ? -top * BELOW : 0, panels.length * span], nice: false },
     axis: {
-      values: Object.values(bases).flatMap((base) => [0, Math.round(top / 2), top].map((client) => base + client)),
+      values: Object.values(bases).flatMap((base) => ticks.map((value) => base + value)),
       labelExpr: `format(datum.value % ${span}, 'd')`,
       grid: false,
       domain: false,
@@ -73,7 +97,13 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
   const columns = {
     transform: [...counted, based, { calculate: 'datum.base + datum.requests', as: 'to_y' }],
     mark: {
-      ...{ type: 'rect', color: INK.text, fillOpacity: 0, stroke: INK.text, strokeOpacity: FAINT.rule },
+      ...{
+        type: 'rect',
+        color: INK.text,
+        fillOpacity: isStorm ? FAINT.span : 0,
+        stroke: INK.text,
+        strokeOpacity: FAINT.rule,
+      },
       ...{ strokeWidth: 0.75 },
     },
     encoding: {
@@ -85,7 +115,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     },
   };
   const dots = {
-    transform: [based, { calculate: 'datum.base + datum.client', as: 'lane' }],
+    transform: [based, { calculate: `datum.base + ${isStorm ? -top * BELOW : 'datum.client'}`, as: 'lane' }],
     mark: { type: 'circle', size: 16, opacity: 1, ...ofTechnique(technique) },
     encoding: {
       x,
@@ -94,10 +124,10 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     },
   };
   const heads = {
-    data: { values: panels.map((panel) => ({ panel })) },
+    data: { values: panels.map((panel) => ({ panel, head: isStorm ? `${panel}: up to ${busiest(panel)}` : panel })) },
     transform: [based, { calculate: `datum.base + ${(top + span) / 2}`, as: 'lane' }],
     mark: { type: 'text', align: 'left', fontSize: 13, fontWeight: 'bold' },
-    encoding: { x: { value: 0 }, y: { ...height, field: 'lane' }, text: { field: 'panel' } },
+    encoding: { x: { value: 0 }, y: { ...height, field: 'lane' }, text: { field: 'head' } },
   };
   const lane = laneAxis('panel', panels, { axis: { grid: true } });
   const single = {
@@ -107,16 +137,24 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
   return chart({
     title,
     subtitle:
-      [subtitle, many && `a column counts the requests within ${COLUMN_MS} ms`].filter(Boolean).join('; ') || undefined,
+      [subtitle, (many || isStorm) && `a column counts the requests within ${COLUMN_MS} ms`]
+        .filter(Boolean)
+        .join('; ') || undefined,
     data,
     numbers: tell(panels, (panel) => {
       const dots = data.filter((dot) => dot.panel === panel);
       const clients = new Set(dots.map(({ client }) => client)).size;
       const at = tell(dots, ({ seconds }) => `${seconds.toFixed(2)} s`, 12);
-      return `${panel}: ${dots.length} requests ${many ? `of ${clients} clients` : `at ${at}`}`;
+      const how = isStorm
+        ? `, up to ${busiest(panel)} within ${COLUMN_MS} ms`
+        : many
+          ? ` of ${clients} clients`
+          : ` at ${at}`;
+      return `${panel}: ${dots.length} requests${how}`;
     }),
-    body: many
-      ? { height: 165 * panels.length, layer: [columns, ...(end ? [end] : []), dots, heads] }
-      : { height: 36 * panels.length, layer: [...(end ? [end] : []), single] },
+    body:
+      many || isStorm
+        ? { height: 165 * panels.length, layer: [columns, ...(end ? [end] : []), dots, heads] }
+        : { height: 36 * panels.length, layer: [...(end ? [end] : []), single] },
   });
 }

@@ -85,6 +85,15 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     'circle',
   ],
   [
+    'arrivals of a storm',
+    arrivals(
+      Array.from({ length: 30 }, (_, i) => ({ panel: 'a', client: 1, atMs: 5 * i })),
+      { title: 'T', technique: 'short-poll' },
+    ),
+    30,
+    'circle',
+  ],
+  [
     'a comparison',
     compared({
       title: 'T',
@@ -419,6 +428,22 @@ async function tooltips({ spec }: Chart): Promise<Record<string, unknown>[]> {
 interface Scene {
   items?: (Scene & { tooltip?: unknown })[];
 }
+
+it('counts a storm in columns, with a round axis for each run, and keeps a slow client in a line', async () => {
+  const every = (ms: number, count: number, panel: string) =>
+    Array.from({ length: count }, (_, i) => ({ panel, client: 1, atMs: ms * i }));
+  const drawn = async (requests: Parameters<typeof arrivals>[0]) => {
+    const chart = arrivals(requests, { title: 'T', technique: 'other' });
+    return [chart.text, await toSvg(chart)] as const;
+  };
+  const [text, svg] = await drawn([...every(2, 100, 'storm'), ...every(100, 3, 'slow')]);
+  expect(text).toContain('storm: 100 requests, up to 50 within 100 ms; slow: 3 requests, up to 1 within 100 ms');
+  expect([...svg.matchAll(/>(storm|slow): up to (\d+)</g)].map(([, , most]) => most)).toEqual(['50', '1']);
+  expect(svg.match(/>20</g)).toHaveLength(2);
+  expect(svg).not.toContain('>client<');
+  const [, single] = await drawn(every(20, 10, 'slow'));
+  expect(single).not.toContain('up to');
+});
 
 it('rounds what a tooltip says, and has the status of a request in it', async () => {
   const thirds = [1, 2, 3].map((i) => 1_000 / 3 + 1_000 * i);
