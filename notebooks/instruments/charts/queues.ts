@@ -38,9 +38,8 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
       ...Array.from({ length: open }, (_, slot) => ({ lane: laneOf(i, 'slot', slot), label: String(slot + 1) })),
       ...Array.from({ length: held }, (_, place) => ({ lane: laneOf(i, 'waits', place), label: place ? '' : 'waits' })),
     ];
-    const heads = ['', panel]
-      .slice(i === 0 ? 1 : 0)
-      .map((head, at) => ({ lane: laneOf(i, 'head', at), label: '', head }));
+    // An empty lane keeps the name of a panel off what is above it.
+    const heads = ['', panel].map((head, at) => ({ lane: laneOf(i, 'head', at), label: '', head }));
     return [...heads, ...names.map((lane) => ({ ...lane, head: '' }))];
   });
   const rows = drawn.flatMap(({ panel, spans }, i) =>
@@ -92,7 +91,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
   };
   const heads = {
     data: { values: lanes.filter(({ head }) => head) },
-    mark: { type: 'text', align: 'left', fontSize: 13, fontWeight: 'bold' },
+    mark: { type: 'text', align: 'left', dy: -4, fontSize: 13, fontWeight: 'bold' },
     encoding: { x: { value: 0 }, y: { ...y, field: 'lane' }, text: { field: 'head' } },
   };
   // On the upper edge of the first lane that waits.
