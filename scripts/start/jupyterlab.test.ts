@@ -229,8 +229,12 @@ interface VegaLite {
   data: { values: unknown[] };
 }
 
-/** A chart that stands takes the text color of the theme that the reader changes to: WCAG asks for 4.5:1. */
+/** A chart that stands takes the text color of the theme that the reader changes to, as errors do: WCAG asks for 4.5:1. */
 async function readInBothThemes(): Promise<void> {
+  const failed = await lab.insertBelow(lab.cells.last(), "throw new Error('mine');");
+  await lab.run(failed);
+  const words = failed.locator('.jp-OutputArea-output span');
+  await words.first().waitFor(PATIENCE);
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });
     await page
@@ -241,6 +245,7 @@ async function readInBothThemes(): Promise<void> {
         .poll(async () => Math.min(...(await contrasts(chart.locator('svg text')))), PATIENCE)
         .toBeGreaterThan(4.5);
     }
+    expect(Math.min(...(await contrasts(words)))).toBeGreaterThan(4.5);
   }
 }
 

@@ -162,20 +162,25 @@ export async function seen(chart: Locator): Promise<Record<string, number>> {
 /** The contrast of each text with what it stands on, from 1 to 21, as the browser has computed their colors. */
 export const contrasts = (texts: Locator): Promise<number[]> =>
   texts.evaluateAll((texts) => {
-    const luminance = (color: string) => {
-      const [red, green, blue] = (/[\d., ]+/.exec(color)?.[0] ?? '').split(',').map((value) => {
-        const share = Number(value) / 255;
+    const luminance = (color: number[]) => {
+      const [red, green, blue] = color.map((value) => {
+        const share = value / 255;
         return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
       }) as [number, number, number];
       return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     };
-    const paper = (element: Element | null): string => {
-      const color = element ? getComputedStyle(element).backgroundColor : 'rgb(255, 255, 255)';
-      return /, 0\)$/.test(color) ? paper(element!.parentElement) : color;
+    /** A color that lies on another, and may let it through. */
+    const over = (color: string, below: () => number[]): number[] => {
+      const [red, green, blue, alpha = 1] = (/[\d., ]+/.exec(color)?.[0] ?? '').split(',').map(Number);
+      if (alpha === 1) return [red!, green!, blue!];
+      return below().map((value, i) => alpha * [red!, green!, blue!][i]! + (1 - alpha) * value);
     };
+    const paper = (element: Element | null): number[] =>
+      element ? over(getComputedStyle(element).backgroundColor, () => paper(element.parentElement)) : [255, 255, 255];
     return texts.map((text) => {
       const { fill, color } = getComputedStyle(text);
-      const both = [luminance(text instanceof SVGElement ? fill : color), luminance(paper(text.parentElement))];
+      const below = paper(text);
+      const both = [luminance(over(text instanceof SVGElement ? fill : color, () => below)), luminance(below)];
       return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
     });
   });

@@ -13,6 +13,9 @@
     /* The first line of a folded cell breaks, as code does. */
     .jp-Placeholder-content { min-width: 0; }
     .jp-PlaceholderText { min-width: 0; white-space: normal; overflow-wrap: anywhere; }
+    /* The red of an error's arrow, which stands on the pale red of its box. */
+    body[data-jp-theme-light='true'] .ansi-red-fg { color: #b3261e; }
+    body[data-jp-theme-light='false'] .ansi-red-fg { color: #ff8a80; }
     /* Output breaks between words. JupyterLab breaks it in the middle of them. */
     .jp-OutputArea .jp-OutputArea-output pre { word-break: normal; overflow-wrap: anywhere; }
     /* Where JupyterLab's colors of code have less than the 4.5:1 of WCAG 1.4.3. */
