@@ -20,6 +20,7 @@ let lastHeaders: IncomingMessage['headers'] = {};
 /** What a person does, at a point that a path chooses: press Ctrl-C. */
 let leave = () => {};
 let last = 0;
+let whole: ServerResponse | undefined;
 const listeners = new Set<(id: number) => void>();
 const ticking = setInterval(() => {
   last += 1;
@@ -36,19 +37,21 @@ interface Faults {
   /** Which id comes first, for a reader that comes back. Default: the next one. */
   from?: (lastId: number) => number;
   text?: (id: number) => string;
+  /** How many events this reader is behind the others. Default: 0. */
+  behind?: number;
 }
 
 /** Sends a response head, and the events after `Last-Event-ID` or from now on. */
 function follow(
   request: IncomingMessage,
   response: ServerResponse,
-  { headers = stream, from, text = eventText }: Faults,
+  { headers = stream, from, text = eventText, behind = 0 }: Faults,
 ) {
   response.writeHead(200, headers).write('retry: 2000\n\n');
   const { 'last-event-id': lastId } = request.headers;
   let next = lastId === undefined ? last + 1 : (from ?? ((id) => id + 1))(Number(lastId));
   const send = () => {
-    for (; next <= last; next += 1) response.write(text(next));
+    for (; next <= last - behind; next += 1) response.write(text(next));
   };
   send();
   listeners.add(send);
@@ -58,6 +61,11 @@ function follow(
 const paths: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
   '/good': (request, response) => follow(request, response, {}),
   '/ignores': (request, response) => follow(request, response, { from: () => last + 2 }),
+  // The reader that is never cut, which comes first, gets each event after the others.
+  '/ignores-whole-is-behind': (request, response) => {
+    whole ??= response;
+    follow(request, response, { from: () => last + 2, behind: response === whole ? 1 : 0 });
+  },
   '/repeats': (request, response) => follow(request, response, { from: (id) => id - 2 }),
   '/inclusive': (request, response) => follow(request, response, { from: (id) => id }),
   '/no-ids': (request, response) => follow(request, response, { text: (id) => `data: ${id}\n\n` }),
@@ -157,6 +165,7 @@ const always = ['stream-cors', 'stream-six-connections'];
 test.concurrent.each([
   ['/good', []],
   ['/ignores', ['serious stream-lost-on-resume']],
+  ['/ignores-whole-is-behind', ['serious stream-lost-on-resume']],
   ['/repeats', ['serious stream-repeated-on-resume']],
   ['/inclusive', ['warning stream-repeated-on-resume']],
   ['/starts-again', ['serious stream-repeated-on-resume']],

@@ -134,7 +134,7 @@ export async function examineUrl(options: ExamineOptions): Promise<Examination> 
       const summary = `An event stream over ${exchange.protocol}: ${count(events.length, 'event')} and ${count(comments.length, 'comment')} in ${duration(seen.watchedMs)}, ${count(seen.resumes.length, 'cut')} tried, longest silence ${duration(seen.silenceMs)}.${connectionLimit(seen)}${unreadLimit(seen)}`;
       return report(streamRules, seen, { kind: 'event stream', summary });
     }
-    const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, sent, twice });
+    const seen = kind === 'none' ? { exchange, kind } : await watchAnswer(exchange, { ask: at, sent, twice, forMs });
     signal.throwIfAborted();
     const summary =
       exchange.headAt === undefined

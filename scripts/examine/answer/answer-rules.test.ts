@@ -46,6 +46,11 @@ const paths: Record<string, (request: IncomingMessage, response: ServerResponse)
   },
   '/careless': (_request, response) => json(response, 202, { location: `/gone/${tags++}`, 'retry-after': '1' }),
   '/nowhere': (_request, response) => json(response, 202, { 'retry-after': '1' }),
+  '/lines': (_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).write('{"n":1}\n'),
+  '/breaks': (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100', etag: '"1"' });
+    response.write('{"n":', () => response.destroy());
+  },
 };
 
 beforeAll(async () => {
@@ -85,9 +90,40 @@ test.each<[string, Partial<ExamineOptions>, string[]]>([
   ['/careless', { method: 'POST' }, ['serious submit-not-found']],
   ['/careless', { method: 'POST', twice: true }, ['serious submit-not-found', 'serious submit-repeated']],
   ['/nowhere', { method: 'POST' }, ['warning submit-no-location']],
+  ['/lines', { forMs: 500 }, ['note answer-unending']],
+  ['/breaks', {}, ['serious answer-cut']],
 ])('%s %j: %j', async (path, options, expected) => {
   const { found, text } = await examine(path, options);
   expect(found, text).toEqual(expected);
+});
+
+test('asks only once for an answer that does not end', async () => {
+  asked.length = 0;
+  await examine('/lines', { forMs: 500 });
+  expect(asked).toEqual(['GET /lines']);
+});
+
+test.each([
+  ['', 'The response head came, and nothing of the body within 8 s.'],
+  [
+    '{"n":1}\n\n{"n":2}\n{"n"',
+    'The body did not end within 8 s: 2 lines of JSON came, and the longest silence was 7 s.',
+  ],
+  ['one\n', 'The body did not end within 8 s: 1 piece came, and the longest silence was 7 s.'],
+])('a body that is %j so far', (text, saw) => {
+  const pieces = text ? [{ at: 1_000, bytes: Buffer.from(text) }] : [];
+  const exchange = {
+    status: 200,
+    headers: {},
+    headAt: 500,
+    now: 8_000,
+    text,
+    pieces,
+    bytes: text.length,
+    ask: { url },
+  };
+  const seen = { exchange: exchange as unknown as Exchange, kind: 'answer' } as const;
+  expect(judge(answerRules, seen).find(({ rule }) => rule === 'answer-unending')?.saw).toBe(saw);
 });
 
 test('sends a submit once, and twice only if that was asked for', async () => {
@@ -105,7 +141,7 @@ test.each([
   [2_010, {}, undefined],
   [30, { 'preference-applied': 'wait=2' }, undefined],
 ])('an answer to Prefer: wait=2 after %i ms with %j', (headAt, headers, expected) => {
-  const exchange = { status: 200, headers, headAt, ask: { url } } as unknown as Exchange;
+  const exchange = { status: 200, headers, headAt, endedAt: headAt, ask: { url } } as unknown as Exchange;
   const seen = { exchange, kind: 'answer', waited: exchange } as const;
   expect(judge(answerRules, seen).find(({ rule }) => rule === 'poll-not-held')?.severity).toBe(expected);
 });

@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange.js';
-import { duration, type Rule } from '../finding.js';
-import { rfc } from '../sources.js';
+import { count, duration, type Rule } from '../finding.js';
+import { html, rfc } from '../sources.js';
+import { longestSilence } from '../stream/transcript.js';
 import { type AnswerSeen, WAIT_S } from './watch-answer.js';
 
 const processing = {
@@ -12,6 +13,26 @@ const processing = {
 const isLogin = ({ headers, text, ask }: Exchange) =>
   /html/i.test(headers['content-type'] ?? '') &&
   (/<input[^>]+type=["']?password/i.test(text) || /\/(log|sign)-?in\b/i.test(new URL(ask.url).pathname));
+
+/** What has come of a body: lines of JSON, or pieces. */
+function soFar({ pieces, text }: Exchange): string {
+  const lines = text
+    .split('\n')
+    .slice(0, -1)
+    .filter((line) => line.trim() !== '');
+  return lines.length > 0 && lines.every(isJson)
+    ? `${count(lines.length, 'line')} of JSON`
+    : count(pieces.length, 'piece');
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What can be wrong with an answer that is no event stream. */
 export const answerRules: readonly Rule<AnswerSeen>[] = [
@@ -26,6 +47,37 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
       kind === 'none'
         ? { saw: `Not even a response head came within ${duration(exchange.endedAt ?? exchange.now)}.` }
         : undefined,
+  },
+  {
+    id: 'answer-unending',
+    severity: 'note',
+    why: 'A client that waits for the whole answer waits forever. One that reads it as it comes has to parse it, reconnect, and find where it was by itself: EventSource does this for event streams only.',
+    fix: 'If it is a stream for pages, send it as text/event-stream with ids. In any other format, put into each message where a client can go on, and send something when nothing happens for 15 s. If it is not meant as a stream, end the body.',
+    source: html('9.2.1', 'server-sent-events-intro'),
+    notebook: '05',
+    look({ exchange, kind }) {
+      const { now } = exchange;
+      if (kind === 'none' || exchange.endedAt !== undefined) return undefined;
+      if (exchange.bytes === 0)
+        return { saw: `The response head came, and nothing of the body within ${duration(now)}.` };
+      return {
+        saw: `The body did not end within ${duration(now)}: ${soFar(exchange)} came, and the longest silence was ${duration(longestSilence(exchange))}.`,
+      };
+    },
+  },
+  {
+    id: 'answer-cut',
+    severity: 'serious',
+    why: 'The answer is not complete: a client that handles what came handles half of it.',
+    fix: 'Look at the logs of the server for an error while it wrote the body, and at the time-outs of the proxies on the way.',
+    source: rfc(9112, '8'),
+    notebook: '06',
+    look({ exchange: { ending, endedAt = 0, bytes, error } }) {
+      if (ending !== 'cut') return undefined;
+      return {
+        saw: `The connection broke after ${duration(endedAt)} and ${count(bytes, 'byte')} of the body, before its end${error ? ` (${error})` : ''}.`,
+      };
+    },
   },
   {
     id: 'answer-login-page',

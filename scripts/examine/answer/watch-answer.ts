@@ -6,6 +6,9 @@ export const WAIT_S = 2;
 /** The longest wait for any other answer, in milliseconds. */
 const ANSWER_MS = 10_000;
 
+/** The least time that the body of the first answer gets after its head, in milliseconds. */
+const LEAST_MS = 1_000;
+
 /** What was seen of an endpoint that is no event stream. What was not asked for is undefined. */
 export interface AnswerSeen {
   readonly exchange: Exchange;
@@ -32,14 +35,19 @@ export interface WatchAnswerOptions {
   readonly sent: (exchange: Exchange) => void;
   /** Sends the request a second time, with the same `Idempotency-Key`. */
   readonly twice: boolean;
+  /** How long to wait for the end of the first answer, in milliseconds. */
+  readonly forMs: number;
 }
 
 /** The key of a submit that is sent twice. */
 export const newKey = () => `examine-${randomUUID()}`;
 
-/** Asks for an answer in four ways, one after the other. With the job and a second submit, at most six requests; all but that submit are GET. */
+/**
+ * Asks for an answer in four ways, one after the other. An answer that is not complete is not asked for again. With the job
+ * and a second submit, at most six requests; all but that submit are GET.
+ */
 export async function watchAnswer(exchange: Exchange, options: WatchAnswerOptions): Promise<AnswerSeen> {
-  const { ask, sent, twice } = options;
+  const { ask, sent, twice, forMs } = options;
   const send = async (change: Partial<Ask>, ms = ANSWER_MS) => {
     const each = new Exchange({ ...ask, ...change });
     sent(each);
@@ -47,8 +55,9 @@ export async function watchAnswer(exchange: Exchange, options: WatchAnswerOption
     each.close();
     return each;
   };
-  await exchange.until(() => exchange.endedAt !== undefined, ANSWER_MS);
+  await exchange.until(() => exchange.endedAt !== undefined, Math.max(forMs - exchange.now, LEAST_MS));
   const seen = { exchange, kind: 'answer' as const };
+  if (exchange.endedAt === undefined || exchange.ending === 'cut') return seen;
   const { status, headers } = exchange;
   const { 'idempotency-key': _key, 'content-type': _type, ...others } = ask.headers ?? {};
   const get = { method: 'GET', body: undefined, headers: others };

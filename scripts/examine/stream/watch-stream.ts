@@ -202,7 +202,10 @@ async function cutAndResume(
   const events = (await got()).events;
   resumed.close();
   const ids = new Set(idsOf(events));
-  // What came is in order, so that an event is lost for certain once a later one has come, or the stream has ended.
+  // What came is in order, so that an event is lost for certain once a later one has come, or the stream has ended. The
+  // later one may come to the whole reader a moment after it came to this one.
+  if (expected.some((id) => !ids.has(id)))
+    await untilEvents(whole, KEPT_MS, (read) => idsOf(read).some((id) => ids.has(id) && !known.has(id)));
   const order = shared ? idsOf((await transcribe(whole)).events) : [];
   const furthest = Math.max(-1, ...[...ids].map((id) => order.lastIndexOf(id)));
   const ended = resumed.ending === 'whole';
@@ -241,7 +244,10 @@ async function readNothing(
   const got = new Set((await transcribe(reader)).events.map(key));
   reader.close();
   const closed = closedUnread || reader.ending === 'cut';
-  // What came is in order: an event is lost for certain once a later one has come, or the server has ended the stream.
+  // What came is in order: an event is lost for certain once a later one has come, or the server has ended the stream. The
+  // later one may come to the whole reader a moment after it came to this one.
+  if (expected.some((each) => !got.has(each)))
+    await untilEvents(whole, KEPT_MS, (events) => events.map(key).some((each) => got.has(each) && !known.has(each)));
   const order = (await transcribe(whole)).events.map(key);
   const furthest = reader.ending === 'whole' ? order.length : order.findLastIndex((each) => got.has(each));
   const lost = expected.filter((each) => !got.has(each) && order.lastIndexOf(each) < furthest).length;
