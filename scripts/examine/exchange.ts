@@ -39,10 +39,23 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bytes of a body, and when they came: milliseconds since the request was sent. */
+/** Bytes of a body, and when the first of them came: milliseconds since the request was sent. */
 export interface Piece {
   readonly at: number;
   readonly bytes: Buffer;
+}
+
+/** What comes so soon after the beginning of a piece is added to it, in milliseconds: no rule looks so closely. */
+const SAME_MS = 5;
+/** A piece does not grow beyond this, in bytes: it is copied each time. */
+const GROWN_BYTES = 4_096;
+
+/** Adds what came at a time: to the last piece if that began just now and is small, so that a server's tiny writes cost little memory. */
+export function addPiece(pieces: Piece[], at: number, bytes: Buffer): void {
+  const last = pieces.at(-1);
+  if (last && at - last.at < SAME_MS && last.bytes.length + bytes.length <= GROWN_BYTES)
+    pieces[pieces.length - 1] = { at: last.at, bytes: Buffer.concat([last.bytes, bytes]) };
+  else pieces.push({ at, bytes });
 }
 
 /** One request, and its answer as far as it has come. Each has a connection of its own, as each reader has. */
@@ -163,7 +176,7 @@ export class Exchange {
   /** Reads a body to its end, or to the bound. */
   #read(body: Readable & { readonly rstCode?: number | undefined }): void {
     body.on('data', (bytes: Buffer) => {
-      this.pieces.push({ at: this.now, bytes });
+      addPiece(this.pieces, this.now, bytes);
       this.bytes += bytes.length;
       if (this.bytes > MAX_BYTES || this.pieces.length > MAX_PIECES) {
         this.#end('bound');
