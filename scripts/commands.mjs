@@ -32,7 +32,7 @@ export const soakParts = /** @type {const} */ ({
   kernel: "every verdict of the runner, fifty ends of a kernel, and stock tslab's defects",
   jupyterlab: 'every notebook in JupyterLab and a browser, as a person goes about it, and every end of npm start',
   elsewhere: 'every notebook under plain Jupyter, papermill and a stock tslab; a JupyterHub of two users',
-  examine: 'npm run examine on eleven servers of others, well and badly configured',
+  examine: 'npm run examine on thirteen servers of others, well and badly configured',
   runner: 'sixty kills of a running runner, its npm and its Python',
   handouts: 'the handouts of the whole course, every page of them looked at',
   repeats: 'every notebook twenty times, with all cores busy',

@@ -1,5 +1,6 @@
 // `npm run examine`: looks at a service of the reader's own or at a recording of one, and says what it saw and how to fix it.
 import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { commands } from './commands.mjs';
@@ -15,6 +16,7 @@ import { runCommand, tellError } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
 import { endWhenOrphaned } from './shared/orphan.js';
 import { Problem } from './shared/problem.mjs';
+import { makeRoomFor } from './shared/writable.js';
 
 /** The longest that an endpoint is watched, in seconds. */
 const MAX_S = 600;
@@ -37,6 +39,13 @@ await runCommand(async (signal) => {
   }
   const unknown = off.find((name) => !rules.some(({ id }) => id === name));
   if (unknown) throw new Problem(`--off expects a rule, got "${unknown}". --rules lists them.`);
+  const reports = [json === '-' ? undefined : json, junit].filter((file) => file !== undefined);
+  for (const file of reports.map((file) => resolve(callerFolder(), file))) {
+    // A device or a pipe, such as /dev/stdout, is written to; a report does not take its place.
+    const found = existsSync(file) ? statSync(file) : undefined;
+    if (!found?.isCharacterDevice() && !found?.isFIFO())
+      makeRoomFor(file, 'reports', 'Name another file: --json FILE, --junit FILE.');
+  }
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const isUrl = flags.proxy === undefined && /^[a-z][a-z0-9+.-]*:\/\//i.test(subject);
   const asking = [...flags.header, flags.body, flags.beside, flags.twice, flags.quick, flags.http].some(Boolean);
@@ -55,7 +64,7 @@ await runCommand(async (signal) => {
       : isUrl
         ? await examineUrl({
             url: subject,
-            method: flags.method.toUpperCase(),
+            method: methodOf(flags.method),
             headers: Object.fromEntries(flags.header.map(headerOf)),
             forMs: secondsOf(flags.for) * 1_000,
             ...{
@@ -116,11 +125,19 @@ function callerFolder(): string {
   return process.env.INIT_CWD ?? process.cwd();
 }
 
+/** A method, in capitals: a token (RFC 9110, section 9.1). */
+function methodOf(text: string): string {
+  if (/^[!#$%&'*+.^`|~\w-]+$/.test(text)) return text.toUpperCase();
+  throw new Problem(`--method expects the name of a method, such as POST, got "${text}".`);
+}
+
 /** `Name: value`, as curl takes it. */
 function headerOf(text: string): [string, string] {
-  const [, name, value] = /^([!#$%&'*+.^`|~\w-]+):\s*([^\r\n]*)$/.exec(text) ?? [];
+  // RFC 9110, sections 5.1 and 5.5: a name is a token, a value has no control characters. Node sends values as Latin-1.
+  const [, name, value] = /^([!#$%&'*+.^`|~\w-]+):\s*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
   // What was given is not shown: it may be a password.
-  if (name === undefined || value === undefined) throw new Problem('--header expects "Name: value".');
+  if (name === undefined || value === undefined)
+    throw new Problem('--header expects "Name: value", in the characters of Latin-1.');
   return [name.toLowerCase(), value];
 }
 

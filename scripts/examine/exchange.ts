@@ -148,6 +148,8 @@ export class Exchange {
   }
 
   #head(status: number, headers: NodeJS.Dict<string | string[]>): void {
+    // What came in one packet with interim responses that were too many is read on for a moment.
+    if (this.endedAt !== undefined) return;
     this.headAt = this.now;
     this.status = status;
     this.headers = Object.fromEntries(
@@ -165,6 +167,11 @@ export class Exchange {
     if (error)
       this.error = shownText([(error as NodeJS.ErrnoException).code, error.message].filter(Boolean).join(': '));
     this.#tell();
+  }
+
+  #refuseInterim(): void {
+    this.#end('cut', new Error(`more than ${MAX_INTERIM} interim responses and no answer`));
+    this.#closing.abort();
   }
 
   #body(body: Readable): void {
@@ -200,7 +207,7 @@ export class Exchange {
     sent.on('error', (error) => this.#end('cut', error));
     sent.on('information', () => {
       interim += 1;
-      if (interim > MAX_INTERIM) sent.destroy(new Error(`more than ${MAX_INTERIM} interim responses and no answer`));
+      if (interim > MAX_INTERIM) this.#refuseInterim();
     });
     sent.on('response', (response) => {
       this.#head(response.statusCode ?? 0, response.headers);
@@ -238,7 +245,7 @@ export class Exchange {
     let interim = 0;
     stream.on('headers', () => {
       interim += 1;
-      if (interim > MAX_INTERIM) stream.destroy(new Error(`more than ${MAX_INTERIM} interim responses and no answer`));
+      if (interim > MAX_INTERIM) this.#refuseInterim();
     });
     stream.on('response', (head) => this.#head(Number(head[':status']), head as NodeJS.Dict<string | string[]>));
     this.#body(stream);
@@ -298,7 +305,7 @@ function remedy(error: string, { protocol }: Ask): string {
  * Sends a request, waits for its response head, and follows redirects of a GET, as a browser does.
  * Without a protocol, it is the one that a browser takes.
  * Headers of the user are sent to the origin that the user named, and to no other: any of them may be a secret.
- * Error: a {@link Problem} if the connection fails, the answer is not HTTP, or it redirects to something else; the
+ * Error: a {@link Problem} if the connection fails, the answer is not HTTP, or it redirects too often or to something else; the
  * signal's reason if that is aborted. After `waitMs` without an answer, it resolves all the same.
  */
 export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) => void): Promise<Exchange> {
@@ -315,8 +322,13 @@ export async function open(ask: Ask, waitMs: number, sent: (exchange: Exchange) 
     }
     const { location } = exchange.headers;
     const redirected = [301, 302, 303, 307, 308].includes(exchange.status) && location !== undefined;
-    if (!redirected || (now.method ?? 'GET') !== 'GET' || redirects >= MAX_REDIRECTS) return exchange;
+    if (!redirected || (now.method ?? 'GET') !== 'GET') return exchange;
     exchange.close();
+    if (redirects === MAX_REDIRECTS) {
+      throw new Problem(
+        `${shownUrl(ask.url)} redirects more than ${MAX_REDIRECTS} times, the last time from ${shownUrl(now.url)} to "${shownUrl(location)}". Expected an answer. Do the redirects go in a circle, or does the server want a cookie (--header "Cookie: …")?`,
+      );
+    }
     const to = URL.canParse(location, now.url) ? new URL(location, now.url) : undefined;
     if (!to || !/^https?:$/.test(to.protocol)) {
       throw new Problem(

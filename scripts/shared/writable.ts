@@ -18,11 +18,19 @@ export function makeWritable(folder: string, holds: string, remedy: string): voi
   }
 }
 
-/** Makes the folder of a file, as {@link makeWritable} does. Throws a Problem if `file` exists and is not a file. */
+/** Makes the folder of a file, as {@link makeWritable} does. Throws a Problem if `file` exists and is not a file, or may not be written. */
 export function makeRoomFor(file: string, holds: string, remedy: string): void {
   makeWritable(dirname(file), holds, remedy);
   const found = statSync(file, { throwIfNoEntry: false });
-  if (!found || found.isFile()) return;
+  if (!found) return;
+  if (found.isFile()) {
+    try {
+      accessSync(file, constants.W_OK);
+    } catch (error) {
+      throw new Problem(`Expected to write ${file}, where ${holds} go: ${(error as Error).message}. ${remedy}`);
+    }
+    return;
+  }
   const got = found.isDirectory() ? 'a folder' : 'neither a file nor a folder';
   throw new Problem(`Expected to write ${file}, where ${holds} go, but it is ${got}. ${remedy}`);
 }

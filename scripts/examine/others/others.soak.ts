@@ -181,7 +181,13 @@ const initialize = {
 };
 
 /** Server, path, what is (or is not) wrong with it, and what is found: rules that are serious or warn, and notes that are named. */
-const cases: [name: string, path: string, about: string, found: string[], options?: Partial<ExamineOptions>][] = [
+const cases: [
+  name: string,
+  path: string,
+  about: string,
+  found: readonly string[],
+  options?: Partial<ExamineOptions>,
+][] = [
   ['express', '/resumes', 'Express with better-sse, resumes', []],
   ['express', '/default', 'Express with better-sse, no history', ['serious stream-lost-on-resume']],
   ['express', '/compressed', 'Express with compression, never flushed', ['serious stream-compressed']],
