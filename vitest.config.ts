@@ -1,18 +1,21 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take about a minute or more. They begin first: one that began last would run alone at the end. */
+/** The files that take about 40 seconds or more. They begin first: one that began last would run alone at the end. */
 const LONG = [
   'scripts/kernel/kernel.test.ts',
   'scripts/handouts/handouts.test.ts',
   'scripts/start/jupyterlab.test.ts',
   'scripts/elsewhere/elsewhere.test.ts',
   'server/edge/pages/hostile.test.ts',
+  'notebooks/exercises/04-long-polling.test.ts',
   'scripts/runner/verdicts.test.ts',
   'scripts/start/start.test.ts',
   'server/conformance/endings.test.ts',
   'server/conformance/data-folder.test.ts',
   'server/edge/pages/monitor.test.ts',
+  'scripts/soak/sabotage.test.ts',
+  'notebooks/instruments/browser.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {

@@ -10,6 +10,9 @@ import type { Notebook } from './notebook.js';
 const tslab = tslabFolder();
 type Compiler = typeof TypeScript;
 
+/** The files that compilers have parsed, by their paths. */
+export type Parsed = Map<Compiler, Map<string, TypeScript.SourceFile | undefined>>;
+
 /** An error of the compiler in a cell, or in a file that cells import. */
 export interface CellProblem {
   notebook: string;
@@ -38,14 +41,14 @@ export function problemLine(problem: CellProblem): string {
  * Type-checks the cells of notebooks, each notebook for itself, with the kernel's own options. Files are named by their
  * paths from the folder `base`. Default: the current one. With `stock`, it also reports what a stock tslab compiles wrongly
  * (see `renamedProperties`). Default: false. `key` is the member of a `package.json` that may name a compiler. Default: `tslab`.
+ * `parsed` keeps the files of packages for a later check, which does not read them again.
  */
 export function checkCells(
   notebooks: Notebook[],
-  { base = process.cwd(), stock = false, key = 'tslab' } = {},
+  { base = process.cwd(), stock = false, key = 'tslab', parsed = new Map() as Parsed } = {},
 ): CellProblem[] {
-  const parsed = new Map<Compiler, Map<string, TypeScript.SourceFile | undefined>>();
   const reported = new Set<string>();
-  return notebooks.flatMap((notebook) => {
+  const problems = notebooks.flatMap((notebook) => {
     const chosen = chooseCompiler(dirname(notebook.path), key, tslab);
     if (chosen.problems.length > 0) throw new Problem(chosen.problems.join('\n'));
     const ts = compiler(chosen.file);
@@ -55,6 +58,10 @@ export function checkCells(
     const from = (path: string) => relative(base, path);
     return problems.map((one) => ({ ...one, notebook: from(one.notebook), file: one.file && from(one.file) }));
   });
+  for (const files of parsed.values()) {
+    for (const path of files.keys()) if (!path.includes('/node_modules/')) files.delete(path); // it may change
+  }
+  return problems;
 }
 
 /** With whole paths. */
