@@ -96,7 +96,7 @@ export async function openProxy({
     const path = pathOf(req);
     const refusal = refusalOf(req);
     const observer = traffic.observe(req, path, tellOf(row), refusal !== undefined);
-    const passage = new Passage(req, res, lifetime, row, upstream, faults, observer);
+    const passage = new Passage(req, res, lifetime, upstream, faults, observer);
     passages.add(passage);
     lifetime.onEnd(() => passages.delete(passage));
     lifetime.connection.admit(lifetime, () => (refusal ? passage.fail(refusal) : passage.begin()));

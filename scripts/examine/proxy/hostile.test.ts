@@ -148,6 +148,8 @@ test('what a client sends is passed on as one request with one meaning, or not a
   const refused: [number, string][] = [
     [421, 'GET http://evil.example/ok HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
     [405, 'CONNECT evil.example:80 HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    [400, head('/a\tb')],
+    [400, head('/a\tb', UPGRADE)],
     [400, head('/ok', 'X: a\rb\r\n')],
     [431, head('/ok', `X: ${'x'.repeat(100_000)}\r\n`)],
     [400, `${head('/ok', 'Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', 'POST')}0\r\n\r\n`],

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { AS_IT_IS, Problem } from '../../../server/core/problem.js';
 import { closeSoon } from '../../../server/edge/http/closing.js';
 import type { Lifetime } from '../../../server/edge/http/lifetime.js';
-import type { Row } from '../../../server/edge/ledger.js';
 import type { Faults } from './faults.js';
 import { answerFields, requestFields } from './fields.js';
 import { faultOf, type Interim, interimText, pathOf } from './heads.js';
@@ -48,7 +47,6 @@ export class Passage {
     private readonly req: IncomingMessage,
     private readonly res: ServerResponse,
     private readonly lifetime: Lifetime,
-    readonly row: Row,
     private readonly upstream: Upstream,
     private readonly faults: Faults,
     private readonly observer: Observer,
@@ -120,9 +118,10 @@ export class Passage {
   /** Something has passed: the connection is not idle. */
   private readonly touch = (): void => void this.idling?.refresh();
 
-  /** Passes an interim answer on at once, whatever fault is on. Node has functions for some of them, and for some of their fields. */
+  /** Passes on an interim answer at once, whatever fault is on. Node's own functions send only some of them, with a few fields. */
   private passInterim(interim: Interim): void {
     const { req, res } = this;
+    this.touch();
     const text = interimText(interim, req.httpVersion);
     if (text === undefined || res.headersSent) return;
     const write = (socket: Socket) => {

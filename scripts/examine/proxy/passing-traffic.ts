@@ -123,7 +123,7 @@ export class PassingTraffic {
           }
           watched = this.watch(key, url, head, headAt, now);
         } else if (method === 'GET') {
-          isPart = isPartOfPage(req, head);
+          isPart = isPartOf(req, head);
           if (isPart) technique = 'other';
           else if (headAt >= HELD_MS && technique !== 'event-stream') technique = 'long-poll';
           this.know(key, technique === 'other' && !isPart ? 'short-poll' : technique);
@@ -153,7 +153,7 @@ export class PassingTraffic {
         this.keep({
           ...entry,
           ...{ bytes, http1: true, blockedMs: undefined, eventIds: ids && eventIds, etag: undefined },
-          type: type || (isPart ? 'text/html' : ''), // a 304 has none
+          type: isPart ? 'text/html' : type, // for the rules, so that they take it for no poll
           lastEventId: lastEventId === undefined ? undefined : shortened(lastEventId),
           body: isCompared ? body?.digest('base64') : undefined,
         });
@@ -253,8 +253,10 @@ export class PassingTraffic {
 /** An id as it is kept. It is copied, since a part of a text holds the whole of it in memory. */
 const shortened = (id: string) => Buffer.from(id.slice(0, MAX_ID), 'utf8').toString('utf8');
 
-/** Whether an answer is a part of a page, which is loaded again and again without being polled. Browsers tell what they want it for. */
-function isPartOfPage({ headers }: IncomingMessage, answer: IncomingMessage): boolean {
+/** Whether an answer is a part of a page or of a file, which is loaded again and again without being polled. */
+function isPartOf({ headers }: IncomingMessage, answer: IncomingMessage): boolean {
+  if (answer.statusCode === 206) return true;
+  // Browsers say what they want an answer for (W3C, Fetch Metadata Request Headers).
   const wanted = headers['sec-fetch-dest'];
   if (wanted !== undefined && wanted !== 'empty') return true;
   return PAGE_PARTS.test(mediaType({ 'content-type': answer.headers['content-type'] ?? '' }));
