@@ -104,7 +104,8 @@ export function keepCourseServer(paths: Paths, port: number | undefined, say: (l
       const { code, signal } = await server.ended;
       if (stopping.signal.aborted) return;
       if (performance.now() - began > SOUND_MS) pauseMs = SHORTEST_PAUSE_MS;
-      say(`${server.said()}The server ended by itself (${signal ?? `exit code ${code}`}). Starting it again.`);
+      const lastWords = server.said().replace(/^ready .*\n/m, ''); // that line is for programs
+      say(`${lastWords}The server ended by itself (${signal ?? `exit code ${code}`}). Starting it again.`);
       await sleep(pauseMs, undefined, { signal: stopping.signal });
       server = launchCourseServer(paths, flags);
       await server.ready;

@@ -138,7 +138,7 @@ describe('npm start', () => {
   });
 
   test('a server that is killed is started again with its port and its jobs; JupyterLab goes on, also without it', async () => {
-    const { terminal, exit, shows, server, serverUrl, url, token } = await lesson();
+    const { terminal, exit, shows, screen, server, serverUrl, url, token } = await lesson();
     const submitted = await fetch(`${serverUrl}/jobs`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -147,6 +147,7 @@ describe('npm start', () => {
     process.kill(server, 'SIGKILL');
     await shows('ended by itself (SIGKILL)');
     await shows(`back at ${serverUrl}`);
+    expect(screen()).not.toContain('ready http'); // is for programs
     expect((await fetch(`${serverUrl}${submitted.headers.get('location')}`)).status).toBe(200);
 
     const main = join(copy.root, 'server', 'main.ts');
