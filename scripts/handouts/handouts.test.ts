@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -11,15 +10,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { discover } from '../runner/discover.js';
 import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
+import { limiter } from '../shared/limiter.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
+import { run } from '../shared/run.js';
 import { type BuildOptions, buildHandouts, EDITIONS } from './build-handouts.js';
 import { type Chapter, readChapter } from './chapter.js';
 import { type Execute, type Executed, execute } from './execute-course.js';
@@ -30,6 +31,14 @@ import { entities, filesIn, found, inspect, inspectPdfs, secretsOf } from './tes
 // A sample: one chapter. `npm run soak` takes the whole course.
 const ALL = process.env.SOAK === '1';
 const MINUTE = 60_000;
+/** For a test that looks at each chapter. */
+const LIMIT = (ALL ? 30 : 10) * MINUTE;
+/** Tells how far the look at the whole course has come. */
+const say = (what: string) => {
+  if (ALL) console.log(what);
+};
+/** As many pages at once as there are cores. */
+const atOnce = limiter(availableParallelism());
 const browserPath = findBrowser();
 
 const folder = mkdtempSync(join(tmpdir(), 'polling-lab-handouts-'));
@@ -112,15 +121,22 @@ const hashes = () =>
   );
 
 beforeAll(async () => {
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  if (!ALL) vi.spyOn(process.stdout, 'write').mockReturnValue(true); // the runner's progress
   notebooks = (await discover(['notebooks'], checkout)).filter((name) => ALL || /\/02-/.test(name));
   chapters = await Promise.all(notebooks.map(readChapter));
   lesson = chapters.find(({ checkCells }) => checkCells.size > 0)!;
   executed = await execute(notebooks, executedCopies, new AbortController().signal);
   vi.restoreAllMocks();
-  if (!browserPath) return build({ pdf: false });
-  [browser] = await Promise.all([launchBrowser(browserPath), build()]);
-}, 10 * MINUTE);
+  const reporter: BuildOptions['reporter'] = {
+    task: (name, work) => {
+      say(`builds: ${name}`);
+      return work();
+    },
+    print: () => {},
+  };
+  if (!browserPath) return build({ pdf: false, reporter });
+  [browser] = await Promise.all([launchBrowser(browserPath), build({ reporter })]);
+}, LIMIT);
 afterAll(async () => {
   await browser?.close();
   rmSync(folder, { recursive: true });
@@ -146,7 +162,7 @@ describe('the student edition', () => {
         }
       }
     },
-    5 * MINUTE,
+    LIMIT,
   );
 
   it('has room to answer each exercise, and its hint', () => {
@@ -164,9 +180,9 @@ describe('the student edition', () => {
       try {
         const copies = notebooks.map((notebook) => join(standIn, 'notebooks', basename(notebook)));
         for (const copy of copies) await copyFile(path('student', 'notebooks', basename(copy)), copy);
-        const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+        if (!ALL) vi.spyOn(process.stdout, 'write').mockReturnValue(true);
         const results = await execute(copies, join(standIn, 'executed'), new AbortController().signal);
-        write.mockRestore();
+        vi.restoreAllMocks();
         for (const [i, { copy }] of results.entries()) {
           const text = readFileSync(copy, 'utf8');
           expect(text.match(/>○ Not attempted/g) ?? []).toHaveLength(chapters[i]!.checkCells.size);
@@ -175,7 +191,7 @@ describe('the student edition', () => {
         rmSync(standIn, { recursive: true });
       }
     },
-    10 * MINUTE,
+    LIMIT,
   );
 });
 
@@ -195,17 +211,21 @@ describe('every page', () => {
   it.runIf(browserPath)(
     'asks for nothing beyond its folder, fits on a screen, a phone and paper, and is accessible',
     async () => {
-      const problems: string[] = [];
-      for (const edition of EDITIONS) {
-        // The instructor's pages that are no chapters are left to `npm run soak -- --only handouts`.
-        for (const page of pagesOf(edition).filter((name) => ALL || edition === 'student' || /^\d/.test(name))) {
-          for (const problem of await look(browser, path(edition, page)))
-            problems.push(`${edition}/${page}: ${problem}`);
-        }
-      }
-      expect(problems).toEqual([]);
+      // The instructor's pages that are no chapters are left to `npm run soak -- --only handouts`.
+      const pages = EDITIONS.flatMap((edition) =>
+        pagesOf(edition)
+          .filter((name) => ALL || edition === 'student' || /^\d/.test(name))
+          .map((name) => `${edition}/${name}`),
+      );
+      const lookAt = async (page: string) => {
+        const problems = await look(browser, path(page));
+        say(`looked at ${page}: ${problems.length} problems`);
+        return problems.map((problem) => `${page}: ${problem}`);
+      };
+      const problems = await Promise.all(pages.map((page) => atOnce(() => lookAt(page))));
+      expect(problems.flat()).toEqual([]);
     },
-    10 * MINUTE,
+    LIMIT,
   );
 
   it('has a glossary, the figures and an index to turn to', () => {
@@ -360,7 +380,7 @@ describe.runIf(browserPath)('the PDFs', () => {
         for (const { title, number, pages } of listed) expect(pages, title).toContain(number);
       }
     },
-    5 * MINUTE,
+    LIMIT,
   );
 
   it(
@@ -379,44 +399,48 @@ describe.runIf(browserPath)('the PDFs', () => {
         }
       }
     },
-    5 * MINUTE,
+    LIMIT,
   );
 
   it(
     'tear nothing, and leave nothing behind',
     async () => {
-      for (const edition of ALL ? EDITIONS : (['student'] as const)) {
-        for (const { name } of chapters) expect(await torn(browser, path(edition, `${name}.html`))).toEqual([]);
-      }
+      const editions = ALL ? EDITIONS : (['student'] as const);
+      const pages = editions.flatMap((edition) => chapters.map(({ name }) => `${edition}/${name}.html`));
+      const lookAt = async (page: string) => {
+        const problems = await torn(browser, path(page));
+        say(`printed ${page}: ${problems.length} problems`);
+        return problems.map((problem) => `${page}: ${problem}`);
+      };
+      const problems = await Promise.all(pages.map((page) => atOnce(() => lookAt(page))));
+      expect(problems.flat()).toEqual([]);
       // The search sees what is torn.
       const careless = join(folder, 'careless.html');
       const page = readFileSync(path('student', `${lesson.name}.html`), 'utf8');
       writeFileSync(careless, page.replace(/break-(inside|after): avoid/g, 'break-$1: auto'));
       expect((await torn(browser, careless)).length).toBeGreaterThan(0);
     },
-    5 * MINUTE,
+    LIMIT,
   );
 });
 
 describe('the executed notebooks', () => {
   it.runIf(browserPath)(
     'show their plots where only pictures are shown, as nbviewer does',
-    () => {
-      for (const { name } of chapters) {
+    async () => {
+      const lookAt = async ({ name }: Chapter) => {
         const file = path('student', 'notebooks', 'executed', `${name}.ipynb`);
         const charts = readFileSync(file, 'utf8').match(/"application\/vnd\.vegalite\.v5\+json"/g) ?? [];
         // nbviewer is this very program.
-        const { stdout } = spawnSync(
-          pathsOf(checkout).python,
-          ['-m', 'nbconvert', '--to', 'html', '--template', 'classic', '--stdout', file],
-          { encoding: 'utf8', maxBuffer: 2 ** 28 },
-        );
+        const nbconvert = ['-m', 'nbconvert', '--to', 'html', '--template', 'classic', '--stdout', file];
+        const { stdout } = await run([pathsOf(checkout).python, ...nbconvert]);
         expect(charts.length).toBeGreaterThan(0);
         expect(stdout.match(/<img[^>]* src="data:image\/png;base64,iVBORw0KGgo/g)).toHaveLength(charts.length);
         expect(readFileSync(file, 'utf8')).not.toContain('image/svg+xml');
-      }
+      };
+      await Promise.all(chapters.map((chapter) => atOnce(() => lookAt(chapter))));
     },
-    2 * MINUTE,
+    LIMIT,
   );
 });
 

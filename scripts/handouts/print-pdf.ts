@@ -70,7 +70,7 @@ function number(page: Page, pages: Record<string, number>): Promise<number> {
 }
 
 /** On which page of a PDF each target of a link within it stands, from 1. */
-async function destinations(pdf: string, signal: AbortSignal): Promise<Record<string, number>> {
+export async function destinations(pdf: string, signal: AbortSignal): Promise<Record<string, number>> {
   const script = join(import.meta.dirname, 'convert', 'destinations.py');
   const output = await run([pathsOf(checkout).python, script, pdf], { signal });
   if (output.exitCode !== 0) throw new Error(`${script} failed: ${output.stderr}`);

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from urllib.parse import unquote
 from zipfile import ZipFile
 
 from pypdf import PdfReader
@@ -29,7 +28,6 @@ def pdf(path: str) -> dict:
         "fonts": sorted({font["/Subtype"] for page in reader.pages for font in fonts(page)}),
         "bookmarks": list(bookmarks(reader.outline)),
         "strings": list(strings(reader)),
-        "destinations": {unquote(name[1:]): pages[place.page.idnum] for name, place in reader.named_destinations.items()},
     }
 
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
-import { inspect, type Pdf } from './secrets.js';
+import { destinations } from '../print-pdf.js';
 
 /** What must stand on one page: from the first of it to the last of it. */
 interface Kept {
@@ -30,9 +30,9 @@ export async function torn(browser: Browser, html: string): Promise<string[]> {
     for (const printed of ['a PDF of its own', 'the book']) {
       if (printed === 'the book') await page.evaluate(() => document.querySelector('.contents')!.remove());
       await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
-      const [{ destinations }] = (await inspect<Pdf>(pdf)) as [Pdf];
+      const pages = await destinations(pdf, new AbortController().signal);
       for (const { what, from, to } of kept) {
-        const [first, last] = [destinations[from], destinations[to]];
+        const [first, last] = [pages[from], pages[to]];
         if (first === undefined || last === undefined) problems.push(`${what} is not in ${printed}`);
         else if (first !== last) problems.push(`from page ${first} to ${last} of ${printed}: ${what}`);
       }

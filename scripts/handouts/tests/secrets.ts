@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { discover } from '../../runner/discover.js';
+import { limiter } from '../../shared/limiter.js';
 import { readNotebookFile, textOf } from '../../shared/notebook-file.js';
 import { checkout, pathsOf } from '../../shared/paths.mjs';
 import type { Chapter } from '../chapter.js';
@@ -23,7 +25,6 @@ export interface Pdf {
   fonts: string[];
   bookmarks: { title: string; page: number }[];
   strings: string[];
-  destinations: Record<string, number>;
 }
 
 /** Code without white space, which a page or a PDF sets as it likes. */
@@ -51,11 +52,15 @@ export async function secretsOf(chapter: Chapter): Promise<Secret[]> {
   });
 }
 
+/** The text of all lessons, as it is and as {@link readingsOf} reads it, without what looks like a tag. */
 async function lessonText(): Promise<string> {
   const notebooks = await discover(['notebooks'], checkout);
   const files = await Promise.all(notebooks.map(readNotebookFile));
-  return squeezed(files.flatMap(({ content }) => content.cells.map(({ source }) => textOf(source))).join('\n'));
+  const text = files.flatMap(({ content }) => content.cells.map(({ source }) => textOf(source))).join('\n');
+  return squeezed(`${text}\n${withoutTags(text)}`);
 }
+
+const withoutTags = (text: string) => text.replace(/<[^>]*>/g, '');
 
 /** The secrets that a folder gives away, and in which file; each once. */
 export async function found(folder: string, secrets: Secret[]): Promise<string[]> {
@@ -78,13 +83,17 @@ export function filesIn(folder: string): string[] {
     .sort();
 }
 
-const pdfs = new Map<string, Pdf>();
+const pdfs = new Map<string, Promise<Pdf>>();
+const atOnce = limiter(availableParallelism());
 
-/** What is in PDFs that will not change: each is read once, all of a call in one process. */
-export async function inspectPdfs(files: string[]): Promise<Pdf[]> {
-  const unread = files.filter((file) => !pdfs.has(file));
-  if (unread.length > 0) for (const [i, pdf] of (await inspect<Pdf>(...unread)).entries()) pdfs.set(unread[i]!, pdf);
-  return files.map((file) => pdfs.get(file)!);
+/** What is in PDFs that will not change: each is read once, by a process of its own, as many at once as there are cores. */
+export function inspectPdfs(files: string[]): Promise<Pdf[]> {
+  const bySize = files.filter((file) => !pdfs.has(file)).sort((a, b) => statSync(b).size - statSync(a).size);
+  for (const file of bySize) {
+    const reading = atOnce(() => inspect<Pdf>(file)).then(([pdf]) => pdf!);
+    pdfs.set(file, reading);
+  }
+  return Promise.all(files.map((file) => pdfs.get(file)!));
 }
 
 /** What is in PDFs and zips, as `inspect_files.py` tells. */
@@ -107,7 +116,7 @@ async function readingsOf(file: string): Promise<string[]> {
   return [raw, ...encoded].flatMap((text) => {
     const unescaped = text.replace(/\\u([0-9a-fA-F]{4})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
     const strings = unescaped.replace(/\\n/g, '\n').replace(/\\(.)/g, '$1');
-    const visible = entities(unescaped.replace(/<[^>]*>/g, ''));
+    const visible = entities(withoutTags(unescaped));
     return [text, strings, entities(unescaped), visible, decoded(text)];
   });
 }
