@@ -51,13 +51,15 @@ const PRINTS_AT_ONCE = 2;
  */
 export async function buildHandouts(options: BuildOptions): Promise<void> {
   const { out, signal } = options;
-  makeWritable(dirname(out), 'handouts', 'Name another folder: --out FOLDER.');
+  const remedy = 'Name another folder: --out FOLDER.';
+  makeWritable(dirname(out), 'handouts', remedy);
   await ours(out);
   await sweep(out);
   const chapters = await Promise.all(options.notebooks.map(readChapter));
   const part = `${out}.part-${process.pid}`;
   try {
-    await mkdir(part, { recursive: true });
+    // Some file systems let a folder be written to, and no folder be made in it.
+    makeWritable(part, 'handouts', remedy);
     await write(chapters, part, options);
     signal.throwIfAborted();
     await replace(out, part);
