@@ -1,6 +1,6 @@
 // `npm run bench`: what waiting costs, measured beside the least that it could.
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { gateLines, readCommitted, regressions } from './bench/gate.js';
@@ -21,6 +21,7 @@ import { typescript } from './shared/launch-server.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 import { run } from './shared/run.js';
+import { makeWritable } from './shared/writable.js';
 
 const folder = join(checkout, 'build', 'bench');
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -42,6 +43,7 @@ await runCommand(async (signal) => {
   say(machine);
   if (!pinned) say('One core, or no taskset: server and client share what there is, and times say little.');
   if (flags.gate) return gate(load, clients, signal);
+  makeWritable(folder, 'the measurements', 'Move what is in its place.');
 
   // These first: once this process is pinned to a core, so is what it starts.
   if (!flags.profile && Object.keys(otherBenches).some(wanted)) {
@@ -71,7 +73,6 @@ await runCommand(async (signal) => {
   const all = await measureAll(load, left, { rounds, clients, signal });
   const lines = load.flatMap((workload) => linesOf(workload, all[workload.name]!));
   const date = new Date().toISOString();
-  await mkdir(folder, { recursive: true });
   const result = { date, machine, rounds, clients, pinned, lines, measured: all };
   await writeFile(join(folder, 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
   const tables = [peerTable(lines), ownTable(lines), all.bill ? billTable(all.bill) : ''];
