@@ -1,25 +1,26 @@
 import { rmSync } from 'node:fs';
 import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
 
-/** A program that is not the course's, started for this kernel: an engine, a broker or nginx. */
+/** A program from outside the course that was started for this kernel: an engine, a broker or nginx. */
 export interface OwnProgram {
-  /** The first word that it printed when it was ready. `program` is the rest of that line: its path or name. */
+  /** Its address: the first word of the line that it printed when it was ready. */
   address: string;
+  /** Its path or name: the rest of that line. */
   program: string;
-  /** Its folder. {@link stop} and the end of the kernel remove it. */
+  /** Its folder. {@link OwnProgram.stop} or the kernel's exit removes it; after a kill, the next program that is started does. */
   folder: string;
   /** Ends the program and removes its folder. Resolves when both are gone. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a program for this kernel alone, in its own folder. It ends with the kernel, even a killed one. If the
+ * Starts a program for this kernel alone, in its own folder. It ends when the kernel ends, even if the kernel is killed. If the
  * program is not found (exit code 2), prints what to do and returns null.
  *
  * @param what the program's name in errors, such as `broker`.
- * @param needed the name of what sections need, in the output, such as `an engine`.
+ * @param needed what the skipped sections need, as the output names it, such as `an engine`.
  * @param argsOf returns Node's arguments; gets the program's folder.
- * @param readyMs how long it may take, in milliseconds. Default: that of a server.
+ * @param readyMs how long the program may take to get ready, in milliseconds. Default: as long as a server may take.
  * @throws if the program does not start; in CI (`CI` is set) also if it is not found, because CI must not skip tests.
  */
 export async function openProgram(

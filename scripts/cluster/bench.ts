@@ -59,7 +59,7 @@ type Name = keyof typeof SETUPS;
 
 const ROWS: [text: string, figure: Figure, unit: string][] = [
   ['CPU of an event, servers and engine', 'event', 'µs'],
-  ['from a change to a client of another server, median', 'median', 'ms'],
+  ['from a change to a client of the last server, median', 'median', 'ms'],
   ['the same, 99 of 100', 'p99', 'ms'],
   ['polls a second', 'polls', ''],
   ['CPU of a poll, servers and engine', 'poll', 'µs'],

@@ -220,7 +220,7 @@ export class Exchange {
     const { url, method = 'GET', headers = {}, body, insecure = false, windowBytes } = this.ask;
     const { origin, pathname, search } = new URL(url);
     const window = windowBytes === undefined ? {} : { initialWindowSize: windowBytes };
-    // Refuses pushed streams, as browsers do: this program would not read them.
+    // Refuses pushed streams, as browsers do, because this program would not read them.
     const session = http2.connect(origin, {
       rejectUnauthorized: !insecure,
       settings: { enablePush: false, ...window },

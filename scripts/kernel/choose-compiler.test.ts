@@ -25,7 +25,7 @@ test('a package of the project is taken', () => {
   expect(ask()).toMatchObject({ version: '5.9.3', isOwn: true, problems: [] });
 });
 
-// A path could run a file in any folder. A version becomes part of the cache file's name.
+// The kernel refuses these: a path could run a file in any folder, and a version becomes part of the cache file's name.
 test.each(['./node_modules/mine-1', '../mine', '/mine', 'mine-1/../mine-1', '@/mine', 5])(
   '%j is not the name of a package',
   (name) => {

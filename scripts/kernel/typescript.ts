@@ -18,7 +18,7 @@ const { file, version, isOwn } = chosen;
 /** Where the compiler's own library is. */
 export const libraryFolder = dirname(file);
 const { cacheFolder } = settings;
-// Two packages with the same version may contain different code.
+// The hash tells packages apart that have the same version and different code.
 const which = isOwn ? `${version}-${createHash('sha256').update(file).digest('hex').slice(0, 8)}` : version;
 const cacheFile = join(cacheFolder ?? '', `typescript-${which}-node-${process.version}-${process.arch}.bin`);
 

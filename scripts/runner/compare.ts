@@ -32,9 +32,9 @@ with the same cases in Python. Makes the table of how many notebooks that must f
     },
     keep: { value: 'FOLDER', about: 'make the environment there, and use it again the next time' },
   },
-  notes: `Name your own kernel by the folder that "jupyter kernelspec list" shows. It gets the notebooks in Python if
-its kernel.json says that its language is Python, else those in TypeScript. Your own tool finds the kernel,
-through JUPYTER_PATH, by the name that the notebooks give.`,
+  notes: `Name your own kernel by the folder that "jupyter kernelspec list" shows. It runs the notebooks in Python if
+its kernel.json says that its language is Python, and those in TypeScript otherwise. JUPYTER_PATH is set so that
+your own tool finds the kernel under the name that the notebooks have in their metadata.`,
 } as const;
 
 const checkout = resolve(import.meta.dirname, '..', '..');
@@ -125,7 +125,7 @@ async function kernelOf(name: string): Promise<Kernel> {
   return { name: spec.display_name, install, python };
 }
 
-/** All of {@link tools} by default; else the one with this name, or a tool that runs this command. */
+/** The tool with this name, or a tool that runs this command. Default: all of {@link tools}. Throws a Problem if there is none. */
 async function toolsOf(given: string | undefined): Promise<Tool[]> {
   if (given === undefined) return tools;
   const known = tools.filter(({ name }) => name === given);
@@ -197,7 +197,7 @@ interface Trial {
   signal: AbortSignal;
 }
 
-/** Hands each row to `measured` as soon as it is complete, so that a stopped run loses nothing that it has measured. */
+/** Hands each row to `measured` as soon as it is complete, so that a run that is stopped keeps the rows that it has measured. */
 async function tryAll({ kernels, tools, venv, work, signal }: Trial, measured: (row: Row) => void): Promise<void> {
   const run = randomBytes(8).toString('hex');
   const atOnce = limiter(availableParallelism());

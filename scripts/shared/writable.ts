@@ -5,7 +5,7 @@ import { makeFolder } from './files.mjs';
 import { Problem } from './problem.mjs';
 
 /**
- * Makes a folder that a run writes to. Throws a Problem if the folder cannot be made or written to.
+ * Makes a folder that a run writes to, unless it exists. Throws a Problem if the folder cannot be made or is not writable.
  * @param holds what goes there, in the plural
  * @param remedy what the error tells the user to do
  */

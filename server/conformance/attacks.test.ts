@@ -86,8 +86,8 @@ withSettings(
       const experiment = newExperiment();
       const raw = await RawConnection.connect(lab.base);
       await raw.send(get(`/jobs/${jobId}/result?wait=60`, `Experiment: ${experiment}\r\n`).repeat(150));
-      // Requests over the limit get a `503`, after the waiting ones. (Node stops reading a connection while 16 KiB of answers
-      // wait to be sent on it, so this test sends fewer requests than that.)
+      // Requests over the limit get a `503`, behind the answers of the waiting ones. (Node stops reading a connection while 16 KiB of
+      // answers wait to be sent on it, so this test sends so few requests that their answers fit.)
       const refused = async () => {
         const { requests } = await lab.traffic(experiment);
         return requests.filter(({ status }) => status === 503).length === 50 || undefined;

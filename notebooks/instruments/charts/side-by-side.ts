@@ -50,8 +50,8 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
     { calculate: choose(data, drag), as: 'value' },
     { calculate: "format(datum.value, datum.value < 1000 ? ',.3~r' : ',.0f')", as: 'text' },
   ];
-  // A panel has a lane for its name and one for each row. The panels stand beside and below each other, as many in a row as there
-  // is width for with their full names, in rows of equal length.
+  // A panel has one lane for its name and one for each of its rows. The panels form a grid: as many in a line as fit with their full
+  // names, and the same number in each line.
   const height = LANE * (rows.length + 1);
   const longest = (texts: string[]) => Math.max(0, ...texts.map(({ length }) => length));
   const fit = `floor((room - ${LETTER.label * longest(labels)}) / ${LETTER.name * longest(measures)})`;

@@ -23,7 +23,7 @@ const MAX_ID = 100;
 /** How many paths have a stream that is examined, and how many bytes of it are kept. */
 const MAX_WATCHED = 10;
 const MAX_WATCHED_BYTES = 1024 * 1024;
-/** How many pieces of a stream are kept at most: a service may send each byte by itself. */
+/** The most pieces of a stream that are kept. Bytes alone are no bound: a service may send each byte in a piece of its own. */
 const MAX_WATCHED_PIECES = 50_000;
 /** How many earlier GETs are remembered, to recognize a short poll. */
 const MAX_KNOWN = 5_000;

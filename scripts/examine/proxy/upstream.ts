@@ -6,7 +6,7 @@ import { isLoopback } from '../../../server/edge/addresses.js';
 import { Problem } from '../../shared/problem.mjs';
 import { shownUrl } from '../redact.js';
 
-/** How long a connection to the service may take to open, with its TLS handshake if it has one, in milliseconds. */
+/** How long a connection to the service may take to open, in milliseconds. Includes the TLS handshake, if there is one. */
 const CONNECT_MS = 10_000;
 
 /** A request as it is sent to the service. */

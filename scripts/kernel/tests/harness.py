@@ -145,7 +145,7 @@ class Kernel:
         return self.finish(self.send(code, **options), timeout)
 
     def run_behind_an_error(self, *cells):
-        """Runs a cell that fails once `cells` have had time to arrive. Returns all runs, its own first."""
+        """Runs a cell that waits until `cells` have been sent, and then fails. Returns all runs, the failing cell's first."""
         failing = """
             while (!require('node:fs').existsSync(%s)) await new Promise((r) => setTimeout(r, 10));
             await new Promise((r) => setTimeout(r, 500));

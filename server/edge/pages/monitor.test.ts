@@ -178,7 +178,7 @@ test('an empty page offers a try of each technique', async () => {
   for (const name of names) await page.locator('#try').getByRole('button', { name, exact: true }).click();
   await expect.poll(() => page.locator('#jobs .succeeded').count(), TIMEOUT).toBe(3);
   await expect.poll(() => page.locator('#try button[aria-disabled]').count(), TIMEOUT).toBe(0);
-  // "newest" leaves out a try that began over a second before the last one, which happens on a slow machine.
+  // On a slow machine, a try may begin over a second before the last one, and then "newest" leaves it out.
   await page.selectOption('#span', '300');
   await page.selectOption('#experiment', 'all');
   for (const name of names) await expect.poll(() => bars(page, name).count(), TIMEOUT).toBeGreaterThan(0);

@@ -242,7 +242,7 @@ export class RedisStore implements Store {
     else this.lost(why);
   }
 
-  /** Throws if the entry is not one that a server of this version writes. */
+  /** Reads an entry of the log. Throws if no server of this version could have written it. */
   private committed(seq: number, { c: tag = '', p: prev, v: text = '' }: Entry['fields']): Committed {
     const { event, job } = readable(`the entry ${seq}-0 of its key ${LOG}`, () => replies.readEntry(text));
     const positions = { seq, prev: Number(prev) };
