@@ -145,7 +145,7 @@ withSettings('a head over HTTP/2', [], (lab) => {
   });
 });
 
-withSettings('a burst of pipelined requests', [], (lab, server) => {
+withSettings('a burst of pipelined requests', ['--max-jobs', '100000'], (lab, server) => {
   test('that move one job on: it moves in the order in which they were sent', async () => {
     const { jobId } = await lab.manual();
     const raw = await RawConnection.connect(lab.base);
@@ -173,31 +173,35 @@ withSettings('a burst of pipelined requests', [], (lab, server) => {
       raw.received = '';
       return raw;
     };
-    const all = await Promise.all(Array.from({ length: count }, accepted));
-    const others = await Promise.all(Array.from({ length: 20 }, accepted));
-    const experiment = newExperiment();
-    const burst = `${head}\r\nExperiment: ${experiment}\r\n\r\n${body}`.repeat(each);
-    // So that all of it lies there at once when the server looks. The system says in what order it does.
-    process.kill(server().pid, 'SIGSTOP');
-    try {
-      await Promise.all(all.map((raw) => raw.send(burst)));
-      const alone = `GET /healthz HTTP/1.1\r\nHost: localhost\r\nExperiment: ${experiment}\r\n\r\n`;
-      await Promise.all(others.map((raw) => raw.send(alone)));
-    } finally {
-      process.kill(server().pid, 'SIGCONT');
-    }
-    for (const raw of others) expect((await raw.response()).status).toBe(200);
-    const answers = (await Promise.all(all.map((raw) => raw.responses(each)))).flat();
-    for (const answer of answers) expect(answer.status).toBe(status);
-    // By the server's own clock: this process may look long after. A submit is answered after the turn in which its
-    // job is made.
-    const { requests } = await lab.settled(experiment, answers.length + others.length);
-    const times = (healthz: boolean) =>
-      requests.filter(({ route }) => (route === '/healthz') === healthz).map(({ endedAt }) => String(endedAt));
-    const done = status === 202 ? answers.map(({ body }) => JSON.parse(body).createdAt as string) : times(false);
-    const last = times(true).sort().at(-1)!;
-    const before = done.filter((time) => time < last);
-    expect(before.length).toBeLessThan((count * each) / 4);
-    for (const raw of [...all, ...others]) raw.close();
+    /** The share of the burst that is done before the last of the others. */
+    const doneBefore = async () => {
+      const all = await Promise.all(Array.from({ length: count }, accepted));
+      const others = await Promise.all(Array.from({ length: 20 }, accepted));
+      const experiment = newExperiment();
+      const burst = `${head}\r\nExperiment: ${experiment}\r\n\r\n${body}`.repeat(each);
+      // So that all of it lies there at once when the server looks. The system says in what order it does.
+      process.kill(server().pid, 'SIGSTOP');
+      try {
+        await Promise.all(all.map((raw) => raw.send(burst)));
+        const alone = `GET /healthz HTTP/1.1\r\nHost: localhost\r\nExperiment: ${experiment}\r\n\r\n`;
+        await Promise.all(others.map((raw) => raw.send(alone)));
+      } finally {
+        process.kill(server().pid, 'SIGCONT');
+      }
+      for (const raw of others) expect((await raw.response()).status).toBe(200);
+      const answers = (await Promise.all(all.map((raw) => raw.responses(each)))).flat();
+      for (const answer of answers) expect(answer.status).toBe(status);
+      // By the server's own clock: this process may look long after. A submit is answered after the turn in which its
+      // job is made.
+      const { requests } = await lab.settled(experiment, answers.length + others.length);
+      const times = (healthz: boolean) =>
+        requests.filter(({ route }) => (route === '/healthz') === healthz).map(({ endedAt }) => String(endedAt));
+      const done = status === 202 ? answers.map(({ body }) => JSON.parse(body).createdAt as string) : times(false);
+      const last = times(true).sort().at(-1)!;
+      for (const raw of [...all, ...others]) raw.close();
+      return done.filter((time) => time < last).length / done.length;
+    };
+    // The system may tell the server of the burst alone first, if the server was about to look when it was stopped.
+    await eventually(async () => (await doneBefore()) < 1 / 4 || undefined, 'others to be served in between');
   });
 });
