@@ -303,9 +303,9 @@ describe('the live page', () => {
     await page.locator('#requests tr', { hasText: 'a\\u{1b}[2Jb\\u{7}c\\u{85}d\\u{202e}e\\u{2066}f' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: '\\u{202e}gnp.exe' }).waitFor(TIMEOUT);
     await page.locator('#requests tr', { hasText: MARKUP.slice(0, 100) }).waitFor(TIMEOUT);
-    const options = await page.locator('#experiment option').allTextContents();
-    expect(options).toEqual(expect.arrayContaining(['(blank)', 'a /']));
-    expect(options.filter((text) => !text.trim())).toEqual([]);
+    const options = () => page.locator('#experiment option').allTextContents();
+    await expect.poll(options, TIMEOUT).toEqual(expect.arrayContaining(['(blank)', 'a /']));
+    expect((await options()).filter((text) => !text.trim())).toEqual([]);
     // A name is chosen by what it is, not by how it is shown.
     await page.selectOption('#experiment', `experiment:${ESCAPES}`);
     await expect.poll(() => page.locator('#requests tr').count(), TIMEOUT).toBe(1);
