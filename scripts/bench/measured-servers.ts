@@ -117,13 +117,14 @@ async function startNode(name: Name, folder: string, probed: boolean, signal?: A
       child.process.send('memory');
     });
   const ask = <What extends keyof Answers>(what: What) =>
-    new Promise<Answers[What]>((resolve) => {
+    new Promise<Answers[What]>((resolve, reject) => {
+      const lost = () => reject(new Error('the server ended before it answered its probe'));
       const take = (message: Partial<Answers>) => {
         if (message[what] === undefined) return; // the other probe's answer
-        child.process.off('message', take);
+        child.process.off('message', take).off('exit', lost);
         resolve(message[what]);
       };
-      child.process.on('message', take).send(what);
+      child.process.on('message', take).once('exit', lost).send(what);
     });
   return {
     ...(await jobs(port)),

@@ -45,6 +45,12 @@ test('a compressed body is read on, too, and two readings at once read nothing t
   ]);
 });
 
+test('nothing is read behind bytes that are no UTF-8, whatever one compressed piece holds', async () => {
+  const text = Buffer.concat([Buffer.of(0xff), Buffer.from('data: a\n\n'.repeat(20_000))]);
+  const body = { headers: { 'content-encoding': 'gzip' }, pieces: [{ at: 0, bytes: gzipSync(text) }] };
+  expect(await transcribe(body)).toMatchObject({ broken: true, events: [] });
+});
+
 test.each([
   [
     ['data: a\r', '\rdata: b\r\r'],

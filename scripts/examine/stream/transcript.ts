@@ -120,7 +120,9 @@ class BodyReader {
       this.#taken += bytes.length;
       this.#at = piece.at;
       if (bytes.length > 0) {
-        for (const each of this.#decompressor ? await this.#decompressor.write(bytes) : [bytes]) this.#take(each);
+        for (const each of this.#decompressor ? await this.#decompressor.write(bytes) : [bytes]) {
+          if (!this.#transcript.broken) this.#take(each);
+        }
       } else if (this.#done + 1 < pieces.length) {
         this.#done += 1;
         this.#taken = 0;
