@@ -55,7 +55,7 @@ export interface Server {
   collect(): Promise<void>;
   /** Asks a server that was started with a probe. */
   ask<What extends keyof Answers>(what: What): Promise<Answers[What]>;
-  /** Does a workload's work on so many operations, in place of the workload itself. */
+  /** If set, it is called to run `work`, which does `count` operations, so that it sees when they begin and end. */
   watch?: (operation: string, count: number, work: () => Promise<void>) => Promise<void>;
   submit(): Promise<string>;
   /** Submits so many jobs, 50 of them at a time. */

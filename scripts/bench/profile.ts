@@ -30,7 +30,7 @@ const SERVERS: [name: Name, column: string][] = [
 /** How many rounds are profiled. */
 const ROUNDS = 3;
 
-/** When a server did so many operations: microseconds by the clock of its profile. */
+/** When a server did `count` operations: from and to, in microseconds by the clock of its profile. */
 export interface Span {
   operation: string;
   count: number;
@@ -38,10 +38,10 @@ export interface Span {
   to: number;
 }
 
-/** Of each operation, how often it was done, and of each part the microseconds that it ran. */
+/** For each operation, how many times it was done, and the microseconds that each part ran. */
 export type Times = Map<string, { count: number; parts: number[] }>;
 
-/** Has a server tell when it does what. */
+/** Makes a server record when each operation begins and ends. Returns the list, which grows. */
 function watch(server: Server): Span[] {
   const spans: Span[] = [];
   server.watch = async (operation, count, work) => {
@@ -86,11 +86,11 @@ export function timesOf({ nodes, samples, startTime, timeDeltas }: Profile, span
 export async function profile(load: string[], all: number, say: (line: string) => void): Promise<string> {
   const steps = Object.entries(STEPS).filter(([name]) => load.includes(name));
   if (steps.length === 0)
-    throw new Problem(`--profile is of ${Object.keys(STEPS).join(', ')}, got ${load.join(', ')}.`);
+    throw new Problem(`--profile works with ${Object.keys(STEPS).join(', ')}. Got ${load.join(', ')}.`);
   const running: Server[] = [];
   try {
     for (const [name] of SERVERS) running.push(await startServer(name, undefined, true));
-    // From the start, since V8 takes its time to begin a profile.
+    // Before the warm-up, because V8 takes a while to start a profile.
     for (const server of running) await server.ask('startProfile');
     let spans: Span[][] = [];
     for (let round = -WARM_ROUNDS; round < ROUNDS; round++) {

@@ -27,7 +27,7 @@ export interface Line {
 
 /**
  * Measures a workload in rounds, each server once in each, so that other load on the machine falls on all of them. Every
- * measurement starts its server anew.
+ * measurement starts its server anew, except in a workload with steps: its servers start once and stay warm.
  */
 export async function measure(workload: Workload, servers: Name[], options: Options): Promise<Measured> {
   if (workload.steps) return measureInSteps(workload.steps, workload, servers, options);

@@ -207,13 +207,14 @@ async function opening(server: Server, readers: number): Promise<Figures> {
   return { opening } as Figures;
 }
 
-/** How often a server does all of a workload: first to warm up, and then to be measured. */
+/** How many times a server runs a whole workload: first to warm up, then to be measured. */
 const WARM_TIMES = 3;
 const TIMES = 3;
 
 /**
- * Does something again on one server, and tells the medians of the last times. The first times cost up to twice as much, on
- * any server: V8 compiles what has run often. Memory is of the first time: later, what was let go is used again.
+ * Repeats a workload on one server, and returns the medians of the last {@link TIMES} runs. The first runs cost up to twice as
+ * much, on any server, because V8 compiles only code that has run often. Memory is that of the first run (`first`): later runs
+ * reuse memory that earlier ones freed.
  */
 async function whenWarm(first: Figures, again: () => Promise<Figures>): Promise<Figures> {
   for (let time = 1; time < WARM_TIMES; time++) await again();
@@ -273,7 +274,7 @@ export const STEPS = {
     return { opening, ...(await deliveries(audience, 10, 1)) } as Figures;
   },
 } satisfies Record<string, Step>;
-/** Of the clients of a workload, those of a step. */
+/** The share of a workload's clients that a step has, from 0 to 1. */
 export const STEP_SHARE = 0.3;
 
 const many = (n: number) => n.toLocaleString('en');

@@ -45,7 +45,7 @@ export interface Piece {
   readonly bytes: Buffer;
 }
 
-/** What comes so soon after the beginning of a piece is added to it, in milliseconds: no rule looks so closely. */
+/** Bytes that come within this time of a piece's beginning join it, in milliseconds. No rule needs a finer time. */
 const SAME_MS = 5;
 /** A piece does not grow beyond this, in bytes: it is copied each time. */
 const GROWN_BYTES = 4_096;
@@ -148,7 +148,7 @@ export class Exchange {
   }
 
   #head(status: number, headers: NodeJS.Dict<string | string[]>): void {
-    // What came in one packet with interim responses that were too many is read on for a moment.
+    // Node still parses the rest of a packet that had too many interim responses: ignore an answer in it.
     if (this.endedAt !== undefined) return;
     this.headAt = this.now;
     this.status = status;

@@ -25,13 +25,13 @@ interface Arrivals {
 /** The width of a column, in milliseconds. */
 const COLUMN_MS = 100;
 
-/** In a column of more requests than this, the dots of one client would overlap. */
+/** The most requests in a column whose dots do not overlap, if all are of one client. */
 const MOST_APART = 8;
 
-/** How high a panel with its head is, of a panel; and with the dots of its only client below its columns. */
+/** Height of a panel with its head, as a multiple of the panel alone. `storm` has room for dots below the columns, too. */
 const HEAD = { crowd: 1.25, storm: 1.45 };
 
-/** How far below a panel's columns the dots of its only client are, of a panel. */
+/** How far the dots of a panel's only client lie below its columns, as a share of the panel's height. */
 const BELOW = 0.08;
 
 /** Round numbers from 0 to at most `most`: three to five of them. */

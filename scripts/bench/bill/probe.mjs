@@ -31,7 +31,7 @@ const ask = {
   async now() {
     return Number(process.hrtime.bigint() / 1000n);
   },
-  /** From now on. Chrome DevTools Protocol, domain Profiler. */
+  /** Starts a profile (Chrome DevTools Protocol, domain Profiler). */
   async startProfile() {
     session.connect();
     await session.post('Profiler.enable');

@@ -14,7 +14,7 @@ const isLogin = ({ headers, text, ask }: Exchange) =>
   /html/i.test(headers['content-type'] ?? '') &&
   (/<input[^>]+type=["']?password/i.test(text) || /\/(log|sign)-?in\b/i.test(new URL(ask.url).pathname));
 
-/** What has come of a body: lines of JSON, or pieces. */
+/** How much of a body has come, in words: a number of JSON lines if all whole lines are JSON, otherwise a number of pieces. */
 function soFar({ pieces, text }: Exchange): string {
   const lines = text
     .split('\n')
@@ -51,8 +51,8 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
   {
     id: 'answer-unending',
     severity: 'note',
-    why: 'A client that waits for the whole answer waits forever. One that reads it as it comes has to parse it, reconnect, and find where it was by itself: EventSource does this for event streams only.',
-    fix: 'If it is a stream for pages, send it as text/event-stream with ids. In any other format, put into each message where a client can go on, and send something when nothing happens for 15 s. If it is not meant as a stream, end the body.',
+    why: 'A client that waits for the whole answer waits forever. A client that reads the answer as it comes needs its own code to parse it, to reconnect, and to resume where it stopped: EventSource does this for event streams only.',
+    fix: 'If it is a stream for web pages, send it as text/event-stream with ids. In any other format, put a cursor into each message, from which a client can resume, and send a heartbeat after 15 s without a message. If it is not meant to be a stream, end the body.',
     source: html('9.2.1', 'server-sent-events-intro'),
     notebook: '05',
     look({ exchange, kind }) {
@@ -68,8 +68,8 @@ export const answerRules: readonly Rule<AnswerSeen>[] = [
   {
     id: 'answer-cut',
     severity: 'serious',
-    why: 'The answer is not complete: a client that handles what came handles half of it.',
-    fix: 'Look at the logs of the server for an error while it wrote the body, and at the time-outs of the proxies on the way.',
+    why: 'The answer is not complete: a client that uses what came works with a part of the answer.',
+    fix: 'Look in the log of the server for an error that happened while it wrote the body, and check the time-outs of the proxies between server and client.',
     source: rfc(9112, '8'),
     notebook: '06',
     look({ exchange: { ending, endedAt = 0, bytes, error } }) {

@@ -9,7 +9,7 @@ import { textReport } from '../report.js';
 // What servers do to a reader that does not read, from its connection to the finding. Over HTTP/2, where the reader takes 1 KiB at
 // most, so that the systems' buffers hide nothing.
 
-/** A server that keeps more than this for a reader takes it for a slow one, in bytes. */
+/** Bytes that wait for a reader. With more than this, a server treats the reader as slow. */
 const BOUND = 4_096;
 
 let server: Http2Server;

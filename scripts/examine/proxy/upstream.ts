@@ -86,7 +86,7 @@ export class Upstream {
     return this.isLocal && asked !== undefined ? asked : this.url.host;
   }
 
-  /** The origin that the service believes to have, when a client has asked for a host. */
+  /** The origin that the service takes for its own, if a client has asked for this host. */
   private ownOrigin(asked: string | undefined): string {
     return `${this.url.protocol}//${this.hostFor(asked)}`;
   }

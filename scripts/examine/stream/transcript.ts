@@ -212,7 +212,7 @@ class Decompressor {
   }
 }
 
-/** When anything came, the response head included: what resets the time-outs on the way. */
+/** The longest time without a byte, in milliseconds, from the response head on: it is what time-outs on the way measure. */
 export function longestSilence(exchange: SeenExchange): number {
   const times = [exchange.headAt ?? 0, ...exchange.pieces.map(({ at }) => at), exchange.endedAt ?? exchange.now];
   return times.slice(1).reduce((longest, at, i) => Math.max(longest, at - times[i]!), 0); // too many for arguments

@@ -266,7 +266,7 @@ async function untilEvents(exchange: Exchange, ms: number, done: (events: readon
     const seen = exchange.bytes;
     const began = performance.now();
     if (done((await transcribe(exchange)).events)) return true;
-    // A stream that is large and fast is looked at for half of the time, at most.
+    // Spends at most half of the time on reading events, even if the stream is large and fast.
     await sleep(Math.min(performance.now() - began, Math.max(0, limit - performance.now())));
     const left = limit - performance.now();
     if (left <= 0 || (exchange.endedAt !== undefined && exchange.bytes === seen)) return false;
