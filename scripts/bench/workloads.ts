@@ -53,9 +53,16 @@ async function spent(server: Server, operation: string, count: number, work: () 
   return ((await cpuUs(server.pids)) - before) / count;
 }
 
-/** Memory in use, in KiB. */
-async function used(server: Server): Promise<number> {
+/** What a run of a workload measures besides time. */
+type Weigh = 'memory' | 'no memory';
+
+/**
+ * Memory in use, in KiB; without 'memory', waits only until the server is idle, and returns NaN. A forced garbage collection also
+ * discards compiled code, which makes what follows dearer: a run is measured for its time or for its memory.
+ */
+async function used(server: Server, weigh: Weigh): Promise<number> {
   await idle(server.pids);
+  if (weigh === 'no memory') return NaN;
   await server.collect();
   await idle(server.pids);
   return pssKiB(server.pids);
@@ -84,8 +91,13 @@ async function shortPolls(server: Server, connections: number, requests: number)
 // ── Long polls ──
 
 /** Clients that long-poll, each on the job of its number, and what it costs until all have their answers. */
-async function longPolls(server: Server, clients: number, jobs: string[]): Promise<Figures> {
-  const before = await used(server);
+async function longPolls(
+  server: Server,
+  clients: number,
+  jobs: string[],
+  weigh: Weigh = 'no memory',
+): Promise<Figures> {
+  const before = await used(server, weigh);
   const open: Connection[] = [];
   const answers: Promise<unknown>[] = [];
   const arriving = await spent(server, 'to open a long poll', clients, async () => {
@@ -96,7 +108,7 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
       if (n % 100 === 99) await sleep(0); // gives the client's own sockets a turn
     }
   });
-  const during = await used(server);
+  const during = await used(server, weigh);
   let began = 0;
   let last = 0;
   const answer = jobs.length > 1 ? "a job's end and its answer" : 'an answer of a fan-out';
@@ -119,14 +131,14 @@ async function longPolls(server: Server, clients: number, jobs: string[]): Promi
 }
 
 /** Clients that long-poll, each on a job of its own: what it costs from the submits to the answers. */
-async function longPollsEach(server: Server, clients: number): Promise<Figures> {
-  const before = await used(server);
+async function longPollsEach(server: Server, clients: number, weigh: Weigh = 'no memory'): Promise<Figures> {
+  const before = await used(server, weigh);
   let made: string[] = [];
   const submitting = await spent(server, 'a submit', clients, async () => {
     made = await server.submitMany(clients);
   });
-  const held = (await used(server)) - before;
-  const polls = await longPolls(server, clients, made);
+  const held = (await used(server, weigh)) - before;
+  const polls = await longPolls(server, clients, made, weigh);
   const { arriving = 0, answering = 0, kib = 0 } = polls;
   return { ...polls, submitting, us: submitting + arriving + answering, kib: kib + held / clients };
 }
@@ -198,13 +210,13 @@ class Audience {
   }
 }
 
-/** So many readers join a new job's stream, and leave: what it costs to open one. */
-async function opening(server: Server, readers: number): Promise<Figures> {
+/** So many readers join a new job's stream, and leave: what it costs to open one, and to hold one. */
+async function openings(server: Server, readers: number, weigh: Weigh = 'no memory'): Promise<Figures> {
   const audience = new Audience(server, await server.submit());
-  const { opening } = await opened(audience, readers);
+  const figures = await opened(audience, readers, weigh);
   audience.close();
   await idle(server.pids);
-  return { opening } as Figures;
+  return figures;
 }
 
 /** How many times a server runs a whole workload: first to warm up, then to be measured. */
@@ -213,13 +225,14 @@ const TIMES = 3;
 
 /**
  * Repeats a workload on one server, and returns the medians of the last {@link TIMES} runs. The first runs cost up to twice as
- * much, on any server, because V8 compiles only code that has run often. Memory is that of the first run (`first`): later runs
- * reuse memory that earlier ones freed.
+ * much, on any server, because V8 compiles only code that has run often. Memory is that of the first run: later runs reuse
+ * memory that earlier ones freed.
  */
-async function whenWarm(first: Figures, again: () => Promise<Figures>): Promise<Figures> {
-  for (let time = 1; time < WARM_TIMES; time++) await again();
+async function whenWarm(run: (weigh: Weigh) => Promise<Figures>): Promise<Figures> {
+  const first = await run('memory');
+  for (let time = 1; time < WARM_TIMES; time++) await run('no memory');
   const all: Figures[] = [];
-  while (all.length < TIMES) all.push(await again());
+  while (all.length < TIMES) all.push(await run('no memory'));
   const told = (figure: string) => (figure === 'kib' ? first.kib! : median(all.map((one) => one[figure]!)));
   return Object.fromEntries(Object.keys(all[0]!).map((figure) => [figure, told(figure)]));
 }
@@ -228,11 +241,11 @@ const quantile = (values: number[], share: number) =>
   values.sort((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
 
 /** So many readers join: what it costs to open a stream, and to hold one. */
-async function opened(audience: Audience, readers: number): Promise<Figures> {
+async function opened(audience: Audience, readers: number, weigh: Weigh = 'no memory'): Promise<Figures> {
   const { server } = audience;
-  const before = await used(server);
+  const before = await used(server, weigh);
   const opening = await spent(server, 'to open a stream', readers, () => audience.join(readers));
-  return { opening, kib: ((await used(server)) - before) / readers };
+  return { opening, kib: ((await used(server, weigh)) - before) / readers };
 }
 
 /** An audience is told so many events, so many of them in a burst, and leaves. */
@@ -302,10 +315,7 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'time to the last answer', unit: 'ms', figure: 'ms', against: FLOOR, aim: 1.05 },
       { what: 'memory per waiter', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1 },
     ],
-    measure: async (server) => {
-      const all = async () => longPolls(server, clients, [await server.submit()]);
-      return whenWarm(await all(), all);
-    },
+    measure: (server) => whenWarm(async (weigh) => longPolls(server, clients, [await server.submit()], weigh)),
   },
   {
     ...named('long-poll-each', clients),
@@ -316,10 +326,7 @@ export const workloads = (clients: number): Workload[] => [
       { what: 'CPU per job, from submit to answer', unit: 'µs', figure: 'us', against: FLOOR, aim: 1.3 },
       { what: 'memory per waiter and its job', unit: 'KiB', figure: 'kib', against: FLOOR, aim: 1.15 },
     ],
-    measure: async (server) => {
-      const all = () => longPollsEach(server, clients);
-      return whenWarm(await all(), all);
-    },
+    measure: (server) => whenWarm((weigh) => longPollsEach(server, clients, weigh)),
   },
   {
     ...named('stream', clients),
@@ -338,12 +345,10 @@ export const workloads = (clients: number): Workload[] => [
       },
     ],
     measure: async (server) => {
+      const joined = await whenWarm((weigh) => openings(server, clients, weigh));
       const fewer = await deliveries(await Audience.of(server, clients / 10), 50, 1);
-      const audience = new Audience(server, await server.submit());
-      const first = await opened(audience, clients);
-      const delivered = await deliveries(audience, 20, 1);
-      const warm = await whenWarm(first, () => opening(server, clients));
-      return { ...delivered, ...warm, kib: first.kib!, fewer: fewer.us as number };
+      const delivered = await deliveries(await Audience.of(server, clients), 50, 1);
+      return { ...joined, ...delivered, fewer: fewer.us as number };
     },
   },
   {

@@ -18,13 +18,13 @@ const ownFolder = new URL('../../.polling-lab/', import.meta.url);
 export async function listen(settings: Settings, handle: Handle, connections: Connections) {
   const { headTimeoutMs, maxConnections, maxSecureConnections } = settings;
   const http1 = http1Server(settings, handle, connections.owes);
-  const http2 = http2Server(settings, handle, (socket, session) => connections.connectionOf(socket, session));
+  const acceptHttp2 = http2Server(settings, handle, (socket, session) => connections.connectionOf(socket, session));
   const secure = tls.createServer(
     { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headTimeoutMs },
     // As the client has chosen (ALPN, RFC 7301). One that chooses nothing speaks HTTP/1.1.
     (socket) => {
       handshakes.delete(clientOf(socket));
-      if (socket.alpnProtocol === 'h2') http2.accept(socket);
+      if (socket.alpnProtocol === 'h2') acceptHttp2(socket);
       else http1.emit('connection', socket);
     },
   );
@@ -48,12 +48,8 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     );
   });
 
-  /** Connections of HTTP/1.1, with TLS or without. */
-  const sockets = new Set<Socket>();
-  function forget(this: Socket) {
-    sockets.delete(this);
-  }
-  http1.on('connection', (socket) => sockets.add(socket.on('close', forget)));
+  // With TLS or without. Those of HTTP/2 begin with their sessions.
+  http1.on('connection', (socket) => connections.connectionOf(socket, null));
 
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.
   http1.maxConnections = maxConnections;
@@ -69,16 +65,14 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     const closed = [http1, door].map((server) => once(server.close(), 'close'));
     http1.closeIdleConnections();
     for (const socket of handshakes.values()) socket.destroy();
-    for (const socket of sockets) {
-      // Node takes a connection on which nothing has come yet for a busy one. Browsers open such ones in advance.
-      if (socket.bytesRead === 0) socket.destroy();
-      // The head of a request is arriving: the client is told that nothing was done, so that it may repeat any request.
-      else if (!connections.isAsked(socket)) closeSoon(socket, rawProblem(STOPPING));
-    }
-    for (const session of http2.sessions) {
-      if (connections.isAsked(session)) session.close();
+    for (const { socket, session, exchanges } of connections.open) {
+      if (exchanges.size > 0) session?.close();
       // Node would wait for the rest of a head (RFC 9113, section 4.3) for ever.
-      else session.destroy();
+      else if (session) session.destroy();
+      // Node takes a connection on which nothing has come yet for a busy one. Browsers open such ones in advance.
+      else if (socket.bytesRead === 0) socket.destroy();
+      // The head of a request is arriving: the client is told that nothing was done, so that it may repeat any request.
+      else closeSoon(socket, rawProblem(STOPPING));
     }
     await Promise.race([Promise.all(closed), after(graceMs)]);
   };

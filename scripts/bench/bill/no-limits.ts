@@ -78,6 +78,8 @@ function finishResponse(this: Carrier): void {
  * overtake what: none of it is known.
  */
 export class Connections {
+  readonly open = [];
+
   connectionOf(socket: Socket, session: ServerHttp2Session | null): Connection {
     const carrier = (session ?? socket) as Carrier;
     carrier[CONNECTION] ??= new Connection(socket, session);
@@ -85,9 +87,6 @@ export class Connections {
   }
 
   readonly owes = (): boolean => false;
-  isAsked(): boolean {
-    return false;
-  }
 
   begin(req: IncomingMessage, res: ServerResponse): Lifetime {
     const session = (streamOf(req)?.session as ServerHttp2Session | undefined) ?? null;

@@ -12,12 +12,12 @@ import { AS_IT_IS, type Problem } from '../../core/problem.js';
 import type { Settings } from '../../settings.js';
 import { type Handle, handOn, LARGE_HEAD, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
 
-/** HTTP/2 (RFC 9113), on whatever connections it is given; and the sessions that are open on them. */
+/** HTTP/2 (RFC 9113). Returns what takes a connection whose client has chosen it; `opened` is told of each session. */
 export function http2Server(
   { maxStreams }: Settings,
   handle: Handle,
   opened: (socket: Socket, session: ServerHttp2Session) => void,
-) {
+): (socket: Socket) => void {
   const server = createServer({
     settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: MAX_HEAD_BYTES },
     Http2ServerRequest: Request,
@@ -30,17 +30,11 @@ export function http2Server(
     else handle(req, res, expects);
   });
   server.on('connect', (_: Request, res: Response) => refuse(res, NO_PROXY));
-  const sessions = new Set<ServerHttp2Session>();
-  /** Takes a connection whose client has chosen HTTP/2. */
-  const accept = (socket: Socket) => {
-    server.once('session', (session: ServerHttp2Session) => {
-      sessions.add(session);
-      session.once('close', () => sessions.delete(session));
-      opened(socket, session); // session.socket is a proxy, and refuses to be asked once the session is over
-    });
+  return (socket) => {
+    // session.socket is a proxy, and refuses to be asked once the session is over.
+    server.once('session', (session: ServerHttp2Session) => opened(socket, session));
     server.emit('connection', socket);
   };
-  return { accept, sessions };
 }
 
 /** The size of a request's head, as HTTP/2 counts it: 32 bytes for each field, besides its name and value. */

@@ -349,7 +349,7 @@ export class Connections {
   unsent = 0;
   /** Requests of HTTP/1.1 that wait behind another one on their connection. */
   pipelined = 0;
-  private readonly open = new Set<Connection>();
+  readonly open = new Set<Connection>();
   private next = 1;
   private readonly sweeping: NodeJS.Timeout;
   /** Answers that take long to make, and the connections that they are for, in the order in which they were asked for. */
@@ -377,11 +377,6 @@ export class Connections {
   /** Whether an answer is still to be sent on a connection of HTTP/1.1. */
   readonly owes = (socket: Socket): boolean =>
     [...((socket as Carrier)[CONNECTION]?.exchanges ?? [])].some((lifetime) => lifetime.owed);
-
-  /** Whether a request has come on a socket of HTTP/1.1, or in a session of HTTP/2, that is not over yet. */
-  isAsked(carrier: Socket | ServerHttp2Session): boolean {
-    return ((carrier as Carrier)[CONNECTION]?.exchanges.size ?? 0) > 0;
-  }
 
   /** A request has come. */
   begin(req: IncomingMessage, res: ServerResponse): Lifetime {
