@@ -2,7 +2,7 @@ import { Problem } from '../shared/problem.mjs';
 import { type Name, type Profile, type Server, startServer } from './measured-servers.js';
 import { WARM_ROUNDS } from './rounds.js';
 import { markdown } from './tables.js';
-import { STEP_SHARE, STEPS } from './workloads.js';
+import { STEPS } from './workloads.js';
 
 /** What ran, by the function that was on top. The first that fits counts. Functions without a URL are native. */
 const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
@@ -81,9 +81,9 @@ export function timesOf({ nodes, samples, startTime, timeDeltas }: Profile, span
  * turns, and are warm.
  *
  * @param load - the names of the workloads whose operations are profiled.
- * @param all - how many clients those have.
+ * @param clients - how many clients those have.
  */
-export async function profile(load: string[], all: number, say: (line: string) => void): Promise<string> {
+export async function profile(load: string[], clients: number, say: (line: string) => void): Promise<string> {
   const steps = Object.entries(STEPS).filter(([name]) => load.includes(name));
   if (steps.length === 0)
     throw new Problem(`--profile works with ${Object.keys(STEPS).join(', ')}. Got ${load.join(', ')}.`);
@@ -97,7 +97,7 @@ export async function profile(load: string[], all: number, say: (line: string) =
       if (round === 0) spans = running.map(watch);
       for (const [name, step] of steps) {
         if (round <= 0) say(`  ${round < 0 ? 'warm up: ' : ''}${name}`);
-        for (const server of running) await step(server, Math.ceil(STEP_SHARE * all));
+        for (const server of running) await step(server, clients);
       }
     }
     const profiles = await Promise.all(running.map((server) => server.ask('stopProfile')));

@@ -3,7 +3,6 @@ import { withClients, workloadNames } from '../commands.mjs';
 import { cpuUs, idle, pssKiB } from './accounting.js';
 import { Connection, get, inTurns, Stream } from './load-client.js';
 import { type Name, type Server, WITHOUT } from './measured-servers.js';
-import { median } from './median.js';
 
 /** What one run of a workload came to. */
 export type Figures = Record<string, number>;
@@ -221,19 +220,20 @@ async function openings(server: Server, readers: number, weigh: Weigh = 'no memo
 
 /** How many times a server runs a whole workload: first to warm up, then to be measured. */
 const WARM_TIMES = 3;
-const TIMES = 3;
+const TIMES = 6;
 
 /**
- * Repeats a workload on one server, and returns the medians of the last {@link TIMES} runs. The first runs cost up to twice as
- * much, on any server, because V8 compiles only code that has run often. Memory is that of the first run: later runs reuse
- * memory that earlier ones freed.
+ * Repeats a workload on one server, and returns the means of the last {@link TIMES} runs: a garbage collection of the whole heap
+ * falls into some of them, and belongs to all. The first runs cost up to twice as much, on any server, because V8 compiles only
+ * code that has run often. Memory is that of the first run: later runs reuse memory that earlier ones freed.
  */
 async function whenWarm(run: (weigh: Weigh) => Promise<Figures>): Promise<Figures> {
   const first = await run('memory');
   for (let time = 1; time < WARM_TIMES; time++) await run('no memory');
   const all: Figures[] = [];
   while (all.length < TIMES) all.push(await run('no memory'));
-  const told = (figure: string) => (figure === 'kib' ? first.kib! : median(all.map((one) => one[figure]!)));
+  const mean = (figure: string) => all.reduce((sum, one) => sum + one[figure]!, 0) / all.length;
+  const told = (figure: string) => (figure === 'kib' ? first.kib! : mean(figure));
   return Object.fromEntries(Object.keys(all[0]!).map((figure) => [figure, told(figure)]));
 }
 
@@ -270,7 +270,7 @@ async function deliveries(audience: Audience, events: number, burst: number): Pr
   return { us, p99: quantile(lateness, 0.99) };
 }
 
-/** What the bill and the profile measure, of four workloads a step each. Clients are fewer: several servers hold theirs at once. */
+/** What the bill and the profile measure, of four workloads a step each. */
 export const STEPS = {
   'short-poll': async (server) => ({ poll: await shortPolls(server, 50, 20_000) }),
   'long-poll': async (server, clients) => {
@@ -287,8 +287,8 @@ export const STEPS = {
     return { opening, ...(await deliveries(audience, 10, 1)) } as Figures;
   },
 } satisfies Record<string, Step>;
-/** The share of a workload's clients that a step has, from 0 to 1. */
-export const STEP_SHARE = 0.3;
+/** The share of a workload's clients that a step of the bill has, from 0 to 1: it has eight servers, each in six rounds. */
+const BILL_SHARE = 0.3;
 
 const many = (n: number) => n.toLocaleString('en');
 
@@ -401,7 +401,7 @@ export const workloads = (clients: number): Workload[] => [
     ...named('bill', clients),
     servers: ['ours', 'floor', ...(Object.keys(WITHOUT) as Name[])],
     rows: [],
-    steps: Object.values<Step>(STEPS).map((step) => (server) => step(server, Math.ceil(STEP_SHARE * clients))),
+    steps: Object.values<Step>(STEPS).map((step) => (server) => step(server, Math.ceil(BILL_SHARE * clients))),
     measure: () => Promise.reject(new Error('the bill is measured in steps')),
   },
 ];
