@@ -34,7 +34,7 @@ export const execute: Execute = async (paths, out, signal) => {
       // A lesson mostly waits; but with all of them at once, they would measure each other.
       jobs: 2 * availableParallelism(),
       repeat: 1,
-      cellSeconds: 60,
+      cellSeconds: 180, // many kernels compile their first cells at the same time: a loaded machine is slow, not wrong
       notebookSeconds: 600,
       withServer: true,
       leaksFail: true,
