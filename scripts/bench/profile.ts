@@ -1,6 +1,5 @@
 import { Problem } from '../shared/problem.mjs';
 import { type Name, type Profile, type Server, startServer } from './measured-servers.js';
-import { WARM_ROUNDS } from './rounds.js';
 import { markdown } from './tables.js';
 import { STEPS } from './workloads.js';
 
@@ -27,7 +26,8 @@ const SERVERS: [name: Name, column: string][] = [
   ['ours', 'ours'],
 ];
 
-/** How many rounds are profiled. */
+/** How many rounds warm the servers up, and how many are profiled. */
+const WARM_ROUNDS = 3;
 const ROUNDS = 3;
 
 /** When a server did `count` operations: from and to, in microseconds by the clock of its profile. */

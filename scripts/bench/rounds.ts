@@ -57,8 +57,8 @@ export async function measure(workload: Workload, servers: Name[], options: Opti
   return measured;
 }
 
-/** How many rounds of steps warm the servers up, and are not counted. */
-export const WARM_ROUNDS = 3;
+/** How many rounds of steps warm the servers up, and are not counted. A step may do its work several times. */
+const WARM_ROUNDS = 1;
 
 /** Measures a workload whose servers all run at once: in each round, each does a step before any does the next one. */
 async function measureInSteps(

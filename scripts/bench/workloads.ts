@@ -232,10 +232,14 @@ async function whenWarm(run: (weigh: Weigh) => Promise<Figures>): Promise<Figure
   for (let time = 1; time < WARM_TIMES; time++) await run('no memory');
   const all: Figures[] = [];
   while (all.length < TIMES) all.push(await run('no memory'));
-  const mean = (figure: string) => all.reduce((sum, one) => sum + one[figure]!, 0) / all.length;
-  const told = (figure: string) => (figure === 'kib' ? first.kib! : mean(figure));
-  return Object.fromEntries(Object.keys(all[0]!).map((figure) => [figure, told(figure)]));
+  return { ...meansOf(all), kib: first.kib! };
 }
+
+/** The mean of each figure. */
+const meansOf = (all: Figures[]): Figures =>
+  Object.fromEntries(
+    Object.keys(all[0]!).map((figure) => [figure, all.reduce((sum, one) => sum + one[figure]!, 0) / all.length]),
+  );
 
 const quantile = (values: number[], share: number) =>
   values.sort((a, b) => a - b)[Math.floor(values.length * share)] ?? 0;
@@ -287,8 +291,16 @@ export const STEPS = {
     return { opening, ...(await deliveries(audience, 10, 1)) } as Figures;
   },
 } satisfies Record<string, Step>;
-/** The share of a workload's clients that a step of the bill has, from 0 to 1: it has eight servers, each in six rounds. */
-const BILL_SHARE = 0.3;
+/** A step of the bill has this share of a workload's clients, and is done so many times in each round: the mean counts. */
+const BILL = { share: 0.3, times: 3 };
+/** A step of the bill. */
+const repeated =
+  (step: Step, clients: number): Step =>
+  async (server) => {
+    const all: Figures[] = [];
+    while (all.length < BILL.times) all.push(await step(server, Math.ceil(BILL.share * clients)));
+    return meansOf(all);
+  };
 
 const many = (n: number) => n.toLocaleString('en');
 
@@ -401,7 +413,7 @@ export const workloads = (clients: number): Workload[] => [
     ...named('bill', clients),
     servers: ['ours', 'floor', ...(Object.keys(WITHOUT) as Name[])],
     rows: [],
-    steps: Object.values<Step>(STEPS).map((step) => (server) => step(server, Math.ceil(BILL_SHARE * clients))),
+    steps: Object.values<Step>(STEPS).map((step) => repeated(step, clients)),
     measure: () => Promise.reject(new Error('the bill is measured in steps')),
   },
 ];
