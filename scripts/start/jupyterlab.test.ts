@@ -4,7 +4,6 @@ import { basename, join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { marksEach } from '../check/executed.js';
-import { type Running, start } from '../shared/child.mjs';
 import { findBrowser } from '../shared/find-program.mjs';
 import { launchBrowser } from '../shared/launch-browser.js';
 import {
@@ -21,6 +20,7 @@ import { checkout, courseNotebooks } from '../shared/paths.mjs';
 import { borrowedCheckout } from '../test/borrow.js';
 import { contrasts, LabPage, seen } from '../test/lab-page.js';
 import { need } from '../test/need.js';
+import { type AtTerminal, startAtTerminal } from '../test/terminal.js';
 
 /** A loaded machine is slow, not wrong. */
 const PATIENCE = { timeout: 60_000 };
@@ -38,7 +38,7 @@ const SLOW = /^Plugin \S+ (\(with \d+ dependants\) took [\d.]+ms|is taking too l
 
 const executablePath = findBrowser();
 let copy: ReturnType<typeof borrowedCheckout>;
-let npmStart: Running;
+let npmStart: AtTerminal;
 let firstUrl: string;
 let browser: Browser | undefined;
 let context: BrowserContext;
@@ -51,7 +51,8 @@ beforeAll(async () => {
   if (!executablePath) return;
   browser = await launchBrowser(executablePath, QUIET);
   copy = borrowedCheckout();
-  npmStart = start('npm', ['start', '--', '--no-open', '--port', '0', '--lab-port', '0'], { cwd: copy.root });
+  const command = ['npm', 'start', '--', '--no-open', '--port', '0', '--lab-port', '0'];
+  npmStart = startAtTerminal(copy.python, command, { cwd: copy.root });
   let said = '';
   firstUrl = await new Promise((resolve, reject) => {
     npmStart.process.stdout!.on('data', (text) => {
@@ -61,10 +62,10 @@ beforeAll(async () => {
     });
     void npmStart.ended.then(() => reject(new Error(npmStart.said())));
   });
-}, PATIENCE.timeout);
+}, LONG.timeout);
 afterAll(async () => {
   await browser?.close();
-  await npmStart?.stop();
+  await npmStart?.interrupt();
   copy?.remove();
 }, PATIENCE.timeout);
 
