@@ -98,6 +98,11 @@ describe('parseNotebook', () => {
       notebook([code('', { tags: 'raises-exception' })]),
       /cell 1, metadata: "tags" takes a list of strings, got "raises-exception"/,
     ],
+    [
+      'a time that is none',
+      notebook([], { kernelspec: { name: 'tslab' }, key: { runMinutes: '2' } }),
+      /"runMinutes" takes minutes above 0, got "2"/,
+    ],
     ['a limit that is none', notebook([code('', { key: { timeout: 0 } })]), /"timeout" takes seconds above 0, got 0/],
   ])('refuses %s', (_, text, message) => {
     const parse = () => parseNotebook('x.ipynb', text, 'key');

@@ -36,6 +36,8 @@ export interface Notebook {
   cells: Cell[];
   /** The notebook's own limit, in seconds. */
   timeout: number | undefined;
+  /** About how many minutes it runs, as it says itself: a guess that only orders the work. */
+  runMinutes: number | undefined;
   /** Options for the compiler of its cells, in the words of a `tsconfig.json`, from the notebook's metadata. */
   compilerOptions: object;
 }
@@ -78,9 +80,11 @@ function toNotebook(path: string, text: string, content: INotebookContent, key: 
     if (named === null) throw new Problem(message);
     throw new OtherLanguage(`${message} If it is not, leave it out: --only-tslab.`, named);
   }
-  const { timeout, compilerOptions = {} } = annotationsOf(path, metadata, key, ['timeout', 'compilerOptions']);
+  const known = ['timeout', 'runMinutes', 'compilerOptions'];
+  const { timeout, runMinutes, compilerOptions = {} } = annotationsOf(path, metadata, key, known);
   const at = `${path}, metadata "${key}"`;
-  checkTimeout(at, timeout);
+  checkAboveZero(at, 'timeout', 'seconds', timeout);
+  checkAboveZero(at, 'runMinutes', 'minutes', runMinutes);
   if (!isObject(compilerOptions)) {
     throw new Problem(
       `${at}: "compilerOptions" takes an object such as {"strict": true}, got ${JSON.stringify(compilerOptions)}.`,
@@ -94,7 +98,7 @@ function toNotebook(path: string, text: string, content: INotebookContent, key: 
     const id = typeof cell.id === 'string' ? cell.id : null;
     return { index, id, isCode: isCode(cell), source: textOf(cell.source ?? ''), tags, annotations };
   });
-  return { path, text, kernel, namedKernel: named, cells, timeout, compilerOptions };
+  return { path, text, kernel, namedKernel: named, cells, timeout, runMinutes, compilerOptions };
 }
 
 /**
@@ -141,7 +145,7 @@ function checkAnnotations(
   tags: string[],
 ): asserts annotations is Annotations & Record<string, unknown> {
   const { raises, timeout } = annotations;
-  checkTimeout(at, timeout);
+  checkAboveZero(at, 'timeout', 'seconds', timeout);
   if (raises === undefined) return;
   const { name, message, ...unknown } = Object(raises) as Record<string, unknown>;
   const wellFormed =
@@ -160,7 +164,7 @@ function checkAnnotations(
   }
 }
 
-function checkTimeout(at: string, timeout: unknown): asserts timeout is number | undefined {
-  if (timeout === undefined || (typeof timeout === 'number' && timeout > 0)) return;
-  throw new Problem(`${at}: "timeout" takes seconds above 0, got ${JSON.stringify(timeout)}.`);
+function checkAboveZero(at: string, name: string, unit: string, value: unknown): asserts value is number | undefined {
+  if (value === undefined || (typeof value === 'number' && value > 0)) return;
+  throw new Problem(`${at}: "${name}" takes ${unit} above 0, got ${JSON.stringify(value)}.`);
 }

@@ -162,18 +162,31 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
 const UNKNOWN_MS = 1e9;
 
 /**
- * The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone; before them those that
- * never ran, of which the one with the longest text is taken for the longest.
+ * The jobs of a run. The longest notebooks start first, so that the run does not end with a long one alone. How long a notebook
+ * takes is known from its last run, or else from its metadata (`runMinutes`). A notebook of which neither is known starts before
+ * the others. Of two that take equally long, as far as that is known, the one with the longer text starts first.
  */
-function order(notebooks: Notebook[], { repeat, known, project: { root }, base = root }: RunOptions): Job[] {
+export function order(
+  notebooks: Notebook[],
+  {
+    repeat,
+    known,
+    project: { root },
+    base = root,
+  }: Pick<RunOptions, 'repeat' | 'known' | 'base'> & {
+    project: Pick<Project, 'root'>;
+  },
+): Job[] {
   const jobs: Job[] = [];
   for (let round = 1; round <= repeat; round += 1) {
     for (const notebook of notebooks) {
       jobs.push({ notebook, name: relative(base, notebook.path), repeat: round, id: 0 });
     }
   }
-  const took = ({ notebook: { path, text } }: Job) => known.get(relative(root, path)) ?? UNKNOWN_MS + text.length;
-  jobs.sort((a, b) => a.repeat - b.repeat || took(b) - took(a));
+  const takes = ({ notebook: { path, runMinutes } }: Job) =>
+    known.get(relative(root, path)) ?? (runMinutes === undefined ? UNKNOWN_MS : runMinutes * 60_000);
+  const textOf = ({ notebook: { text } }: Job) => text.length;
+  jobs.sort((a, b) => a.repeat - b.repeat || takes(b) - takes(a) || textOf(b) - textOf(a));
   return jobs.map((job, index) => ({ ...job, id: index + 1 }));
 }
 
