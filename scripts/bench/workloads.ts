@@ -84,6 +84,7 @@ async function shortPolls(server: Server, connections: number, requests: number)
   await poll(requests / 4);
   const us = await spent(server, 'a short poll', requests, () => poll(requests));
   for (const connection of open) connection.close();
+  await server.tell(server.finish(job));
   return us;
 }
 
@@ -204,8 +205,11 @@ class Audience {
     await all;
   }
 
-  close(): void {
+  /** Closes the streams, and ends the job: this server takes only so many that are unfinished. */
+  async leave(): Promise<void> {
     for (const stream of this.streams) stream.close();
+    await this.server.tell(this.server.finish(this.job));
+    await idle(this.server.pids);
   }
 }
 
@@ -213,8 +217,7 @@ class Audience {
 async function openings(server: Server, readers: number, weigh: Weigh = 'no memory'): Promise<Figures> {
   const audience = new Audience(server, await server.submit());
   const figures = await opened(audience, readers, weigh);
-  audience.close();
-  await idle(server.pids);
+  await audience.leave();
   return figures;
 }
 
@@ -269,8 +272,7 @@ async function deliveries(audience: Audience, events: number, burst: number): Pr
       await audience.told(at, burst, all);
     }
   });
-  audience.close();
-  await idle(server.pids);
+  await audience.leave();
   return { us, p99: quantile(lateness, 0.99) };
 }
 
@@ -461,7 +463,7 @@ async function waitsFor(server: Server, clients: number): Promise<Figures> {
     await sleep(WAIT_S * 1000);
     await audience.told(0, 1, 1);
   });
-  audience.close();
+  await audience.leave();
   return { long, sse };
 }
 
