@@ -61,7 +61,7 @@ await runCommand(async (signal) => {
   }
   if (flags.profile) {
     pinClient();
-    await profileAll(load, clients, flags.write ? { machine, date: new Date().toISOString() } : null);
+    await profileAll(load, clients, flags.write ? { machine, date: new Date().toISOString() } : null, signal);
     return 0;
   }
   if (load.length === 0) return 0;
@@ -82,22 +82,28 @@ await runCommand(async (signal) => {
     await writeFile(join(folder, 'bench.svg'), svg);
     if (flags.write) {
       await writeTables(lines, all, svg, { machine, date, rounds, clients });
-      await profileAll(load, clients, { machine, date });
+      await profileAll(load, clients, { machine, date }, signal);
     }
   }
   return 0;
 });
 
 /** Tells where the processor time and the memory go, and writes it into the README where it is told what to write beside it. */
-async function profileAll(load: Workload[], clients: number, about: { machine: string; date: string } | null) {
+async function profileAll(
+  load: Workload[],
+  clients: number,
+  about: { machine: string; date: string } | null,
+  signal: AbortSignal,
+): Promise<void> {
   say('\nprofile');
   const told = await profile(
     load.map(({ name }) => name),
     clients,
     say,
+    signal,
   );
   say('  what a client holds');
-  const held = await heap();
+  const held = await heap(signal);
   say(`\n${told}\n\n${held}`);
   if (about) await writeProfile(told, held, about);
 }

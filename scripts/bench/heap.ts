@@ -1,6 +1,7 @@
 import { idle } from './accounting.js';
 import { Connection, get, inTurns, Stream } from './load-client.js';
 import { type Held, type Name, type Server, startServer } from './measured-servers.js';
+import { inTime } from './rounds.js';
 import { markdown } from './tables.js';
 
 /** How many clients are held to see what one takes. */
@@ -53,8 +54,13 @@ async function takes(server: Server, hold: () => Promise<{ close(): void }[]>): 
   ]);
 }
 
-async function heapOf(name: Name): Promise<{ waiter: [number, number][]; stream: [number, number][] }> {
-  const server = await startServer(name, undefined, true);
+interface Heap {
+  waiter: [number, number][];
+  stream: [number, number][];
+}
+
+async function heapOf(name: Name, signal: AbortSignal): Promise<Heap> {
+  const server = await startServer(name, signal, true);
   try {
     const job = await server.submit();
     const waiter = await takes(server, async () => {
@@ -66,14 +72,18 @@ async function heapOf(name: Name): Promise<{ waiter: [number, number][]; stream:
       inTurns(CLIENTS, () => Stream.open(server.port, server.paths.stream(job), () => {})),
     );
     return { waiter, stream };
+  } catch (error) {
+    signal.throwIfAborted(); // the server was stopped, and its clients failed because of that
+    throw error;
   } finally {
     await server.stop();
   }
 }
 
-/** What a long poll and a stream hold on V8's heap, ours beside the floor's: a table in Markdown. */
-export async function heap(): Promise<string> {
-  const [ours, floor] = [await heapOf('ours'), await heapOf('floor')];
+/** What a long poll and a stream hold on V8's heap, ours beside the floor's: a table in Markdown. `signal` stops it. */
+export async function heap(signal: AbortSignal): Promise<string> {
+  const of = (name: Name) => inTime(heapOf(name, signal), `the heap of ${name}`, signal);
+  const [ours, floor] = [await of('ours'), await of('floor')];
   const cell = ([objects, bytes]: [number, number]) =>
     `${Math.round(bytes).toLocaleString('en')} B, ${objects.toFixed(0)}`;
   const sum = (parts: [number, number][]) =>

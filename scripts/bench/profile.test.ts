@@ -1,6 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { partsOfHeap } from './heap.js';
-import { tableOf, timesOf } from './profile.js';
+import { profile, tableOf, timesOf } from './profile.js';
 
 test('a profile is told by what was on top, in the time of each operation', () => {
   const frames = [
@@ -53,4 +54,22 @@ test('what the heap holds is told by what it belongs to, and what belongs to not
     [4, 40],
   ]);
   expect(parts.flat().reduce((sum, n) => sum + n)).toBe(11 + 102);
+});
+
+const accounts = existsSync('/proc/self/smaps_rollup');
+if (!accounts) console.warn('SKIPPED that a profile can be stopped: it needs /proc, as Linux has it');
+
+test.skipIf(!accounts)('a profile that is stopped stops its servers', async () => {
+  const stopping = new AbortController();
+  const stopped = new Error('stopped');
+  let begun = 0;
+  const begin = () => {
+    begun += 1;
+    stopping.abort(stopped);
+  };
+  await expect(profile(['long-poll'], 1_000, begin, stopping.signal)).rejects.toBe(stopped);
+  expect(begun).toBe(1); // in the first step
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ');
+  const servers = children.filter((pid) => pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('probe.mjs'));
+  expect(servers).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { Problem } from '../shared/problem.mjs';
 import { type Name, type Profile, type Server, startServer } from './measured-servers.js';
+import { inTime } from './rounds.js';
 import { markdown } from './tables.js';
 import { STEPS } from './workloads.js';
 
@@ -82,14 +83,20 @@ export function timesOf({ nodes, samples, startTime, timeDeltas }: Profile, span
  *
  * @param load - the names of the workloads whose operations are profiled.
  * @param clients - how many clients those have.
+ * @param signal - stops it, and its servers.
  */
-export async function profile(load: string[], clients: number, say: (line: string) => void): Promise<string> {
+export async function profile(
+  load: string[],
+  clients: number,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
   const steps = Object.entries(STEPS).filter(([name]) => load.includes(name));
   if (steps.length === 0)
     throw new Problem(`--profile works with ${Object.keys(STEPS).join(', ')}. Got ${load.join(', ')}.`);
   const running: Server[] = [];
   try {
-    for (const [name] of SERVERS) running.push(await startServer(name, undefined, true));
+    for (const [name] of SERVERS) running.push(await startServer(name, signal, true));
     // Before the warm-up, because V8 takes a while to start a profile.
     for (const server of running) await server.ask('startProfile');
     let spans: Span[][] = [];
@@ -97,11 +104,14 @@ export async function profile(load: string[], clients: number, say: (line: strin
       if (round === 0) spans = running.map(watch);
       for (const [name, step] of steps) {
         if (round <= 0) say(`  ${round < 0 ? 'warm up: ' : ''}${name}`);
-        for (const server of running) await step(server, clients);
+        for (const server of running) await inTime(step(server, clients), name, signal);
       }
     }
     const profiles = await Promise.all(running.map((server) => server.ask('stopProfile')));
     return tableOf(profiles.map((one, n) => timesOf(one, spans[n]!)));
+  } catch (error) {
+    signal.throwIfAborted(); // the servers were stopped, and their clients failed because of that
+    throw error;
   } finally {
     await Promise.all(running.map((server) => server.stop()));
   }

@@ -113,7 +113,7 @@ function tell(round: number, name: Name, figures: Figures, { say }: Options): vo
 const LIMIT_MS = 180_000;
 
 /** Rejects when the work takes too long, or is to stop: a reader of a server that has stopped would wait forever. */
-function inTime<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
+export function inTime<T>(work: Promise<T>, what: string, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const message = `${what}: not done after ${LIMIT_MS / 1000} s. Try again with fewer --clients.`;
     const timer = setTimeout(() => reject(new Problem(message, { exitCode: 1 })), LIMIT_MS);
