@@ -68,6 +68,7 @@ async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
       seconds += await timed(join(dirname(python), 'jupyter-execute'), [path], env, signal);
     } finally {
       await server.stop();
+      await rm(data, { recursive: true, force: true });
     }
   }
   return seconds;
