@@ -30,7 +30,7 @@ const HOLD_MS = 4_000;
 
 const SIZE = { viewport: { width: 1480, height: 900 }, deviceScaleFactor: 1.25 };
 
-await runCommand(async () => {
+await runCommand(async (signal) => {
   const { notebook: only } = readFlags(commands.pictures);
   const chosen = only === undefined ? null : basename(chooseNotebook(checkout, only));
   const notebooks = (await readCourse(checkout)).filter(({ name, picture }) => picture && name === (chosen ?? name));
@@ -42,8 +42,14 @@ await runCommand(async () => {
   const copy = borrowedCheckout();
   const children: Running[] = [];
   const browser = await launchBrowser(executablePath);
+  const stop = async () => {
+    await browser.close(); // what a page is asked then fails
+    await Promise.all(children.map((child) => child.stop()));
+  };
+  signal.addEventListener('abort', stop);
   try {
-    await setUp({ root: copy.root });
+    await setUp({ root: copy.root, signal });
+    signal.throwIfAborted();
     const server = launchCourseServer(copy, ['--port', '0']);
     const lab = startLab(copy, { port: 0, notebook: chooseNotebook(checkout, undefined) });
     children.push(server, lab);
@@ -64,9 +70,11 @@ await runCommand(async () => {
       if (plot) writeFileSync(join(images, `${number}.svg`), plot);
       process.stdout.write(`${number}\n`);
     }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    await browser.close();
-    await Promise.all(children.map((child) => child.stop()));
+    await stop();
     copy.remove();
   }
 });
