@@ -57,7 +57,7 @@ beforeAll(async () => {
   firstUrl = await new Promise((resolve, reject) => {
     npmStart.process.stdout!.on('data', (text) => {
       said += text;
-      const [, url] = /JupyterLab +(\S+)[\s\S]*Ctrl-C stops both/.exec(said) ?? [];
+      const [, url] = /JupyterLab +(https?:\S+)[\s\S]*Ctrl-C stops both/.exec(said) ?? [];
       if (url) resolve(url);
     });
     void npmStart.ended.then(() => reject(new Error(npmStart.said())));
