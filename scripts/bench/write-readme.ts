@@ -51,12 +51,13 @@ export async function writeTables(
   { machine, date, rounds, clients }: { machine: string; date: string; rounds: number; clients: number },
 ): Promise<void> {
   const measured = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
-  const note = `${measured} on ${date.slice(0, 10)}: ${machine}, server and client a core each. ✗: the aim is missed.`;
+  const how = `${measured} on ${date.slice(0, 10)}: ${machine}, server and client a core each.`;
+  const note = `${how} ✗: the aim is missed.`;
   await mkdir(join(checkout, '.github', 'images'), { recursive: true });
   await writeFile(picture, svg);
   await put(readme, 'beside', `${peerTable(lines)}\n\n${note}`);
   await put(readme, 'own', ownTable(lines));
-  await put(readme, 'bill', `${billTable(all.bill!)}\n\n${note}`);
+  await put(readme, 'bill', `${billTable(all.bill!)}\n\n${how}`);
   const shown = lines.filter(({ workload, what }) => SHOWN.some(([w, t]) => w === workload && t === what));
   await put(server, 'bench', `${peerTable(shown)}\n\n${note}`);
   writeWhole(committedFile, `${JSON.stringify(committedOf(lines, { machine, date, clients }), null, 2)}\n`);
