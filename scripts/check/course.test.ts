@@ -245,6 +245,11 @@ describe('what executed notebooks show', () => {
       { output_type: 'stream', name: 'stdout', text: '(node:7) ExperimentalWarning: x' },
       'a warning',
     ],
+    [
+      'what the last line came to',
+      { output_type: 'execute_result', data: { 'text/plain': 'null' } },
+      'a value left over: null',
+    ],
     ['more than a screen', { output_type: 'stream', name: 'stdout', text: 'x\n'.repeat(60) }, 'more than a screen'],
   ])('%s', async (_name, output, problem) => {
     expect(await look(output)).toEqual([expect.stringMatching(new RegExp(`^01-one.ipynb: cell "c": .*${problem}`))]);

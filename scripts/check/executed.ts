@@ -32,7 +32,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|streams?|events?|jobs
 
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
- * every output in words too, none longer than a screen, no warning; every chart with a title, units on its axes, alt
+ * every output in words too, none longer than a screen, no warning, no value of a last line that nobody asked for; every chart with a title, units on its axes, alt
  * text, every name whole, a mark for each row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
@@ -64,6 +64,8 @@ async function faults(output: Output): Promise<string[]> {
     return warning ? [`a warning: ${text.trim().split('\n')[0]}`] : [];
   }
   const { data = {}, metadata } = output;
+  if (output.output_type === 'execute_result')
+    return [`a value left over: ${joined(data['text/plain']).split('\n')[0]}`];
   const silent = joined(data['text/plain']).trim() === '' ? ['an output without words'] : [];
   if (!(CHART in data) && !(SVG in data)) return silent;
   if (!(CHART in data && SVG in data)) return [...silent, `a chart as ${Object.keys(data).join(', ')} only`];

@@ -144,6 +144,28 @@ test.each(['light', 'dark'] as const)(
   },
 );
 
+test('leaves a notebook room beside its panels, also at a zoom of 200 %', LONG, async () => {
+  await lab.open(firstUrl);
+  const width = (id: string) => page.locator(id).evaluate((panel) => (panel as HTMLElement).offsetWidth);
+  const atLeast = (id: string, pixels: number) => expect.poll(() => width(id), PATIENCE).toBeGreaterThanOrEqual(pixels);
+  // Somebody wants to read a long heading.
+  const border = await page.locator('#jp-main-split-panel > .lm-SplitPanel-handle:visible').first().boundingBox();
+  await page.mouse.move(border!.x, border!.y + 400);
+  await page.mouse.down();
+  await page.mouse.move(640, border!.y + 400, { steps: 5 });
+  await page.mouse.up();
+  await atLeast('#jp-left-stack', 500);
+  await page.setViewportSize({ width: 720, height: 450 });
+  await atLeast('#jp-main-dock-panel', 320);
+  await atLeast('#jp-left-stack', 200); // it was made narrower, and not closed
+  await page.keyboard.press('ControlOrMeta+Shift+C');
+  await page.locator('.lm-CommandPalette-input').fill('Polling Lab Traffic');
+  await page.locator('.lm-CommandPalette-item', { hasText: 'Traffic' }).first().click(PATIENCE);
+  await lab.monitor.locator('#state[data-state=live]').waitFor(PATIENCE);
+  await atLeast('#jp-main-dock-panel', 320);
+  await atLeast('#jp-right-stack', 300);
+});
+
 test('redraws a live cell in place, without a flicker', LONG, async () => {
   await lab.open(firstUrl);
   const moving = await lab.insertBelow(
@@ -207,6 +229,7 @@ describe.each(NOTEBOOKS)('%s', (notebook) => {
       expect(marksEach(new Map(Object.entries(marks)), data.values.length), description).toBe(true);
     }
     await readInBothThemes();
+    await openMenu();
 
     // Words of an output stay whole: JupyterLab would break a line anywhere.
     const words = lab.cells.locator('.jp-OutputArea-output pre').first();
@@ -248,6 +271,28 @@ async function readInBothThemes(): Promise<void> {
     }
     expect(Math.min(...(await contrasts(words)))).toBeGreaterThan(4.5);
   }
+}
+
+/** The menu of a chart by the keyboard. Neither it nor anything else is cut off at the right, or scrolls sideways. */
+async function openMenu(): Promise<void> {
+  const button = lab.charts.first().getByLabel('Save the chart');
+  const item = lab.charts.first().getByText('Save as SVG');
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await item.waitFor(PATIENCE);
+  const tooWide = await lab.cells
+    .locator('.jp-OutputArea-child')
+    .evaluateAll((outputs) =>
+      outputs.filter((output) => output.scrollWidth > output.clientWidth).map((o) => o.innerHTML),
+    );
+  expect(tooWide).toEqual([]);
+  await page.keyboard.press('Tab');
+  expect(await item.evaluate((link) => link === document.activeElement)).toBe(true);
+  await page.keyboard.press('Escape');
+  await item.waitFor({ ...PATIENCE, state: 'hidden' });
+  expect(await button.evaluate((summary) => summary === document.activeElement)).toBe(true);
+  await page.keyboard.press('Escape'); // once more: back to the cell, where Enter would edit
+  expect(await page.evaluate(() => document.activeElement?.matches('.jp-CodeCell'))).toBe(true);
 }
 
 /** How many requests the monitor tells of. */

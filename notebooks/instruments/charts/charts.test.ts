@@ -336,7 +336,22 @@ it.each([
 const marks = (svg: string, role: string) =>
   [...svg.matchAll(new RegExp(`role="graphics-symbol" aria-roledescription="${role}"`, 'g'))].length;
 
+/** The data that the marks are drawn from, in no order, after the chart had these widths, one after the other. */
+async function dataAt(chart: Chart, ...widths: number[]): Promise<string[]> {
+  const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
+  const compiled: { data: { name: string }[] } = compile(chart.spec).spec;
+  const view = await new View(parse(compiled), { renderer: 'none' }).runAsync();
+  for (const width of widths) await view.signal('room', width).signal('width', width).runAsync();
+  const rows: object[] = compiled.data.flatMap(({ name }) => view.data(name));
+  view.finalize();
+  return rows.map((row) => JSON.stringify(row)).sort();
+}
+
 describe.each(charts)('%s', (_name, chart, rows, mark) => {
+  it('is the same again after it was as narrow as a phone', async () => {
+    expect(await dataAt(chart, 1_000, 400, 1_001)).toEqual(await dataAt(chart, 1_000, 1_001));
+  });
+
   it('draws as many marks as there are rows', async () => {
     expect(marks(await toSvg(chart), mark)).toBe(rows);
   });

@@ -105,13 +105,13 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
         {
           // Beside the bars; on a phone, which has no room there, under them.
           data: { values: words },
-          transform: [{ calculate: `${NARROW} ? 0 : datum.at`, as: 'at' }],
+          transform: [{ calculate: `${NARROW} ? 0 : datum.at`, as: 'from' }],
           mark: {
             ...{ type: 'text', align: 'left' },
             fontSize: { expr: `${NARROW} ? 10 : 13` },
             dy: { expr: `${NARROW} ? 14 : 0` },
           },
-          encoding: { x: x('at'), y, text: { field: 'text' } },
+          encoding: { x: x('from'), y, text: { field: 'text' } },
         },
       ],
     },

@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { TIMEOUT, withBrowser } from './visit.js';
+import { hardToUse, TIMEOUT, withBrowser } from './visit.js';
 
 const visit = withBrowser();
 
@@ -71,4 +71,12 @@ test('says what it expects where it does not know a word', async () => {
   const page = await visit.open('/connections?cure=wish%E2%80%AEful');
   await says(page, /cure expects none, one-stream, shared-worker, leader or when-visible, got "wish\\u{202e}ful"/);
   expect(visit.complaints).toEqual([]);
+});
+
+test('is accessible: before a trial and after it, light and dark, on a phone and at a zoom of 200 %', async () => {
+  const page = await visit.open('/connections?streams=8&pace=1');
+  expect(await hardToUse(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Run' }).click();
+  await says(page, /^Done/);
+  expect(await hardToUse(page)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TIMEOUT, withBrowser } from './visit.js';
+import { hardToUse, TIMEOUT, withBrowser } from './visit.js';
 
 const TOKEN = 'q7~Zt.very-secret_0123+/=';
 const visit = withBrowser({ env: { ACCESS_TOKEN: TOKEN, LISTEN: '0.0.0.0' } });
@@ -31,3 +31,7 @@ test('the pages are opened with the access token, which is seen nowhere, and is 
   // An answer 401 is an error to the console.
   expect(visit.complaints.filter((text) => !/\b401\b/.test(text))).toEqual([]);
 }, 180_000);
+
+test('the page that asks for the token is accessible, light and dark, on a phone and at a zoom of 200 %', async () => {
+  expect(await hardToUse(await visit.open('/'))).toEqual([]);
+});

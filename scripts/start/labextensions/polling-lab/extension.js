@@ -10,6 +10,8 @@
   const STYLE = `
     /* About 75 characters a line: longer ones are hard to read. */
     .jp-RenderedMarkdown > :is(p, ul, ol, blockquote) { max-width: 68ch; }
+    /* A table begins where the text above it does, and not in the middle of a wide window. */
+    .jp-RenderedMarkdown > table { margin-left: 0; }
     /* The first line of a folded cell breaks, as code does. */
     .jp-Placeholder-content { min-width: 0; }
     .jp-PlaceholderText { min-width: 0; white-space: normal; overflow-wrap: anywhere; }
@@ -29,7 +31,12 @@
     body[data-jp-theme-light='false'] :is(.jp-RenderedSVG img, .vega-bindings) { color-scheme: dark; }
     /* A chart fills the width of its cell. When that shrinks, the chart does, too, until it is drawn anew. */
     .vega-embed { width: 100%; }
+    .jp-OutputArea-output.jp-RenderedVegaCommon5 { margin-left: 0; }
     .vega-embed svg { max-width: 100%; height: auto; }
+    /* Its menu is as far to the right as its button, and the arrow points to that: further out it would be cut off. */
+    .vega-embed .vega-actions { right: 0 !important; }
+    .vega-embed .vega-actions::before { right: 5px !important; }
+    .vega-embed .vega-actions::after { right: 6px !important; }
     .vega-bind label { display: flex; align-items: center; gap: 0.7em; }
     .vega-bind-name { min-width: 20em; }
     .vega-bind input { width: 20em; max-width: none !important; }
@@ -49,6 +56,36 @@
       document.addEventListener('focusin', ({ target }) => {
         if (target.closest('.vega-bindings')) target.dataset.lmSuppressShortcuts = 'true';
       });
+      // The menu of a chart has a name for those who hear it, and closes when the focus leaves it.
+      new MutationObserver((changes) => {
+        const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+        const buttons = added.flatMap((node) => [
+          ...(node.querySelectorAll?.('.vega-embed > details > summary') ?? []),
+        ]);
+        for (const button of buttons) button.setAttribute('aria-label', 'Save the chart');
+      }).observe(document.body, { childList: true, subtree: true });
+      // Escape closes it, and leads from a link or a slider of an output back to the cell, where Enter edits and the arrows go on.
+      document.addEventListener(
+        'keydown',
+        (event) => {
+          if (
+            event.key !== 'Escape' ||
+            !event.target.matches('.jp-OutputArea-output :is(a, summary, button, [type=range])')
+          )
+            return;
+          const menu = event.target.closest('.vega-embed > details[open]');
+          if (menu) menu.open = false;
+          const back = menu ? menu.querySelector('summary') : event.target.closest('.jp-Cell');
+          back?.focus();
+          event.stopPropagation();
+        },
+        true,
+      );
+      document.addEventListener('focusout', ({ target, relatedTarget }) => {
+        const menu = target.closest('.vega-embed > details[open]');
+        if (menu && relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
+      });
+      keepRoom(shell, restored);
       const url = serverUrl();
       if (url) {
         shell.add(monitor(Widget, url), 'right', { rank: 10, type: 'Traffic' });
@@ -61,7 +98,7 @@
         palette?.addItem({ command: COMMAND, category: 'Polling Lab' });
         shell.layoutModified?.connect(() => commands.notifyCommandChanged(COMMAND));
       }
-      // Once: from then on the layout is the reader's.
+      // Once: after that, the layout is the reader's.
       void Promise.all([restored, shell.restored]).then(([, layout]) => {
         if (layout?.fresh) shell.activateById('table-of-contents');
       });
@@ -85,6 +122,50 @@
       });
       return starting;
     };
+  }
+
+  /** The least width of the notebook, in pixels: a chart's, and that of the margins around it. Half the window, if that is less. */
+  const LEAST_WIDTH = 400;
+
+  /**
+   * Keeps a notebook wide enough to read beside its panels. JupyterLab remembers a panel's width as a share of the window: at a
+   * zoom of 200 % the panel's share is twice as large, and after a reload the panel is twice as wide. A few of these, and the
+   * notebook has no width at all. So the panels are made narrower when the window changes, or when one is opened. If both are
+   * as narrow as they can be, the left one closes. Where a reader drags the border to is left alone.
+   */
+  function keepRoom(shell, restored) {
+    const split = find(shell, 'jp-main-split-panel');
+    if (!split) return;
+    const widths = () => split.widgets.map(({ isVisible, node }) => (isVisible ? node.offsetWidth : 0));
+    const fit = () => {
+      const [left, main, right] = widths();
+      const total = left + main + right;
+      const least = Math.min(LEAST_WIDTH, total / 2);
+      if (main >= least) return;
+      const narrower = (total - least) / (left + right);
+      split.setRelativeSizes([left * narrower, least, right * narrower]);
+      requestAnimationFrame(() => {
+        if (left > 0 && right > 0 && widths()[1] < least - 1) shell.collapseLeft();
+      });
+    };
+    const soon = () => requestAnimationFrame(fit);
+    let open = '';
+    shell.layoutModified?.connect(() => {
+      const now = widths().map(Boolean).join();
+      if (now !== open) soon();
+      open = now;
+    });
+    addEventListener('resize', soon);
+    void Promise.all([restored, shell.restored]).then(soon);
+  }
+
+  /** The widget with this id inside another; undefined if there is none. */
+  function find(widget, id) {
+    for (const child of widget.children?.() ?? []) {
+      const found = child.id === id ? child : find(child, id);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   const isOpen = (shell) => [...shell.widgets('right')].some(({ id, isVisible }) => id === ID && isVisible);
