@@ -530,7 +530,7 @@ it(
   2 * MINUTE,
 );
 
-it('set what notebooks can have in them: mathematics, fences, colors, errors, pictures', async () => {
+it('set what notebooks can have in them: mathematics, fences, colors, errors, pictures, folded cells', async () => {
   const stream = { output_type: 'stream', name: 'stderr', text: 'half\rwhole \u001b[31mred\u001b[0m\n\n  a < b\n' };
   const traceback = ['\u001b[31mError\u001b[0m: as it should'];
   const error = { output_type: 'error', ename: 'Error', evalue: 'as it should', traceback };
@@ -539,7 +539,11 @@ it('set what notebooks can have in them: mathematics, fences, colors, errors, pi
   const words =
     '# Small\n\nHalf: $\\frac{T}{2}$\n\n$$n = \\lceil T / i \\rceil$$\n\n```ts\nconst n = 1_000;\n```\n\n```\nid: 1\n\n```\n\n## Same\n\n## Same\n';
   const markdown = { cell_type: 'markdown', id: 'words', metadata: {}, source: words };
-  const executed = small('08-small', [markdown, cell('odd', 'x\n', [stream, error, picture])]);
+  const folded = {
+    ...cell('folded', '// Asks until `isDone` is < 1.\n'),
+    metadata: { jupyter: { source_hidden: true } },
+  };
+  const executed = small('08-small', [markdown, cell('odd', 'x\n', [stream, error, picture]), folded]);
   const odd = join(folder, 'odd');
   await build({ ...executed, out: odd, browser: null, pdf: false });
   const page = readFileSync(join(odd, 'student', '08-small.html'), 'utf8');
@@ -550,5 +554,6 @@ it('set what notebooks can have in them: mathematics, fences, colors, errors, pi
   expect(page).toMatch(/half\n<\/span>.*>whole red\n<\/span>/);
   expect(page).toMatch(/--in:2">\s*a &lt; b/);
   expect(page).toContain('alt="a &lt;dot&gt;"');
+  expect(page).toContain('<summary>Asks until <code>isDone</code> is &lt; 1.</summary>');
   expect(page).toMatch(/id="08-small\.Same"[\s\S]*id="08-small\.Same-2"/);
 }, 60_000);

@@ -39,9 +39,9 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
 
 
 def opening(code: str) -> str:
-    """The comment that a folded cell begins with, which says what its code does."""
+    """The comment that a folded cell begins with, which says what its code does, as HTML: names in backticks as code."""
     comment = re.match(r"//\s*(.+)", code)
-    return comment[1] if comment else "Code"
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(comment[1])) if comment else "Code"
 
 
 class Lexer(TypeScriptLexer):

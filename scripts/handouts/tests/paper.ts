@@ -11,8 +11,8 @@ interface Kept {
 }
 
 /**
- * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables, lists and paragraphs, and
- * what is left behind alone (a heading, a label, the sentence before a listing).
+ * Prints a page as the handouts do, and tells what the page breaks tear: listings, tables, lists, paragraphs and comparisons with
+ * a prediction, and what is left behind alone (a heading, a label, the sentence before a listing).
  *
  * A PDF tells on which page the target of a link stands. So links are put at the end of the page, where they move
  * nothing, to the first and the last of all that must stay together. In the book a chapter has no contents of its own,
@@ -75,6 +75,10 @@ function markKept(): Kept[] {
     const cells = [...table.querySelectorAll('th, td')];
     if (table.querySelectorAll('tbody tr').length > WHOLE.rows) continue;
     kept.push({ what: `a table, ${said(table)}`, from: mark(cells[0]!), to: mark(cells.at(-1)!) });
+  }
+  for (const comparison of document.querySelectorAll('.table > div:has(> svg):has(> div)')) {
+    const why = comparison.querySelector(':scope > div')!;
+    kept.push({ what: `a comparison, ${said(comparison)}`, from: mark(comparison), to: lastWord(why) });
   }
   for (const heading of document.querySelectorAll('.chapter :is(h1, h2, h3), .chapter .prose p:last-child')) {
     const isProse = heading.matches('p');
