@@ -17,7 +17,7 @@ it('starts an engine, says which, and stops it with all that it holds', async ({
   const engine = await openEngine();
   if (!engine) return skip(String(printed.mock.lastCall));
   expect(printed.mock.lastCall?.[0]).toMatch(
-    /(valkey|redis)-server, at redis:\/\/\S+, which this notebook has started/,
+    /^(valkey|redis)-server, at redis:\/\/\S+, which this notebook has started/,
   );
   expect(await answers(engine.url)).toBe(true);
   // A runner finds what its notebooks have left behind by their environment: the engine must not write over its own.

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
 import { endProgram, type NotStarted, ownFolder, startProgram } from './own-server.js';
 
 /** A program from outside the course that was started for this kernel: an engine, a broker or nginx. */
@@ -42,7 +43,9 @@ export async function openProgram(
   const { child, ready } = started;
   const [address, program] = ready.split(/ (.*)/) as [string, string];
   process.once('exit', remove);
-  console.log(`${program}, at ${address}, which this notebook has started; it ends with the kernel`);
+  // The output is published with the course, and a path is of this machine alone.
+  const name = isAbsolute(program) ? basename(program) : program;
+  console.log(`${name}, at ${address}, which this notebook has started; it ends with the kernel`);
   return {
     ...{ address, program, folder },
     async stop() {

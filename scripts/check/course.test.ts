@@ -255,6 +255,13 @@ describe('what executed notebooks show', () => {
     expect(await look(output)).toEqual([expect.stringMatching(new RegExp(`^01-one.ipynb: cell "c": .*${problem}`))]);
   });
 
+  test('a path of this machine', async () => {
+    const text = `${join(root, 'bin', 'valkey-server')}, which this notebook has started`;
+    expect(await look({ output_type: 'stream', name: 'stdout', text })).toEqual([
+      `01-one.ipynb: cell "c": a path of this machine: ${text}`,
+    ]);
+  });
+
   test('a notebook that was not executed has not been looked at', async () => {
     await look();
     rmSync(join(root, 'build', 'notebooks', '01-one.ipynb'));

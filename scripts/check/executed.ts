@@ -32,7 +32,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|streams?|events?|jobs
 
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
- * every output in words too, none longer than a screen, no warning, no value of a last line that nobody asked for; every chart with a title, units on its axes, alt
+ * every output in words too, none longer than a screen, no warning, no value of a last line that nobody asked for, no path of this machine; every chart with a title, units on its axes, alt
  * text, every name whole, a mark for each row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {
@@ -46,7 +46,7 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
     const { content } = await readNotebookFile(copy);
     for (const cell of content.cells.filter(isCode)) {
       const outputs = cell.outputs as unknown as Output[];
-      const each = await Promise.all(outputs.map((output) => faults(output)));
+      const each = await Promise.all(outputs.map((output) => faults(output, root)));
       const found = [...each.flat(), ...tooLong(outputs)];
       problems.push(...found.map((what) => `${name}: cell "${cell.id}": ${what}`));
     }
@@ -56,12 +56,13 @@ export async function checkExecuted(root: string, folder = join(root, 'build', '
 
 const joined = (text: unknown) => textOf((text ?? '') as MultilineString);
 
-async function faults(output: Output): Promise<string[]> {
+async function faults(output: Output, root: string): Promise<string[]> {
   if (output.output_type === 'error') return []; // the runner knows which are wanted
   if (output.output_type === 'stream') {
     const text = joined(output.text);
     const warning = output.name === 'stderr' || /^\(node:\d+\)|\w+Warning:|^WARN\b/m.test(text);
-    return warning ? [`a warning: ${text.trim().split('\n')[0]}`] : [];
+    const path = text.includes(root) ? [`a path of this machine: ${text.trim()}`] : [];
+    return [...path, ...(warning ? [`a warning: ${text.trim().split('\n')[0]}`] : [])];
   }
   const { data = {}, metadata } = output;
   if (output.output_type === 'execute_result')
