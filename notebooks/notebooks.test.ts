@@ -75,6 +75,11 @@ describe.each(names)('%s', (name) => {
     expect(folded.filter((cell) => !/^\/\/ \S.*\.\n/.test(text(cell))).map(({ id }) => id)).toEqual([]);
   });
 
+  it('folds a cell that only draws', () => {
+    const drawing = code.filter((cell) => text(cell).startsWith('// Draws '));
+    expect(drawing.filter(({ metadata }) => !metadata.jupyter?.source_hidden).map(({ id }) => id)).toEqual([]);
+  });
+
   it('offers a check, whose output has the hint, and a solution for every exercise', () => {
     expect(tagged('solution')).toHaveLength(tagged('check').length);
     for (const tag of ['check', 'solution']) {

@@ -315,6 +315,19 @@ it('computes each bar by its own formula, where its numbers can be dragged', asy
 });
 
 it.each([
+  [false, ['1.00', '1.00']],
+  [true, ['0.50', '1.00']],
+])('gives each panel a scale of its own, or all of them the same: %s', async (sameScale, shares) => {
+  const values = { predicted: 3, measured: 6 };
+  const { spec } = sideBySide({ title: 'T', sameScale, rows: [{ label: 'a', technique: 'short-poll', values }] });
+  const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
+  const view = await new View(parse(compile(spec).spec), { renderer: 'none' }).runAsync();
+  const bars: { from: number; to: number }[] = view.data('data_0');
+  const lengths = bars.map(({ from, to }) => to - from);
+  expect(lengths.map((length) => (length / Math.max(...lengths)).toFixed(2))).toEqual(shares);
+});
+
+it.each([
   [6, 1_000, 3],
   [6, 600, 2],
   [6, 390, 1],
@@ -595,6 +608,26 @@ it('puts what waits for a connection behind a wall, and then into the first slot
   expect(await toSvg(chart)).toContain('>waits<');
 });
 
+it("puts a server's name beside the line of a moment, not on it", async () => {
+  const request = (lane: string, from: number) => ({
+    lane,
+    server: 'b',
+    from: start + from,
+    to: start + 900,
+    status: 200,
+  });
+  const chart = served([request('early', 0), request('then', 401)], {
+    title: 'T',
+    moments: [{ at: start + 400, what: 'a is killed' }],
+  });
+  const svg = await toSvg(chart);
+  const leftOf = (shape: RegExp) => [...svg.matchAll(shape)].map(([, left]) => Number(left));
+  const [line] = leftOf(/aria-roledescription="rule mark" transform="translate\(([\d.]+),/g);
+  const [then, early] = leftOf(/server: b"[^>]* text-anchor="start" transform="translate\(([\d.]+),[^>]*>b</g);
+  expect(early).toBeLessThan(line!);
+  expect(then).toBeGreaterThan(line! + 2);
+});
+
 it('counts how many jobs went each way, by their own events', async () => {
   const went = [['queued', 'started', 'progress', 'progress', 'succeeded'], ['queued', 'cancelled'], ['queued']];
   const chart = states(went, { title: 'T' });
@@ -623,10 +656,12 @@ it('gives a technique its color', async () => {
   expect(svg).toContain(COLORS.submit);
 });
 
-it('says in one legend which color is which technique', async () => {
+it('says in one legend which color is which technique, unless it has nothing to say', async () => {
   const svg = await toSvg(waterfall(rows, { title: 'T', job }));
   const legends = [...svg.matchAll(/aria-label="(Symbol legend[^"]*)"/g)].map(([, label]) => label);
   expect(legends).toEqual([expect.stringMatching(/submit, short-poll$/)]);
+  const others = rows.map((row) => ({ ...row, technique: 'other' as const }));
+  expect(await toSvg(waterfall(others, { title: 'T' }))).not.toContain('legend');
 });
 
 it('names the unit on each axis', async () => {

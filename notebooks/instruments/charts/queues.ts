@@ -94,10 +94,10 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
     mark: { type: 'text', align: 'left', dy: -4, fontSize: 13, fontWeight: 'bold' },
     encoding: { x: { value: 0 }, y: { ...y, field: 'lane' }, text: { field: 'head' } },
   };
-  // On the upper edge of the first lane that waits.
+  // In the middle of the space above the first lane that waits.
   const walls = {
     data: { values: lanes.filter(({ label }) => label === 'waits') },
-    mark: { type: 'rule', color: INK.text, strokeWidth: 2, yOffset: -2 },
+    mark: { type: 'rule', color: INK.text, strokeWidth: 2, yOffset: -1.5 },
     encoding: { x: { value: 0 }, x2: { value: 'width' }, y: { ...y, field: 'lane', bandPosition: 0 } },
   };
   return chart({

@@ -38,6 +38,10 @@ export function colorsOf(names: string[]): Record<string, string> {
 const CROSS = 'M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z';
 /** With fewer requests than this, each bears its server's name. */
 const LABELLED = 70;
+/** How near to a moment a request begins whose name would stand on the moment's line, as a share of the whole time. */
+const NEAR = 0.01;
+/** How far to the right of a request's begin its server's name begins, in pixels: at a moment, beside the moment's line. */
+const NAME_DX = { atMoment: 4, else: -2 };
 
 /** Requests over time in the colors of the servers that answered them, with events as dots and refusals as crosses. */
 export function served(requests: Served[], { title, subtitle, heard = [], moments = [] }: Options): Chart {
@@ -50,6 +54,7 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
   const data = requests.map(({ lane, server, from, to, status }) => ({
     ...{ lane, server, from: seconds(from), to: seconds(to ?? last) },
     status: status === null ? 'cut' : String(status),
+    nameDx: moments.some(({ at }) => Math.abs(at - from) < NEAR * (last - zero)) ? NAME_DX.atMoment : NAME_DX.else,
   }));
   const refused = data.filter(({ status }) => Number(status) >= 400);
   const scale = { nice: false, padding: 8 };
@@ -90,12 +95,11 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
           },
         },
         ...(data.length < LABELLED
-          ? [
-              {
-                mark: { type: 'text', align: 'left', dy: -17, dx: -2, fontSize: 11, color: INK.text },
-                encoding: { x: x('from'), y, ...named },
-              },
-            ]
+          ? Object.values(NAME_DX).map((dx) => ({
+              transform: [{ filter: { field: 'nameDx', equal: dx } }],
+              mark: { type: 'text', align: 'left', dy: -17, dx, fontSize: 11, color: INK.text },
+              encoding: { x: x('from'), y, ...named },
+            }))
           : []),
         ...(refused.length > 0
           ? [

@@ -13,6 +13,8 @@ interface SideBySide {
    * that is null has no bar.
    */
   rows: { label: string; technique: Technique; values: Record<string, number | null> }[];
+  /** All panels have one scale, so that bars of the same unit can be compared between them. Default: each has its own. */
+  sameScale?: boolean;
   /** Lets the reader drag the numbers that the values are computed from, wherever the chart is shown. */
   drag?: {
     sliders: Record<string, Slider>;
@@ -32,8 +34,8 @@ const LANE = 24;
 /** What a panel leaves free at its right, for the number at the end of its longest bar, in pixels. */
 const NUMBER = 68;
 
-/** Several prices of the same few things: a panel for each price, each with a scale of its own that begins at 0. */
-export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
+/** Several prices of the same few things: a panel for each price. The scales begin at 0. */
+export function sideBySide({ title, subtitle, rows, sameScale = false, drag }: SideBySide): Chart {
   const labels = rows.map(({ label }) => label);
   const measures = Object.keys(rows[0]?.values ?? {}).filter((measure) =>
     rows.some(({ values }) => values[measure] !== null),
@@ -97,7 +99,7 @@ export function sideBySide({ title, subtitle, rows, drag }: SideBySide): Chart {
           transform: [
             ...(dragged ?? []),
             ...placed,
-            { joinaggregate: [{ op: 'max', field: 'value', as: 'most' }], groupby: ['measure'] },
+            { joinaggregate: [{ op: 'max', field: 'value', as: 'most' }], groupby: sameScale ? [] : ['measure'] },
             { calculate: `max(0, 1 - ${NUMBER} * columns / width)`, as: 'room' },
             { calculate: 'datum.from + (datum.most > 0 ? datum.value / datum.most : 0) * datum.room', as: 'to' },
             { calculate: "datum.label + ', ' + datum.measure + ': ' + datum.text", as: 'told' },
