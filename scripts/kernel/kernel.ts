@@ -10,7 +10,7 @@ import { startGuardian } from './guardian.js';
 import { Input } from './input.js';
 import { die, Shared, type ToFront, type ToMain } from './link.js';
 import { optionsInMetadata } from './options.js';
-import { Output } from './output.js';
+import { decodeJson, Output } from './output.js';
 import { hidePromiseMarks } from './promises.js';
 import type { Content } from './protocol.js';
 import { settings } from './settings.js';
@@ -87,6 +87,6 @@ export function start(front: Worker, sharedBuffer: SharedArrayBuffer, isJS: bool
 function offerDisplay(output: Output): void {
   Object.assign(globalThis, { [Symbol.for(settings.displaySymbol)]: output.display });
   // What tslab's own `display` and `newDisplay` call.
-  require('tslab/dist/jupyter.js').lastWriteDisplayData = (data: Content, update?: boolean) =>
-    output.publish(update ? 'update_display_data' : 'display_data', data);
+  require('tslab/dist/jupyter.js').lastWriteDisplayData = (content: Content & { data: Content }, update?: boolean) =>
+    output.publish(update ? 'update_display_data' : 'display_data', { ...content, data: decodeJson(content.data) });
 }

@@ -102,3 +102,24 @@ export function encodeBundle(bundle: MimeBundle): Content {
   }
   return data;
 }
+
+/**
+ * What tslab's `display.raw` was given, with text of a JSON type as the value that the text stands for, as Jupyter's protocol wants
+ * it. JupyterLab takes the text of a chart for the URL of one.
+ *
+ * @throws TypeError if the text is not JSON
+ */
+export function decodeJson(data: Content): Content {
+  const decode = (type: string, value: unknown) => {
+    if (typeof value !== 'string' || !/[/+]json$/.test(type)) return value;
+    try {
+      return JSON.parse(value);
+    } catch (error) {
+      const start = JSON.stringify(value.slice(0, 40));
+      throw new TypeError(
+        `display: expected JSON for ${type}, got ${start} (${(error as Error).message}). Pass JSON.stringify(value).`,
+      );
+    }
+  };
+  return Object.fromEntries(Object.entries(data).map(([type, value]) => [type, decode(type, value)]));
+}

@@ -44,6 +44,14 @@ class Output(KernelCase):
         kinds = [m["msg_type"] for m in run.messages if m["msg_type"] in ("stream", "display_data")]
         self.assertEqual(kinds, ["stream", "display_data", "stream"])
 
+    def test_display_of_json_as_text(self):
+        raw = "import { display } from 'tslab';\ndisplay.raw('application/vnd.vegalite.v5+json', %s)"
+        [shown] = self.run_ok(raw % "JSON.stringify({ mark: 'bar' })").of("display_data")
+        self.assertEqual(shown["data"], {"application/vnd.vegalite.v5+json": {"mark": "bar"}})
+        self.run_error(raw % "'{ mark: bar }'", "TypeError", "expected JSON for application/vnd.vegalite")
+        [text] = self.run_ok("display.raw('text/plain', '{ mark: bar }')").of("display_data")
+        self.assertEqual(text["data"], {"text/plain": "{ mark: bar }"})
+
     def test_split_character(self):
         run = self.run_ok(
             "const euro = Buffer.from('€');\n"
