@@ -43,7 +43,7 @@ await runCommand(async (signal) => {
   const children: Running[] = [];
   const browser = await launchBrowser(executablePath);
   const stop = async () => {
-    await browser.close(); // what a page is asked then fails
+    await browser.close(); // pending calls to a page then reject
     await Promise.all(children.map((child) => child.stop()));
   };
   signal.addEventListener('abort', stop);

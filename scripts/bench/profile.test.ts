@@ -57,7 +57,7 @@ test('what the heap holds is told by what it belongs to, and what belongs to not
 });
 
 const accounts = existsSync('/proc/self/smaps_rollup');
-if (!accounts) console.warn('SKIPPED that a profile can be stopped: it needs /proc, as Linux has it');
+if (!accounts) console.warn('SKIPPED the test that stops a profile: it needs /proc, which Linux has');
 
 test.skipIf(!accounts)('a profile that is stopped stops its servers', async () => {
   const stopping = new AbortController();

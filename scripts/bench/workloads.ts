@@ -52,7 +52,7 @@ async function spent(server: Server, operation: string, count: number, work: () 
   return ((await cpuUs(server.pids)) - before) / count;
 }
 
-/** What a run of a workload measures besides time. */
+/** Whether a run of a workload measures memory. If it does, its times are not used. */
 type Weigh = 'memory' | 'no memory';
 
 /**
@@ -213,7 +213,7 @@ class Audience {
   }
 }
 
-/** So many readers join a new job's stream, and leave: what it costs to open one, and to hold one. */
+/** Opens streams of a new job and closes them: what it costs to open one stream, and to hold one. */
 async function openings(server: Server, readers: number, weigh: Weigh = 'no memory'): Promise<Figures> {
   const audience = new Audience(server, await server.submit());
   const figures = await opened(audience, readers, weigh);
@@ -227,7 +227,7 @@ const TIMES = 6;
 
 /**
  * Repeats a workload on one server, and returns the means of the last {@link TIMES} runs: a garbage collection of the whole heap
- * falls into some of them, and belongs to all. The first runs cost up to twice as much, on any server, because V8 compiles only
+ * happens during only some of them, but collects the garbage of all. The first runs cost up to twice as much, on any server, because V8 compiles only
  * code that has run often. Memory is that of the first run: later runs reuse memory that earlier ones freed.
  */
 async function whenWarm(run: (weigh: Weigh) => Promise<Figures>): Promise<Figures> {
@@ -276,7 +276,7 @@ async function deliveries(audience: Audience, events: number, burst: number): Pr
   return { us, p99: quantile(lateness, 0.99) };
 }
 
-/** What the bill and the profile measure, of four workloads a step each. */
+/** The steps that the bill and the profile measure: one for each of four workloads. */
 export const STEPS = {
   'short-poll': async (server) => ({ poll: await shortPolls(server, 50, 20_000) }),
   'long-poll': async (server, clients) => {
@@ -293,7 +293,7 @@ export const STEPS = {
     return { opening, ...(await deliveries(audience, 10, 1)) } as Figures;
   },
 } satisfies Record<string, Step>;
-/** A step of the bill has this share of a workload's clients, and is done so many times in each round: the mean counts. */
+/** A step of the bill has this share of a workload's clients, and runs `times` times in each round. The table uses the mean. */
 const BILL = { share: 0.3, times: 3 };
 /** A step of the bill. */
 const repeated =

@@ -32,7 +32,7 @@ const COUNTED = /\b(requests?|polls?|clients?|connections?|streams?|events?|jobs
 
 /**
  * Looks at what the course's notebooks showed when they were executed, in the copies that `npm run notebooks` leaves:
- * every output in words too, none longer than a screen, no warning, no value of a last line that nobody asked for, no path of this machine; every chart with a title, units on its axes, alt
+ * every output in words too, none longer than a screen, no warning, no value that is shown only because it is the value of a last line, no path of this machine; every chart with a title, units on its axes, alt
  * text, every name whole, a mark for each row, and contrast on light and dark pages; a technique in the same color everywhere. One line a problem.
  */
 export async function checkExecuted(root: string, folder = join(root, 'build', 'notebooks')): Promise<string[]> {

@@ -104,8 +104,8 @@ export function encodeBundle(bundle: MimeBundle): Content {
 }
 
 /**
- * What tslab's `display.raw` was given, with text of a JSON type as the value that the text stands for, as Jupyter's protocol wants
- * it. JupyterLab takes the text of a chart for the URL of one.
+ * Parses the values that tslab's `display.raw` got as text under a JSON type: Jupyter's protocol requires the parsed value, and
+ * JupyterLab takes the text of a chart for the URL of one.
  *
  * @throws TypeError if the text is not JSON
  */

@@ -48,7 +48,7 @@ export async function listen(settings: Settings, handle: Handle, connections: Co
     );
   });
 
-  // With TLS or without. Those of HTTP/2 begin with their sessions.
+  // Connections of HTTP/1.1, with TLS or without. One of HTTP/2 is known from its session on.
   http1.on('connection', (socket) => connections.connectionOf(socket, null));
 
   // Past these, Node closes a new connection at once: a client can come back, and those that are there are served.

@@ -349,7 +349,7 @@ it.each([
 const marks = (svg: string, role: string) =>
   [...svg.matchAll(new RegExp(`role="graphics-symbol" aria-roledescription="${role}"`, 'g'))].length;
 
-/** The data that the marks are drawn from, in no order, after the chart had these widths, one after the other. */
+/** The data that the marks are drawn from, sorted, after the chart has been resized to each of these widths in turn. */
 async function dataAt(chart: Chart, ...widths: number[]): Promise<string[]> {
   const [{ compile }, { parse, View }] = [require('vega-lite'), require('vega')];
   const compiled: { data: { name: string }[] } = compile(chart.spec).spec;

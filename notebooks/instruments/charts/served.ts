@@ -38,9 +38,9 @@ export function colorsOf(names: string[]): Record<string, string> {
 const CROSS = 'M-1,-0.6L-0.6,-1L0,-0.4L0.6,-1L1,-0.6L0.4,0L1,0.6L0.6,1L0,0.4L-0.6,1L-1,0.6L-0.4,0Z';
 /** With fewer requests than this, each bears its server's name. */
 const LABELLED = 70;
-/** How near to a moment a request begins whose name would stand on the moment's line, as a share of the whole time. */
+/** A request that begins within this share of the chart's time span from a moment is near it: its server's name would cover the moment's line. */
 const NEAR = 0.01;
-/** How far to the right of a request's begin its server's name begins, in pixels: at a moment, beside the moment's line. */
+/** Offset of a server's name from the start of its request, in pixels. Near a moment, the name is to the right of the moment's line. */
 const NAME_DX = { atMoment: 4, else: -2 };
 
 /** Requests over time in the colors of the servers that answered them, with events as dots and refusals as crosses. */

@@ -12,7 +12,7 @@ import { AS_IT_IS, type Problem } from '../../core/problem.js';
 import type { Settings } from '../../settings.js';
 import { type Handle, handOn, LARGE_HEAD, MAX_HEAD_BYTES, NO_PROXY, TOO_SLOW } from './http1.js';
 
-/** HTTP/2 (RFC 9113). Returns what takes a connection whose client has chosen it; `opened` is told of each session. */
+/** HTTP/2 (RFC 9113). Returns a function that accepts a connection whose client has chosen it. Calls `opened` for each session. */
 export function http2Server(
   { maxStreams }: Settings,
   handle: Handle,

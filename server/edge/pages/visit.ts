@@ -75,7 +75,7 @@ const VIEWS = [
 ] as const;
 
 /**
- * What is hard to read or to use on a page, light and dark, wide and narrow: what axe finds, what sticks out at the right, fields
+ * What is hard to read or to use on a page, in each of `VIEWS`: what axe finds, what sticks out at the right, fields
  * and buttons whose edge has less than the 3:1 of WCAG 1.4.11, and names of an axis that touch. In words; nothing if all is well.
  */
 export async function hardToUse(page: Page): Promise<string[]> {

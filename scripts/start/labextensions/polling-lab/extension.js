@@ -33,7 +33,7 @@
     .vega-embed { width: 100%; }
     .jp-OutputArea-output.jp-RenderedVegaCommon5 { margin-left: 0; }
     .vega-embed svg { max-width: 100%; height: auto; }
-    /* Its menu is as far to the right as its button, and the arrow points to that: further out it would be cut off. */
+    /* A chart's menu ends where its button does, at which the menu's arrow points: further to the right, the menu would be cut off. */
     .vega-embed .vega-actions { right: 0 !important; }
     .vega-embed .vega-actions::before { right: 5px !important; }
     .vega-embed .vega-actions::after { right: 6px !important; }
@@ -56,7 +56,7 @@
       document.addEventListener('focusin', ({ target }) => {
         if (target.closest('.vega-bindings')) target.dataset.lmSuppressShortcuts = 'true';
       });
-      // The menu of a chart has a name for those who hear it, and closes when the focus leaves it.
+      // The button of a chart's menu gets a name for screen readers. The menu closes when the focus leaves it.
       new MutationObserver((changes) => {
         const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
         const buttons = added.flatMap((node) => [
@@ -64,7 +64,7 @@
         ]);
         for (const button of buttons) button.setAttribute('aria-label', 'Save the chart');
       }).observe(document.body, { childList: true, subtree: true });
-      // Escape closes it, and leads from a link or a slider of an output back to the cell, where Enter edits and the arrows go on.
+      // Escape closes a chart's menu. On a link or a slider of an output, it moves the focus to the cell: Enter edits, arrow keys select others.
       document.addEventListener(
         'keydown',
         (event) => {
@@ -129,9 +129,9 @@
 
   /**
    * Keeps a notebook wide enough to read beside its panels. JupyterLab remembers a panel's width as a share of the window: at a
-   * zoom of 200 % the panel's share is twice as large, and after a reload the panel is twice as wide. A few of these, and the
+   * zoom of 200 % the panel's share is twice as large, and after a reload the panel is twice as wide. After a few such reloads, the
    * notebook has no width at all. So the panels are made narrower when the window changes, or when one is opened. If both are
-   * as narrow as they can be, the left one closes. Where a reader drags the border to is left alone.
+   * as narrow as they can be, the left one closes. A border that a reader drags stays there until then.
    */
   function keepRoom(shell, restored) {
     const split = find(shell, 'jp-main-split-panel');
