@@ -2,7 +2,7 @@ import { Problem } from '../shared/problem.mjs';
 import { type Name, type Profile, type Server, startServer } from './measured-servers.js';
 import { inTime } from './rounds.js';
 import { markdown } from './tables.js';
-import { STEPS } from './workloads.js';
+import { PROFILED } from './workloads.js';
 
 /** What ran, by the function that was on top. The first that fits counts. Functions without a URL are native. */
 const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
@@ -91,9 +91,9 @@ export async function profile(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
-  const steps = Object.entries(STEPS).filter(([name]) => load.includes(name));
+  const steps = Object.entries(PROFILED).filter(([name]) => load.includes(name));
   if (steps.length === 0)
-    throw new Problem(`--profile works with ${Object.keys(STEPS).join(', ')}. Got ${load.join(', ')}.`);
+    throw new Problem(`--profile works with ${Object.keys(PROFILED).join(', ')}. Got ${load.join(', ')}.`);
   const running: Server[] = [];
   try {
     for (const [name] of SERVERS) running.push(await startServer(name, signal, true));
