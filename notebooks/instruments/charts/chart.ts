@@ -98,6 +98,9 @@ export function still({ spec, paperSubtitle }: Chart): Record<string, unknown> {
 /** A Vega expression: whether the chart is as narrow as a phone. */
 export const NARROW = 'room <= 480';
 
+/** A Vega expression: whether the chart is as narrow as in JupyterLab at a zoom of 200 %, beside a panel. */
+export const NARROWEST = 'room <= 340';
+
 /** How many letters fit into a line of {@link WIDTH}`.default` pixels. */
 const LINE = { title: 78, subtitle: 92 };
 
@@ -115,12 +118,14 @@ function balanced(text: string, letters: number): string[] {
   return lines;
 }
 
-/** A title that breaks where the chart's width at that moment says: whole, at two thirds of the letters, or at half of them. */
+/** A title that breaks where the chart's width at that moment says: at all of the letters that fit into a line, or at a share of them. */
 function fitted(text: string, letters: number) {
-  const [whole, narrow, narrowest] = [1, 2 / 3, 1 / 2].map((share) =>
+  const [whole, medium, narrow, narrowest] = [1, 2 / 3, 1 / 2, 2 / 5].map((share) =>
     JSON.stringify(balanced(text, Math.floor(letters * share))),
   );
-  return { expr: `room >= ${WIDTH.default} ? ${whole} : !(${NARROW}) ? ${narrow} : ${narrowest}` };
+  return {
+    expr: `room >= ${WIDTH.default} ? ${whole} : !(${NARROW}) ? ${medium} : !(${NARROWEST}) ? ${narrow} : ${narrowest}`,
+  };
 }
 
 const font = 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif';
@@ -161,7 +166,7 @@ const config = {
     orient: 'top',
     offset: 4,
     labelLimit: { expr: 'room' },
-    columns: { expr: `${NARROW} ? 2 : 0` }, // 0: all in one row, which a phone would cut off
+    columns: { expr: `${NARROWEST} ? 1 : ${NARROW} ? 2 : 0` }, // 0: all in one row, which a phone would cut off
   },
   axisX: { tickCount: 8, labelFlush: false, labelOverlap: true, labelSeparation: 6 },
   view: { stroke: null },

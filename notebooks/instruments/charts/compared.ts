@@ -1,6 +1,6 @@
 import { number } from '../table.js';
 import { COLORS, FAINT, INK, OUTLINES, type Technique } from '../technique.js';
-import { type Chart, chart, NARROW, rounded, tell } from './chart.js';
+import { type Chart, chart, NARROW, NARROWEST, rounded, tell } from './chart.js';
 import { assertSame, ofRow, params, ranges, type Slider } from './sliders.js';
 
 interface Compared {
@@ -151,7 +151,7 @@ function pointLayers({ formula, says }: { formula: string; says: string }, encod
         type: 'text',
         align: 'left',
         baseline: 'bottom',
-        fontSize: { expr: `${NARROW} ? 11 : 13` },
+        fontSize: { expr: `${NARROWEST} ? 10 : ${NARROW} ? 11 : 13` },
         fontWeight: 'bold',
       },
       encoding: { x: { value: { expr: `${NARROW} ? -36 : 0` } }, y: { value: -6 }, text: { field: 'says' } },
@@ -190,7 +190,7 @@ function levelLayers({ y: at, says }: { y: number; says: string }, y: object) {
     { data, mark: { type: 'rule', color: INK.text, strokeWidth: 1.5 }, encoding: { y } },
     {
       data,
-      mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -4, fontSize: 12 },
+      mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -4, fontSize: { expr: `${NARROWEST} ? 10 : 12` } },
       encoding: { x: { value: 'width' }, y, text: { field: 'says' } },
     },
   ];
