@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { authorize, withdraw } from './access.js';
 import { warmUp } from './draw.js';
 import { CHECKOUT, startServer } from './own-server.js';
+import { offerRemedy } from './remedy.js';
 
 /** A server that answers. */
 export interface Server {
@@ -27,6 +28,17 @@ const WHOSE: Record<Server['origin'], string> = {
   own: "this notebook's own; it ends with the kernel",
 };
 
+/** What brings a server back that is gone. */
+const REMEDY: Record<Server['origin'], string> = {
+  environment:
+    '`npm start` starts its server again by itself within seconds: run the cell again. If nothing answers then, start it ' +
+    'with `npm start`, or `npm run server` for the server alone. (If somebody else runs it, ask that person.)',
+  checkout:
+    '`npm start` starts its server again by itself within seconds: run the cell again. If nothing answers then, start it ' +
+    'with `npm run server`, and run the first cell again.',
+  own: "This notebook started it: run the first cell again, which starts another, and then the cells that use the server's URL.",
+};
+
 let connected: Server | undefined;
 
 /**
@@ -44,6 +56,7 @@ export async function connect(): Promise<Server> {
     connected = undefined; // it has to prove again that it is the one
   else if (connected && !(await healthOf(connected.url))) connected = undefined;
   connected ??= (await fromEnvironment(process.env)) ?? (await fromCheckout()) ?? (await fromHere());
+  offerRemedy([connected.url, connected.httpsUrl], REMEDY[connected.origin]);
   await warm;
   console.log(`Server: ${connected.url} (${WHOSE[connected.origin]})`);
   return connected;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { finished } from 'node:stream';
+import { remedyAt } from './remedy.js';
 import { type Technique, techniqueOf } from './technique.js';
 import { NOTEBOOK } from './this-notebook.js';
 
@@ -135,6 +136,6 @@ function noteEnd(response: { body: unknown }, row: SentRequest): void {
 export function explained(error: NodeJS.ErrnoException, { origin }: URL): Error {
   const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
   if (code !== 'ECONNREFUSED') return error;
-  const message = `No server answers at ${origin}. Run again the cell that gave you this URL (for the course's server, the first).`;
-  return new Error(message, { cause: error });
+  const remedy = remedyAt(origin) ?? 'Run again the cell that gave you this URL.';
+  return new Error(`No server answers at ${origin}. ${remedy}`, { cause: error });
 }

@@ -7,6 +7,8 @@ export interface Settings {
   metadataKey: string;
   /** The key of the registered symbol under which helpers find the display function. */
   displaySymbol: string;
+  /** The key of the registered symbol under which helpers put a function that says what helps against an error. */
+  remedySymbol: string;
   /** The environment variable that marks what cells start. */
   markVariable: string;
 }
@@ -14,6 +16,7 @@ export interface Settings {
 export const settings: Settings = {
   metadataKey: 'tslab',
   displaySymbol: 'tslab.display',
+  remedySymbol: 'tslab.remedy',
   markVariable: 'TSLAB_KERNEL',
 };
 

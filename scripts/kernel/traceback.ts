@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { awaitsOf } from './awaits.js';
 import type { Mapper } from './compiler.js';
 import type { Header } from './protocol.js';
+import { settings } from './settings.js';
 
 /** A source that frames can point into: a cell, or a TypeScript file that a cell imported. */
 export interface Source {
@@ -146,9 +147,20 @@ export function toErrorContent(value: unknown): ErrorContent {
     if (!isError(value)) return nonError(clip(show(value)));
     const ename = String(read(value, 'name') || 'Error');
     const evalue = clip(String(read(value, 'message') ?? ''));
-    return { ename, evalue, traceback: render(value).map(clip) };
+    return { ename, evalue, traceback: [...render(value), ...remedyFor(value)].map(clip) };
   } catch {
     return nonError(UNSHOWN); // a trap that `read` does not meet
+  }
+}
+
+/** What a helper of the project says helps against `error`, below all else. Nothing if it knows none, or fails itself. */
+function remedyFor(error: Error): string[] {
+  try {
+    const helper = (globalThis as Record<symbol, unknown>)[Symbol.for(settings.remedySymbol)];
+    const remedy: unknown = typeof helper === 'function' ? helper(error) : undefined;
+    return typeof remedy === 'string' && remedy !== '' ? ['', remedy] : [];
+  } catch {
+    return [];
   }
 }
 

@@ -52,6 +52,20 @@ class Errors(KernelCase):
         for inside in ("tslab", "node:", "execution.ts"):
             self.assertNotIn(inside, run.traceback)
 
+    def test_remedy_of_a_helper(self):
+        key = "(globalThis as any)[Symbol.for('polling-lab.remedy')]"  # as kernel-settings.json names it
+        self.run_ok(f"{key} = (error: Error) => (/full/.test(error.message) ? 'Empty it.' : undefined);")
+        run = self.run_error("throw new Error('full')", "Error", "^full$")
+        self.assertTrue(run.traceback.endswith("\n\nEmpty it."), run.traceback)
+        self.assertNotIn("Empty it.", self.run_error("throw new Error('other')", "Error", "^other$").traceback)
+        # One that fails itself must not hide the error.
+        for bad in ("() => { throw new Error('of the helper'); }", "() => ({})", "'no function'"):
+            self.run_ok(f"{key} = {bad};")
+            run = self.run_error("throw new Error('full')", "Error", "^full$")
+            self.assertIn("----> 1 | throw new Error('full')", run.traceback)
+            self.assertNotIn("of the helper", run.traceback)
+        self.run_ok(f"delete {key};")
+
     def test_throw_in_a_function_of_an_earlier_cell(self):
         self.run_ok("\nconst early = () => {\n  throw new Error('late use');\n};")
         run = self.run_error("early()", "Error", "late use")
