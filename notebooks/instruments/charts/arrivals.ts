@@ -1,3 +1,4 @@
+import { number } from '../table.js';
 import { FAINT, INK, type Technique } from '../technique.js';
 import { ofTechnique } from './by-technique.js';
 import { type Chart, chart, rounded, tell } from './chart.js';
@@ -70,7 +71,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
   const end = endsMs !== undefined && {
     data: { values: [{ seconds: endsMs / 1_000 }] },
     mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
-    encoding: { x },
+    encoding: { x, tooltip: { value: `the job ended at ${number(endsMs / 1_000)} s` } },
   };
   const counted = [
     { calculate: `floor(datum.seconds * ${1_000 / COLUMN_MS}) / ${1_000 / COLUMN_MS}`, as: 'from' },
@@ -120,7 +121,7 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
     encoding: {
       x,
       y: { ...height, field: 'lane' },
-      tooltip: [{ field: 'client' }, { field: 'seconds', title: 'sent (s)' }],
+      tooltip: [{ field: 'client' }, rounded('seconds', 'sent (s)')],
     },
   };
   const heads = {
@@ -131,8 +132,8 @@ export function arrivals(requests: Arrival[], { title, subtitle, technique, ends
   };
   const lane = laneAxis('panel', panels, { axis: { grid: true } });
   const single = {
-    mark: { type: 'circle', size: 60, opacity: 1, ...ofTechnique(technique), tooltip: true },
-    encoding: { x, y: lane },
+    mark: { type: 'circle', size: 60, opacity: 1, ...ofTechnique(technique) },
+    encoding: { x, y: lane, tooltip: [{ field: 'panel', title: 'run' }, rounded('seconds', 'sent (s)')] },
   };
   return chart({
     title,

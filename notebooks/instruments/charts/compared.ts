@@ -142,7 +142,7 @@ function pointLayers({ formula, says }: { formula: string; says: string }, encod
     {
       ...here,
       mark: { type: 'circle', size: 260, color: INK.text, fillOpacity: 0, stroke: INK.text, strokeWidth: 2 },
-      encoding,
+      encoding: { ...encoding, tooltip: { field: 'says' } },
     },
     {
       ...here,
@@ -172,9 +172,13 @@ function wallLayers({ at, says }: { at: string; says: string }, middle: number, 
     {
       ...wall,
       mark: { type: 'rect', color: INK.text, fillOpacity: FAINT.shade, stroke: INK.text, strokeOpacity: FAINT.rule },
-      encoding: { x, x2: { value: 'width' } },
+      encoding: { x, x2: { value: 'width' }, tooltip: { field: 'says' } },
     },
-    { ...wall, mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeWidth: 2 }, encoding: { x } },
+    {
+      ...wall,
+      mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeWidth: 2 },
+      encoding: { x, tooltip: { field: 'says' } },
+    },
     {
       ...wall,
       mark: { type: 'text', align, dx, baseline: 'top', fontSize: 12 },
@@ -187,7 +191,7 @@ function wallLayers({ at, says }: { at: string; says: string }, middle: number, 
 function levelLayers({ y: at, says }: { y: number; says: string }, y: object) {
   const data = { values: [{ y: at, says }] };
   return [
-    { data, mark: { type: 'rule', color: INK.text, strokeWidth: 1.5 }, encoding: { y } },
+    { data, mark: { type: 'rule', color: INK.text, strokeWidth: 1.5 }, encoding: { y, tooltip: { field: 'says' } } },
     {
       data,
       mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -4, fontSize: { expr: `${NARROWEST} ? 10 : 12` } },
@@ -209,6 +213,7 @@ export function predictionLayer(curve: { x: number; y: number }[], encoding: obj
     mark: { type: 'line', strokeWidth: 1.5, color: INK.text, opacity: FAINT.rule },
     encoding: {
       ...encoding,
+      tooltip: { value: 'predicted' },
       strokeDash: {
         field: 'series',
         scale: { domain: ['predicted'], range: [[5, 3]] },

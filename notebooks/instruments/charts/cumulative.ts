@@ -38,6 +38,7 @@ export function cumulative(runs: Counted[], { title, subtitle, x, y }: Cumulativ
     x: { field: 'seconds', type: 'quantitative', title: x, scale: { nice: false, zero: false } },
     y: { field: 'count', type: 'quantitative', title: y },
     detail: { field: 'technique' },
+    tooltip: [{ field: 'technique' }, { field: 'run' }],
   };
   const line = { type: 'line', interpolate: 'step-after' };
   const only = (run: string) => ({ transform: [{ filter: { field: 'run', equal: run } }] });
@@ -78,7 +79,7 @@ export function cumulative(runs: Counted[], { title, subtitle, x, y }: Cumulativ
         {
           data: { values: [{ seconds: 0 }] },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule },
-          encoding: { x: encoding.x },
+          encoding: { x: encoding.x, tooltip: { value: 'where the time counts from' } },
         },
       ],
     },

@@ -36,11 +36,9 @@ export function growth({ title, subtitle, x, y, measured, twin }: Growth): Chart
     scale: { type: 'log', nice: false, padding: 12 },
     axis: { grid: true, format: ',~r', values: decades([...measured, ...twin].map((size) => size[field])) },
   });
-  const encoding = {
-    x: channel('x', x),
-    y: channel('y', y),
-    tooltip: [{ field: 'technique' }, { field: 'run' }, rounded('x', x), rounded('y', y)],
-  };
+  const encoding = { x: channel('x', x), y: channel('y', y) };
+  // A line has one tooltip, whichever of its points is pointed at.
+  const names = [{ field: 'technique' }, { field: 'run' }];
   const color = {
     field: 'technique',
     scale: { domain: techniques, range: techniques.map((name) => OUTLINES[name]) },
@@ -61,12 +59,12 @@ export function growth({ title, subtitle, x, y, measured, twin }: Growth): Chart
         {
           ...of('the twin', twin),
           mark: { type: 'line', strokeWidth: 2.5, strokeDash: [6, 3] },
-          encoding: { ...encoding, color },
+          encoding: { ...encoding, color, tooltip: names },
         },
         {
           ...of('measured', measured),
           mark: { type: 'point', filled: true, size: 130, opacity: 1 },
-          encoding: { ...encoding, color },
+          encoding: { ...encoding, color, tooltip: [...names, rounded('x', x), rounded('y', y)] },
         },
       ],
     },

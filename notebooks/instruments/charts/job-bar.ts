@@ -38,9 +38,9 @@ export const cameTo = (job: string, steps: Stair[] | null): string[] =>
 export function jobBar({ lane, field, from, to, steps, x, y, height }: Bar): object[] {
   const size = height === undefined ? {} : { height };
   const whole = (mark: object) => ({
-    data: { values: [{ [field]: lane, from, to }] },
+    data: { values: [{ [field]: lane, from, to, told: `${lane} from ${number(from)} s to ${number(to)} s` }] },
     mark: { type: 'rect', color: INK.quiet, ...size, ...mark },
-    encoding: { x: x('from'), x2: { field: 'to' }, y },
+    encoding: { x: x('from'), x2: { field: 'to' }, y, tooltip: { field: 'told' } },
   });
   if (!steps) return [whole({})];
   // Each stair goes on to the bar's end, over which the next one, which is higher, is drawn: between two that met, a seam would show.

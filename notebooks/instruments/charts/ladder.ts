@@ -90,12 +90,17 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
       ],
     },
     mark: { type: 'rect', color: INK.quiet, x: { expr: "scale('x', 1) + 2" }, x2: { expr: "scale('x', 1) + 12" } },
-    encoding: { y: { ...y, field: 'from' }, y2: { field: 'to' } },
+    encoding: { y: { ...y, field: 'from' }, y2: { field: 'to' }, tooltip: { value: 'the job' } },
   };
+  const tooltip = [
+    { field: 'says', title: 'message' },
+    { field: 'leaves', type: 'quantitative', format: '.3f', title: 'leaves (s)' },
+    { field: 'arrives', type: 'quantitative', format: '.3f', title: 'arrives (s)' },
+  ];
   const arrows = (to: 'client' | 'server', shape: string) => ({
     transform: [{ filter: `datum.to === '${to}'` }],
     mark: { type: 'point', shape, filled: true, size: 90, color: INK.text, opacity: 1, aria: false },
-    encoding: { x: { ...x, field: 'toX' }, y: { ...y, field: 'row' } },
+    encoding: { x: { ...x, field: 'toX' }, y: { ...y, field: 'row' }, tooltip },
   });
   const labels = (to: 'client' | 'server', align: 'left' | 'right') => ({
     transform: [{ filter: `datum.to === '${to}'` }],
@@ -121,7 +126,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
         {
           data: { values: Object.entries(X).map(([who, x]) => ({ who, x })) },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeWidth: 2 },
-          encoding: { x: { ...x, field: 'x' } },
+          encoding: { x: { ...x, field: 'x' }, tooltip: { field: 'who' } },
         },
         {
           data: { values: [{ who: 'client', x: 0 }] },
@@ -140,11 +145,7 @@ export function ladder(sent: SentRequest[], seen: LedgerRow[], { title, subtitle
             x: { ...x, field: 'x' },
             x2: { field: 'toX' },
             y: { ...y, field: 'row' },
-            tooltip: [
-              { field: 'says', title: 'message' },
-              { field: 'leaves', type: 'quantitative', format: '.3f', title: 'leaves (s)' },
-              { field: 'arrives', type: 'quantitative', format: '.3f', title: 'arrives (s)' },
-            ],
+            tooltip,
           },
         },
         arrows('server', 'M-1,-0.6L0,0L-1,0.6Z'),

@@ -19,6 +19,7 @@ interface Progress {
 export function progress({ title, subtitle, done, color = INK.quiet }: Progress): Chart {
   const percent = `${Math.round(100 * done)} %`;
   const x = { type: 'quantitative', scale: { domain: [0, 1] }, axis: null };
+  const tooltip = { field: 'percent' };
   return chart({
     title,
     subtitle,
@@ -30,9 +31,9 @@ export function progress({ title, subtitle, done, color = INK.quiet }: Progress)
       layer: [
         {
           mark: { type: 'rect', color: INK.text, opacity: FAINT.span },
-          encoding: { x: { ...x, datum: 0 }, x2: { datum: 1 } },
+          encoding: { x: { ...x, datum: 0 }, x2: { datum: 1 }, tooltip },
         },
-        { mark: { type: 'bar', color, tooltip: true }, encoding: { x: { ...x, field: 'done' } } },
+        { mark: { type: 'bar', color }, encoding: { x: { ...x, field: 'done' }, tooltip } },
         {
           mark: { type: 'text', align: 'left', dx: 6, color: INK.text, fontSize: 12 },
           encoding: { x: { ...x, datum: 1 }, text: { field: 'percent' } },

@@ -48,6 +48,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
       slot: slot === null ? null : laneOf(i, 'slot', slot),
       place: place === null ? null : laneOf(i, 'waits', place),
       never: answered === null ? 'never answered' : '',
+      told: answered === null ? 'never' : answered.toFixed(3),
     })),
   );
   const inSlots = rows.map(({ slot, answered, end }) => ({ lane: slot, from: answered ?? end, to: end }));
@@ -80,7 +81,7 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
         { field: 'request' },
         { field: 'technique' },
         { field: 'sent', type: 'quantitative', format: '.3f', title: 'sent (s)' },
-        { field: 'answered', type: 'quantitative', format: '.3f', title: 'answered (s)' },
+        { field: 'told', title: 'answered (s)' },
         { field: 'end', type: 'quantitative', format: '.3f', title: 'end (s)' },
       ],
     },
@@ -98,7 +99,12 @@ export function queues(panels: Queue[], { title, subtitle }: Queues): Chart {
   const walls = {
     data: { values: lanes.filter(({ label }) => label === 'waits') },
     mark: { type: 'rule', color: INK.text, strokeWidth: 2, yOffset: -1.5 },
-    encoding: { x: { value: 0 }, x2: { value: 'width' }, y: { ...y, field: 'lane', bandPosition: 0 } },
+    encoding: {
+      x: { value: 0 },
+      x2: { value: 'width' },
+      y: { ...y, field: 'lane', bandPosition: 0 },
+      tooltip: { value: 'below: requests that wait' },
+    },
   };
   return chart({
     title,

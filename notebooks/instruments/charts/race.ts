@@ -3,7 +3,7 @@ import type { Step } from '../job-progress.js';
 import { number } from '../table.js';
 import { FAINT, INK, type Technique } from '../technique.js';
 import { byTechnique } from './by-technique.js';
-import { type Chart, chart, NARROW, tell } from './chart.js';
+import { type Chart, chart, NARROW, rounded, tell } from './chart.js';
 import { cameTo, jobBar, stairsOf } from './job-bar.js';
 import { laneAxis } from './lanes.js';
 
@@ -80,6 +80,12 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
         racers.map(({ technique }) => technique),
         { legend: null },
       ),
+      tooltip: [
+        { field: 'lane', title: 'client' },
+        { field: 'technique' },
+        rounded('from', 'from (s)'),
+        rounded('to', 'to (s)'),
+      ],
     },
   };
   return chart({
@@ -94,13 +100,17 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
         {
           data: { values: [{ at: endedAt === null ? whole : until }] },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [4, 4] },
-          encoding: { x: x('at') },
+          encoding: { x: x('at'), tooltip: { value: `the job ${endedAt === null ? 'should be' : 'was'} done` } },
         },
         lanes,
         {
           data: { values: dots },
           mark: { type: 'point', filled: true, size: 34, opacity: 1, color: INK.text },
-          encoding: { x: x('at'), y },
+          encoding: {
+            x: x('at'),
+            y,
+            tooltip: [{ field: 'lane', title: 'client' }, rounded('at', 'told of the job at (s)')],
+          },
         },
         {
           // Beside the bars; on a phone, which has no room there, under them.

@@ -1,6 +1,6 @@
 import { number } from '../table.js';
 import { INK } from '../technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 import { laneAxis } from './lanes.js';
 
 /** A request, and the server that answered it. Times are milliseconds since the epoch. */
@@ -115,7 +115,7 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
               {
                 data: { values: heard.map(({ lane, at }) => ({ lane, at: seconds(at) })) },
                 mark: { type: 'point', shape: 'circle', size: 26, filled: true, color: INK.text, opacity: 1 },
-                encoding: { x: x('at'), y },
+                encoding: { x: x('at'), y, tooltip: [{ field: 'lane' }, rounded('at', 'event (s)')] },
               },
             ]
           : []),
@@ -124,7 +124,7 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
               {
                 data: lines,
                 mark: { type: 'rule', color: INK.text, strokeDash: [5, 3] },
-                encoding: { x: x('at') },
+                encoding: { x: x('at'), tooltip: [{ field: 'what' }, rounded('at', 'time (s)')] },
               },
               {
                 data: lines,

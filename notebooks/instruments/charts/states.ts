@@ -38,7 +38,8 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
     const times = taken.filter((way) => way.event === event && way.from === from).length;
     // An event that has its state's name is told by its number alone.
     const label = [event === to ? '' : from === to ? `↻ ${event}` : event, `× ${times}`].filter(Boolean).join(' ');
-    return { event, from, to, times, label, ...way(from, to) };
+    const told = `${from} to ${to} by ${event}: ${times}`;
+    return { event, from, to, times, label, told, ...way(from, to) };
   });
   const boxes = (Object.keys(PLACES) as State[]).map((state) => {
     const [x, y] = PLACES[state];
@@ -59,7 +60,7 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
     title,
     subtitle: [subtitle, 'dashed: none of these jobs went this way'].filter(Boolean).join('; '),
     data,
-    numbers: tell(data, ({ event, from, to, times }) => `${from} to ${to} by ${event}: ${times}`),
+    numbers: tell(data, ({ told }) => told),
     body: {
       height: 250,
       layer: [
@@ -71,13 +72,14 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
             x2: { field: 'toX' },
             y: { ...y, field: 'y' },
             y2: { field: 'toY' },
+            tooltip: { field: 'told' },
             strokeDash: { condition: { test: 'datum.times > 0', value: [1, 0] }, value: [4, 3] },
           },
         },
         {
           ...moves,
           mark: { type: 'point', shape: ARROW, filled: true, size: 80, color: INK.text, opacity: 1, aria: false },
-          encoding: { x: { ...x, field: 'toX' }, y: { ...y, field: 'toY' } },
+          encoding: { x: { ...x, field: 'toX' }, y: { ...y, field: 'toY' }, tooltip: { field: 'told' } },
         },
         {
           data: { values: boxes },
@@ -94,6 +96,7 @@ export function states(jobs: string[][], { title, subtitle }: States): Chart {
             x2: { field: 'right' },
             y: { ...y, field: 'top' },
             y2: { field: 'bottom' },
+            tooltip: { field: 'state' },
           },
         },
         {

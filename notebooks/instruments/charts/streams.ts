@@ -2,7 +2,7 @@ import type { SentRequest } from '../experiment.js';
 import { number } from '../table.js';
 import { COLORS, FAINT, INK } from '../technique.js';
 import { ofTechnique } from './by-technique.js';
-import { type Chart, chart, tell } from './chart.js';
+import { type Chart, chart, rounded, tell } from './chart.js';
 import { laneAxis } from './lanes.js';
 
 /** What came on a stream: an event, a comment that kept it alive, or the news that some events are gone. */
@@ -75,7 +75,7 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
     {
       data: { values: lines },
       mark: { type: 'rule', color: INK.text, opacity: FAINT.rule, strokeDash: [5, 3] },
-      encoding: { x },
+      encoding: { x, tooltip: [{ field: 'what' }, rounded('seconds', 'time (s)')] },
     },
     {
       data: { values: lines },
@@ -115,16 +115,21 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
             cornerRadius: 2,
             ...ofTechnique('event-stream'),
             fillOpacity: FAINT.wait,
-            tooltip: true,
           },
-          encoding: { x: { field: 'from', type: 'quantitative', title: 'time (s)', scale }, x2: { field: 'to' }, y },
+          encoding: {
+            x: { field: 'from', type: 'quantitative', title: 'time (s)', scale },
+            x2: { field: 'to' },
+            y,
+            tooltip: [{ field: 'lane' }, rounded('from', 'connected from (s)'), rounded('to', 'to (s)')],
+          },
         },
         ...(moments.length > 0 ? momentLayers : []), // of no data, Vega warns
         {
-          mark: { type: 'point', filled: true, size: 60, opacity: 1, strokeWidth: 1.5, tooltip: true },
+          mark: { type: 'point', filled: true, size: 60, opacity: 1, strokeWidth: 1.5 },
           encoding: {
             x,
             y,
+            tooltip: [{ field: 'lane' }, { field: 'arrived' }, rounded('seconds', 'time (s)')],
             shape: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].shape) } },
             color: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].color) } },
           },

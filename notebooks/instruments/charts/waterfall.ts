@@ -186,9 +186,14 @@ function jobLane(job: DrawnJob, seconds: (ms: number) => number, whole: number, 
   const { lane, isOver, steps, late, unheardFrom } = job;
   const [from, to] = [seconds(job.from), seconds(job.to)];
   const x = (field: string) => ({ field, type: 'quantitative' });
-  const bar = (start: string, end: string) => ({ x: x(start), x2: { field: end }, y });
+  const bar = (start: string, end: string, says: string) => ({
+    ...{ x: x(start), x2: { field: end }, y },
+    tooltip: { value: says },
+  });
   const heard = unheardFrom === null ? to : seconds(unheardFrom);
   const late_s = (late ?? 0) / 1_000;
+  const lateWords = `${number(Number(late_s.toPrecision(2)))} s late`;
+  const goesOn = `${lane} goes on after its request was cut`;
   const data = {
     values: [
       {
@@ -197,7 +202,7 @@ function jobLane(job: DrawnJob, seconds: (ms: number) => number, whole: number, 
         heard,
         to,
         told: to + late_s,
-        late: `${number(Number(late_s.toPrecision(2)))} s late`,
+        late: lateWords,
         unheard: 'goes on',
       },
     ],
@@ -212,7 +217,15 @@ function jobLane(job: DrawnJob, seconds: (ms: number) => number, whole: number, 
   const last = steps?.at(-1);
   if (last && !isOver)
     layers.push({ ...says('at', 'to'), data: { values: [{ client: lane, to, at: percent(last) }] } });
-  if (late !== null) layers.push({ data, mark: outline, encoding: bar('to', 'told') }, says('late', 'told'));
+  if (late !== null)
+    layers.push(
+      {
+        data,
+        mark: outline,
+        encoding: bar('to', 'told', `the poll that told of the end of ${lane} came ${lateWords}`),
+      },
+      says('late', 'told'),
+    );
   if (unheardFrom === null) return layers;
   const apart = (HATCH.apart * whole) / 1_000;
   const strokes = Array.from({ length: Math.max(1, Math.floor((to - heard) / apart)) }, (_, i) => ({
@@ -230,11 +243,11 @@ function jobLane(job: DrawnJob, seconds: (ms: number) => number, whole: number, 
       strokeWidth: 1,
       aria: false,
     },
-    encoding: { x: x('at'), y },
+    encoding: { x: x('at'), y, tooltip: { value: goesOn } },
   };
   return [
     ...layers,
-    { data, mark: { ...outline, fillOpacity: 0 }, encoding: bar('heard', 'to') },
+    { data, mark: { ...outline, fillOpacity: 0 }, encoding: bar('heard', 'to', goesOn) },
     hatching,
     says('unheard', 'to'),
   ];
