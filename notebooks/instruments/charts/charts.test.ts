@@ -636,6 +636,17 @@ it('fills the lane of a job as high as it had come, and tells of it in words', a
   expect(await toSvg(over)).not.toContain('>75 %<');
 });
 
+it('writes beside a request of another protocol what it was, and no status of HTTP', async () => {
+  const command = (i: number, method: string, status: number | null) =>
+    ({ ...seen(sent(i)), ...{ protocol: 'RESP', method, route: method, status } }) as LedgerRow;
+  const rows = { a: [command(1, 'BLPOP', 200), command(3, 'PING', 500)], b: [command(5, 'XREAD', null)] };
+  const chart = waterfall(rows, { title: 'T' });
+  const svg = await toSvg(chart);
+  for (const label of ['BLPOP', 'PING: error', 'cut']) expect(svg).toContain(`>${label}<`);
+  expect(svg).not.toMatch(/>[25]00</);
+  expect(await tooltips(chart)).toContainEqual(expect.objectContaining({ method: 'BLPOP', status: 'answered' }));
+});
+
 it('draws how a job goes on after its request was cut', async () => {
   const cut = { ...sent(0), answeredAt: null, endedAt: start + 1_000, status: null };
   const chart = waterfall([cut], { title: 'T', job });

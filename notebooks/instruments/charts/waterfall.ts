@@ -65,8 +65,9 @@ export function waterfall(
     inOrder.map(({ client, start, end }) => ({ lane: client, from: start, to: end })),
     whole,
   );
-  const data = inOrder.map(({ client, technique, start, end, status }, i) => ({
-    ...{ client, request: i + 1, technique, start: seconds(start), end: seconds(end), status },
+  const data = inOrder.map(({ client, technique, method, isHttp, start, end, status }, i) => ({
+    ...{ client, request: i + 1, technique, method, start: seconds(start), end: seconds(end) },
+    ...(isHttp ? { status, label: status } : inWords(method, status)),
     room: rooms[i] as number,
   }));
   const used = (Object.keys(COLORS) as Technique[]).filter((name) => data.some(({ technique }) => technique === name));
@@ -102,6 +103,7 @@ export function waterfall(
         { field: 'client' },
         { field: 'request' },
         { field: 'technique' },
+        { field: 'method' },
         { field: 'start', type: 'quantitative', format: '.3f', title: 'from (s)' },
         { field: 'end', type: 'quantitative', format: '.3f', title: 'to (s)' },
         { field: 'status' },
@@ -111,7 +113,7 @@ export function waterfall(
   const labels = {
     transform: [{ filter: `datum.room * width > ${STATUS}` }],
     mark: { type: 'text', align: 'left', dx: 6, fontSize: 11, color: INK.text, opacity: FAINT.text },
-    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'status' } },
+    encoding: { x: { field: 'end', type: 'quantitative' }, y, text: { field: 'label' } },
   };
   return chart({
     title,
@@ -121,7 +123,7 @@ export function waterfall(
       tell(
         data,
         (bar) =>
-          `request ${bar.request} (${bar.technique}) from ${number(bar.start)} s to ${number(bar.end)} s, ${bar.status}`,
+          `request ${bar.request} (${bar.technique}) from ${number(bar.start)} s to ${number(bar.end)} s, ${bar.label}`,
       ),
       ...drawnJobs.flatMap(({ lane, isOver, to, steps, late, unheardFrom }) => [
         ...cameTo(`the ${lane}`, steps),
@@ -265,16 +267,26 @@ interface Span {
   start: number;
   end: number;
   status: number | 'open' | 'cut';
+  /** HTTP's method, or what another protocol calls the request: `BLPOP`. */
+  method: string;
+  isHttp: boolean;
+}
+
+/** How a request ended in a protocol that has no status of HTTP's: what a proxy counted as 200, or from 400 on, if it was refused. */
+function inWords(method: string, status: Span['status']): { status: string; label: string } {
+  if (typeof status !== 'number') return { status, label: status };
+  return status < 400 ? { status: 'answered', label: method } : { status: 'error', label: `${method}: error` };
 }
 
 function span(row: SentRequest | LedgerRow): Span {
-  const { technique } = row;
+  const { technique, method } = row;
   // A request that ended without an answer was cut: by the client, or by something in between.
-  const status = row.status ?? (row.endedAt === null ? 'open' : 'cut');
-  if ('sentAt' in row) return { technique, status, start: row.sentAt, end: row.endedAt ?? row.answeredAt ?? now() };
+  const status: Span['status'] = row.status ?? (row.endedAt === null ? 'open' : 'cut');
+  const isHttp = 'sentAt' in row || row.protocol.startsWith('HTTP');
+  const request = { technique, method, isHttp, status };
+  if ('sentAt' in row) return { ...request, start: row.sentAt, end: row.endedAt ?? row.answeredAt ?? now() };
   return {
-    technique,
-    status,
+    ...request,
     start: Date.parse(row.arrivedAt),
     end: row.endedAt ? Date.parse(row.endedAt) : now(),
   };
