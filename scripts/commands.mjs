@@ -126,7 +126,8 @@ be tried.`,
     about: `Lint and format (Biome), types (the notebooks' cells too, by the compiler that runs them), and the course:
 notebooks without outputs, whose links, goals and map are what their metadata say, whose sources are told,
 and which have a cell for every line of the syllabus. A notebook may take 30 minutes to read and run, the first
-one 15, the main course 180; the time is computed from words, visible lines of code and the last run.`,
+one 15, the main course 180; the time is computed from words, visible lines of code and "runMinutes" of the
+metadata. A last run that took longer than that is told of, and fails nothing.`,
     flags: {
       fix: { about: 'format, fix what can be fixed safely, strip outputs, write times, links, goals and map anew' },
       syllabus: { about: 'only the table: each line of the syllabus, the cells that stand for it, and how' },

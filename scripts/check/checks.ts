@@ -11,11 +11,12 @@ import { checkSources } from './sources.js';
 import { syllabus } from './syllabus.js';
 import { checkTime } from './time.js';
 
-/** What a check found; `said` tells what is wrong. */
+/** What a check found; `said` tells what is wrong, `notes` what is worth a look and fails nothing. */
 export interface CheckResult {
   name: string;
   ok: boolean;
   said: string;
+  notes?: string[];
 }
 
 interface Check {
@@ -42,12 +43,13 @@ function program(name: string, args: (fix: boolean) => string[]): Check {
 }
 
 /** A check of our own: it fails where it finds a problem. */
-function problems(name: string, find: (fix: boolean) => Promise<string[]>): Check {
+function problems(name: string, find: (fix: boolean, tell: (line: string) => void) => Promise<string[]>): Check {
   return {
     name,
     run: async (fix) => {
-      const found = await find(fix);
-      return { ok: found.length === 0, said: found.join('\n') };
+      const notes: string[] = [];
+      const found = await find(fix, (line) => notes.push(line));
+      return { ok: found.length === 0, said: found.join('\n'), notes };
     },
   };
 }
@@ -65,9 +67,9 @@ const checks: Check[] = [
   ),
   program('types of the cells', () => ['--import', 'tsx', notebooks, '--check', '--stock']),
   // One after the other, because the first three write notebooks with --fix. The links' texts show the time.
-  problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix) => [
+  problems('notebooks: no outputs, time, links and goals as their metadata, sources told', async (fix, tell) => [
     ...(await checkOutputs(checkout, fix)),
-    ...(await checkTime(checkout, fix)),
+    ...(await checkTime(checkout, fix, tell)),
     ...(await checkNavigation(checkout, fix)),
     ...(await checkSources(checkout)),
   ]),
@@ -84,6 +86,7 @@ export async function runChecks(fix: boolean, signal: AbortSignal): Promise<Chec
   const results = checks.map(({ name, run }) =>
     atOnce(async () => {
       const result = await reporter.task(name, () => run(fix, signal), { isGood: ({ ok }) => ok });
+      for (const note of result.notes ?? []) reporter.print(`  ${note}`);
       if (!result.ok) reporter.print(result.said.trimEnd().replace(/^/gm, '  '));
       return { name, ...result };
     }),
