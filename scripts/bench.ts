@@ -21,6 +21,7 @@ import { typescript } from './shared/launch-server.js';
 import { checkout } from './shared/paths.mjs';
 import { Problem } from './shared/problem.mjs';
 import { run } from './shared/run.js';
+import { temporaryFolder } from './shared/temporary-folder.mjs';
 import { makeWritable } from './shared/writable.js';
 
 const folder = join(checkout, 'build', 'bench');
@@ -168,6 +169,9 @@ async function script(
   signal: AbortSignal,
 ): Promise<void> {
   say(`\n${name}: ${otherBenches[name]}`);
-  const { exitCode } = await run(typescript(join(checkout, file), args), { cwd: checkout, shown: true, signal });
+  // What it makes goes into a folder of this process, which removes it also when a second Ctrl-C kills both.
+  const folder = temporaryFolder('polling-lab-bench-');
+  const options = { cwd: checkout, env: { TMPDIR: folder.path }, shown: true, signal };
+  const { exitCode } = await run(typescript(join(checkout, file), args), options).finally(folder.remove);
   if (exitCode !== 0) throw new Problem(`${file} failed.`, { exitCode: 1 });
 }

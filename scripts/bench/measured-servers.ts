@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Running, start } from '../shared/child.mjs';
@@ -10,6 +10,7 @@ import { launchServer, serverCommand, typescript } from '../shared/launch-server
 import { checkout } from '../shared/paths.mjs';
 import { tryPort } from '../shared/ports.mjs';
 import { Problem } from '../shared/problem.mjs';
+import { type TemporaryFolder, temporaryFolder } from '../shared/temporary-folder.mjs';
 import { Connection, post, type Response } from './load-client.js';
 
 /** What this server is measured without, to tell what that costs: see `bill/without.mjs`. */
@@ -99,17 +100,17 @@ export const hasNchan = (): boolean => findNginx() !== null && NCHAN.some(exists
 
 /** `signal` stops it. `probed`: `ask` works. */
 export async function startServer(name: Name, signal?: AbortSignal, probed = false): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
+  const folder = temporaryFolder('polling-lab-bench-');
   try {
     return await (name === 'nchan' ? startNchan(folder, signal) : startNode(name, folder, probed, signal));
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    folder.remove();
     throw error;
   }
 }
 
-async function startNode(name: Name, folder: string, probed: boolean, signal?: AbortSignal): Promise<Server> {
-  const child = launchServer(onServerCore(commandOf(name, folder, probed)), { cwd: checkout, ipc: true, signal });
+async function startNode(name: Name, folder: TemporaryFolder, probed: boolean, signal?: AbortSignal): Promise<Server> {
+  const child = launchServer(onServerCore(commandOf(name, folder.path, probed)), { cwd: checkout, ipc: true, signal });
   const port = Number(new URL(await child.ready).port);
   const collect = () =>
     new Promise<void>((resolve) => {
@@ -138,7 +139,7 @@ async function startNode(name: Name, folder: string, probed: boolean, signal?: A
     },
     stop: async () => {
       await child.stop();
-      await rm(folder, { recursive: true, force: true });
+      folder.remove();
     },
   };
 }
@@ -195,7 +196,7 @@ const telling =
     void (await sendAll(control, requests));
 
 /** A channel of nchan stands for a job: the first request that names it makes it. A message is an event, or the end. */
-async function startNchan(folder: string, signal?: AbortSignal): Promise<Server> {
+async function startNchan({ path: folder, remove }: TemporaryFolder, signal?: AbortSignal): Promise<Server> {
   const port = await tryPort();
   const template = await readFile(join(import.meta.dirname, 'nchan.conf'), 'utf8');
   const words: Record<string, string> = {
@@ -242,7 +243,7 @@ async function startNchan(folder: string, signal?: AbortSignal): Promise<Server>
     },
     stop: async () => {
       await child.stop();
-      await rm(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { start } from '../shared/child.mjs';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
+import { temporaryFolder } from '../shared/temporary-folder.mjs';
 import { median } from './median.js';
 
 const LIMIT_MS = 120_000;
@@ -36,7 +35,7 @@ async function timeTo(text: string, [program = '', ...args]: string[], env: Node
 
 /** `npm start` and bare `jupyter lab`, in turns; tells the medians. */
 export async function measureStart(rounds: number, signal: AbortSignal, say: (line: string) => void): Promise<void> {
-  const runtime = await mkdtemp(join(tmpdir(), 'polling-lab-bench-'));
+  const runtime = temporaryFolder('polling-lab-bench-');
   const root = process.getuid?.() === 0 ? ['--allow-root'] : [];
   const lab = join(pathsOf(checkout).venv, 'bin', 'jupyter-lab');
   const commands = {
@@ -50,12 +49,12 @@ export async function measureStart(rounds: number, signal: AbortSignal, say: (li
       for (const [name, command] of Object.entries(commands)) {
         signal.throwIfAborted();
         const ready = name === 'npm start' ? 'Ctrl-C stops both' : 'is running at';
-        const took = await timeTo(ready, command, { JUPYTER_RUNTIME_DIR: runtime });
+        const took = await timeTo(ready, command, { JUPYTER_RUNTIME_DIR: runtime.path });
         if (round >= 0) seconds[name] = [...(seconds[name] ?? []), took];
       }
     }
   } finally {
-    await rm(runtime, { recursive: true, force: true });
+    runtime.remove();
   }
   const [ours, bare] = Object.keys(commands).map((name) => median(seconds[name] ?? []));
   say(`  npm start ${ours!.toFixed(2)} s, jupyter lab ${bare!.toFixed(2)} s, ratio ${(ours! / bare!).toFixed(2)}`);

@@ -1,6 +1,6 @@
 // What several servers on one engine cost, beside one server on SQLite: an event, its way to a client, a poll.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -15,6 +15,7 @@ import { readFlags } from '../shared/flags.mjs';
 import { launchServer, serverCommand } from '../shared/launch-server.js';
 import { checkout, pathsOf } from '../shared/paths.mjs';
 import { Problem } from '../shared/problem.mjs';
+import { temporaryFolder } from '../shared/temporary-folder.mjs';
 import { changed, engineMutations } from '../soak/engine-sabotage.js';
 import { borrowedCheckout } from '../test/borrow.js';
 import { Cluster } from './cluster.js';
@@ -137,11 +138,11 @@ function busy(load: number): string {
 }
 
 async function onSqlite(): Promise<Setup> {
-  const data = mkdtempSync(join(tmpdir(), 'polling-lab-bench-'));
-  const server = launchServer(serverCommand(checkout, ['--data', data]), { cwd: checkout });
+  const data = temporaryFolder('polling-lab-bench-');
+  const server = launchServer(serverCommand(checkout, ['--data', data.path]), { cwd: checkout });
   const stop = async () => {
     await server.stop();
-    rmSync(data, { recursive: true, force: true });
+    data.remove();
   };
   const url = await server.ready.catch(async (error) => {
     await stop();
@@ -151,13 +152,13 @@ async function onSqlite(): Promise<Setup> {
 }
 
 async function onEngine(servers: number, root: string): Promise<Setup> {
-  const folder = mkdtempSync(join(tmpdir(), 'polling-lab-bench-'));
+  const { path: folder, remove } = temporaryFolder('polling-lab-bench-');
   let engine: EngineProcess | undefined;
   let cluster: Cluster | undefined;
   const stop = async () => {
     await cluster?.stop();
     await engine?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
   };
   try {
     engine = await startEngine(findEngine(pathsOf(checkout)) as string, join(folder, 'engine'));

@@ -1,6 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { project } from '../project.js';
@@ -8,6 +7,7 @@ import { runCommand } from '../shared/command.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { Problem } from '../shared/problem.mjs';
 import { run } from '../shared/run.js';
+import { temporaryFolder } from '../shared/temporary-folder.mjs';
 import { discover } from './discover.js';
 import type { Result } from './result.js';
 
@@ -40,16 +40,16 @@ interface Report {
 
 /** Wall time of the runner's own command, and what it reported. */
 async function underRunner(paths: string[], signal: AbortSignal): Promise<{ seconds: number; report: Report }> {
-  const folder = await mkdtemp(join(tmpdir(), 'runner-bench-'));
+  const folder = temporaryFolder('runner-bench-');
   try {
     const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const main = join(checkout, 'scripts', 'notebooks.ts');
-    const json = join(folder, 'report.json');
-    const args = ['--import', tsx, main, '--json', json, '--out', join(folder, 'out'), ...paths];
+    const json = join(folder.path, 'report.json');
+    const args = ['--import', tsx, main, '--json', json, '--out', join(folder.path, 'out'), ...paths];
     const seconds = await timed(process.execPath, args, process.env, signal);
     return { seconds, report: JSON.parse(await readFile(json, 'utf8')) };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    folder.remove();
   }
 }
 
@@ -57,8 +57,8 @@ async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
   const { python, kernels } = project.environment();
   let seconds = 0;
   for (const path of paths) {
-    const data = await mkdtemp(join(tmpdir(), 'runner-bench-'));
-    const server = await project.startServer(data, {});
+    const data = temporaryFolder('runner-bench-');
+    const server = await project.startServer(data.path, {});
     const env = {
       ...process.env,
       ...server.env,
@@ -68,7 +68,7 @@ async function oneByOne(paths: string[], signal: AbortSignal): Promise<number> {
       seconds += await timed(join(dirname(python), 'jupyter-execute'), [path], env, signal);
     } finally {
       await server.stop();
-      await rm(data, { recursive: true, force: true });
+      data.remove();
     }
   }
   return seconds;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { $, which } from 'zx';
 import { project } from '../project.js';
@@ -11,6 +11,7 @@ import { readJson, writeWhole } from '../shared/files.mjs';
 import { readFlags } from '../shared/flags.mjs';
 import { limiter } from '../shared/limiter.js';
 import { Problem } from '../shared/problem.mjs';
+import { temporaryFolder } from '../shared/temporary-folder.mjs';
 import { failing, passing } from './verdicts/expected.js';
 import { pythonFailing, pythonNotebook, pythonPassing } from './verdicts/python-cases.js';
 
@@ -291,7 +292,7 @@ async function compare(signal: AbortSignal): Promise<void> {
   if (writes && [...wanted, ...chosen].some((one) => !known.includes(one))) {
     throw new Problem('--write is for the kernels and tools of the table. Leave it out: the result is printed, too.');
   }
-  const work = await mkdtemp(join(tmpdir(), 'runner-compare-'));
+  const { path: work, remove } = temporaryFolder('runner-compare-');
   try {
     const venv = keep ? resolve(keep) : join(work, 'venv');
     await makeEnvironment(venv);
@@ -303,6 +304,6 @@ async function compare(signal: AbortSignal): Promise<void> {
       write(join(checkout, 'README.md'), () => newSentence(table));
     });
   } finally {
-    await rm(work, { recursive: true, force: true });
+    remove();
   }
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { limiter } from '../shared/limiter.js';
+import { temporaryFolder } from '../shared/temporary-folder.mjs';
 import { copyPath } from './discover.js';
 import { ownKernels } from './environment.js';
 import { type Event, Executor } from './executor.js';
@@ -56,7 +56,7 @@ export async function run(notebooks: Notebook[], options: RunOptions, reporter: 
   const environment = await project.environment(options.signal);
   const jobs = order(notebooks, options);
   const cores = availableParallelism();
-  const folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
+  const { path: folder } = temporaryFolder('notebooks-');
   const kernels = environment.kernels ?? ownKernels(folder, project.metadataKey);
   const executor = await Executor.start(environment.python, mark(runId), folder, cores);
   const atOnce = limiter(options.jobs);

@@ -4,8 +4,6 @@
 // streams over HTTP/1.1, asks for a list while these are open, and opens one of the streams a second time without its cursor. The server
 // is this course's own. The file is written by the code behind "Export HAR" of the browser's own developer tools, which Chromium
 // serves beside its debugging port.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
@@ -16,6 +14,7 @@ import { findBrowser } from '../../shared/find-program.mjs';
 import { launchServer, serverCommand } from '../../shared/launch-server.js';
 import { checkout } from '../../shared/paths.mjs';
 import { Problem } from '../../shared/problem.mjs';
+import { temporaryFolder } from '../../shared/temporary-folder.mjs';
 
 /** How the page behaves, in milliseconds. */
 const PACE = { pollMs: 250, progressMs: 1_000, pollsOnlyMs: 4_000, streamsMs: 3_000, againMs: 500 };
@@ -33,7 +32,7 @@ await runCommand(async (signal) => {
   const browser = findBrowser();
   if (!file) throw new Problem('Expected the file to write as the argument, got none.');
   if (!browser) throw new Problem('No Chromium or Chrome was found. Install one, or name one with CHROME_PATH.');
-  const folder = mkdtempSync(join(tmpdir(), 'record-dashboard-'));
+  const { path: folder, remove } = temporaryFolder('record-dashboard-');
   const server = launchServer(serverCommand(checkout, ['--data', join(folder, 'data')]), { cwd: checkout, signal });
   const flags = ['--headless=new', '--remote-debugging-port=0', '--remote-allow-origins=*', '--no-first-run'];
   if (process.getuid?.() === 0) flags.push('--no-sandbox');
@@ -44,7 +43,7 @@ await runCommand(async (signal) => {
     writeWhole(resolve(process.env.INIT_CWD ?? process.cwd(), file), `${har}\n`);
   } finally {
     await Promise.all([child.stop(), server.stop()]);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+    remove();
   }
 });
 

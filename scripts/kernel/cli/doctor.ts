@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as Zmq from 'zeromq';
+import { temporaryFolder } from '../../shared/temporary-folder.mjs';
 import { decode, encode, type Message, makeMessage } from '../protocol.js';
 import { type Place, registeredIn } from './registration.mjs';
 
@@ -51,7 +51,7 @@ export async function* findings(folder: string, places: Place[], signal: AbortSi
 
 /** Starts a kernel, runs one cell, and returns what it showed as its result. */
 async function runCell(zmq: typeof Zmq, launcher: string, code: string, signal: AbortSignal): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), 'kernel-doctor-'));
+  const { path: folder, remove } = temporaryFolder('kernel-doctor-');
   const key = randomUUID();
   // Sockets that are files need no free ports.
   const ports = { shell_port: 1, iopub_port: 2, stdin_port: 3, control_port: 4, hb_port: 5 };
@@ -105,6 +105,6 @@ async function runCell(zmq: typeof Zmq, launcher: string, code: string, signal: 
     for (const socket of sockets) socket.close();
     kernel.kill();
     await ended.catch(() => {});
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
