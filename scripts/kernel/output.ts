@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import type { DisplayWriter, MimeBundle } from './display.js';
 import { MAX_PENDING, Shared, type ToFront } from './link.js';
 import type { Content, Header } from './protocol.js';
+import { checkPlot } from './vega-lite.js';
 
 type StreamName = 'stdout' | 'stderr';
 
@@ -107,7 +108,7 @@ export function encodeBundle(bundle: MimeBundle): Content {
  * Parses the values that tslab's `display.raw` got as text under a JSON type: Jupyter's protocol requires the parsed value, and
  * JupyterLab takes the text of a chart for the URL of one.
  *
- * @throws TypeError if the text is not JSON
+ * @throws TypeError if the text is not JSON, or for what is wrong with a Vega-Lite plot ({@link checkPlot})
  */
 export function decodeJson(data: Content): Content {
   const decode = (type: string, value: unknown) => {
@@ -121,5 +122,7 @@ export function decodeJson(data: Content): Content {
       );
     }
   };
-  return Object.fromEntries(Object.entries(data).map(([type, value]) => [type, decode(type, value)]));
+  const decoded = Object.entries(data).map(([type, value]) => [type, decode(type, value)] as const);
+  for (const [type, value] of decoded) if (/^application\/vnd\.vegalite\./.test(type)) checkPlot(value);
+  return Object.fromEntries(decoded);
 }

@@ -1,5 +1,6 @@
 """All output arrives, in order, under the cell that caused it."""
 
+import re
 import time
 import unittest
 
@@ -51,6 +52,28 @@ class Output(KernelCase):
         self.run_error(raw % "'{ mark: bar }'", "TypeError", "expected JSON for application/vnd.vegalite")
         [text] = self.run_ok("display.raw('text/plain', '{ mark: bar }')").of("display_data")
         self.assertEqual(text["data"], {"text/plain": "{ mark: bar }"})
+
+    def test_display_of_a_plot_by_hand(self):
+        """What is wrong with it is an error in plain words; a right one is shown, in every form."""
+        raw = "import { display } from 'tslab';\ndisplay.raw('application/vnd.vegalite.v5+json', JSON.stringify({ data: %s, %s }))"
+        rows = "{ values: [{ a: 'x', b: 3 }, { a: 'y' }] }"
+        x = "x: { field: 'a', type: 'nominal' }"
+        for wrong, says in [
+            (f"mark: 'barr', encoding: {{ {x} }}", 'expected a mark that Vega-Lite has'),
+            (f"layer: [{{ mark: {{ type: 'barr' }}, encoding: {{ {x} }} }}]", 'got "barr". Write one of these'),
+            ("mark: 'bar', encoding: { x: { field: 'c', type: 'nominal' } }", 'for x ("a", "b"), got "c"'),
+            ("mark: 'bar', encoding: { x: { field: 'a', type: 'number' } }", 'nominal, geojson), got "number"'),
+            ("mark: 'bar', encoding: { x: { field: 'a', type: 'quantitative' } }", 'in the field "a", got "x". Give it numbers'),
+        ]:
+            self.run_error(raw % (rows, wrong), "TypeError", re.escape(says))
+        for right in [
+            f"mark: 'bar', encoding: {{ {x}, y: {{ field: 'b', type: 'quantitative' }} }}",
+            "mark: 'bar', transform: [{ calculate: '1', as: 'c' }], encoding: { x: { field: 'c', type: 'quantitative' } }",
+            "encoding: { x: { field: 'c' } }, layer: [{ mark: 'point', data: { values: [{ c: 1 }] } }]",
+            "mark: 'point', encoding: { x: { field: 'a', aggregate: 'distinct', type: 'quantitative' } }",
+        ]:
+            self.assertEqual(len(self.run_ok(raw % (rows, right)).of("display_data")), 1)
+        self.run_ok(raw % ("{ url: 'rows.csv' }", "mark: 'bar', encoding: { x: { field: 'c' } }"))
 
     def test_split_character(self):
         run = self.run_ok(
