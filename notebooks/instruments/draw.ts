@@ -85,11 +85,22 @@ interface Vega {
 const ALONE =
   'svg:root{color:#222;background:#fff}@media screen and (prefers-color-scheme:dark){svg:root{color:#e4e4e4;background:#111}}';
 
+/** @throws TypeError for a specification that Vega-Lite does not take; of the reasons, its own message says little. */
+function compiled(chart: Chart, compile: VegaLite['compile']): unknown {
+  try {
+    return compile(still(chart)).spec;
+  } catch (error) {
+    const got = `got one that it can't compile (${(error as Error).message})`;
+    const remedy = 'Check the names of its marks and types: https://vega.github.io/vega-lite/docs/spec.html';
+    throw new TypeError(`draw: expected a specification of Vega-Lite, ${got}. ${remedy}`);
+  }
+}
+
 /** The chart as an SVG, drawn by the very versions that JupyterLab bundles. */
 export async function toSvg(chart: Chart): Promise<string> {
   const { compile }: VegaLite = require('vega-lite');
   const { parse, View }: Vega = require('vega');
-  const view = new View(parse(compile(still(chart)).spec), { renderer: 'none' });
+  const view = new View(parse(compiled(chart, compile)), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
   return visible(svg.replace(/(?<=^<svg[^>]*>)/, `<style>${ALONE}</style>`));

@@ -83,15 +83,17 @@ function fluid(params: object[] = []) {
 }
 
 /**
- * The same chart for paper: its plot has a width. Without a page, Vega only guesses how long texts are: it cannot fit them, and
+ * The same chart for paper, also one that a reader has specified without {@link chart}: its plot has a width. Without a page, Vega only guesses how long texts are: it cannot fit them, and
  * would shorten names for which there is room.
  */
 export function still({ spec, paperSubtitle }: Chart): Record<string, unknown> {
-  const params = (spec.params as { name: string }[]).filter(({ name }) => name !== 'width');
+  const { params: own = [] } = spec as { params?: { name: string }[] };
+  const room = own.some(({ name }) => name === 'room') ? [] : [{ name: 'room', value: WIDTH.default }];
+  const params = [...room, ...own.filter(({ name }) => name !== 'width')];
   const whole = (part: object) => ({ ...part, labelLimit: 0 });
   const paper = { ...config, axis: whole(config.axis), legend: whole(config.legend) };
   const subtitle = paperSubtitle && { subtitle: fitted(paperSubtitle, LINE.subtitle) };
-  const title = { ...(spec.title as object), ...subtitle };
+  const title = { ...(typeof spec.title === 'string' ? { text: spec.title } : (spec.title as object)), ...subtitle };
   return { ...spec, title, params, width: WIDTH.plot, autosize: 'pad', config: paper };
 }
 

@@ -762,6 +762,18 @@ it('puts no name over another, over a point, or out of the plot', async () => {
   }
 });
 
+it('draws what a reader has specified, and says so where Vega-Lite does not know it', async () => {
+  const data = { values: [{ a: 'x', b: 3 }] };
+  const a = { field: 'a', type: 'nominal' };
+  const own = (spec: object): Chart => ({ title: 'Mine', text: 'Mine', spec: { data, title: 'Mine', ...spec } });
+  const svg = await toSvg(own({ mark: 'bar', encoding: { x: a, y: { field: 'b', type: 'quantitative' }, color: a } }));
+  expect(marks(svg, 'bar')).toBe(1);
+  expect(svg).toContain('>Mine<');
+  await expect(toSvg(own({ mark: 'barr', encoding: { x: a } }))).rejects.toThrow(
+    /^draw: expected a specification of Vega-Lite, got one that .* Check the names of its marks/,
+  );
+});
+
 it('breaks a long title, and loses no word of it', () => {
   const title = 'Of twenty-five clients in step, twenty-five asked within a moment; with jitter, only seven did';
   const { spec } = waterfall(rows, { title });
