@@ -552,7 +552,7 @@ it('set what notebooks can have in them: mathematics, fences, colors, errors, pi
   expect(page).toContain('<span class="mi">1_000</span>');
   expect(page).toMatch(/>id: 1\n<\/span><span class="line" style="--in:0">\n<\/span><\/code>/); // a blank line at the end
   expect(page).toMatch(/half\n<\/span>.*>whole red\n<\/span>/);
-  expect(page).toMatch(/--in:2">\s*a &lt; b/);
+  expect(page).toContain('--in:2"><span class="indent">  </span>a &lt; b');
   expect(page).toContain('alt="a &lt;dot&gt;"');
   expect(page).toContain('<summary>Asks until <code>isDone</code> is &lt; 1.</summary>');
   expect(page).toMatch(/id="08-small\.Same"[\s\S]*id="08-small\.Same-2"/);

@@ -34,8 +34,15 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
     marked = highlight(code, lexer_for(language), HtmlFormatter(nowrap=True))  # ends its last line, too
     raw_lines = code.split("\n")
     lines = zip(raw_lines, marked.split("\n")[: len(raw_lines)], strict=True)
-    spans = [f'<span class="line" style="--in:{len(raw) - len(raw.lstrip())}">{line}\n</span>' for raw, line in lines]
+    spans = [
+        f'<span class="line" style="--in:{len(raw) - len(raw.lstrip())}">{indented(line)}\n</span>' for raw, line in lines
+    ]
     return f'<pre class="{kind}"><code>{"".join(spans)}</code></pre>'
+
+
+def indented(line: str) -> str:
+    """A line in HTML whose first spaces stay with what follows: a long word would leave them in a line of their own."""
+    return re.sub(r"^((?:<[^>]*>)*)( +)", r'\1<span class="indent">\2</span>', line)
 
 
 def opening(code: str) -> str:

@@ -83,7 +83,20 @@ async function enliven(chart) {
   await view.runAsync();
   picture.remove();
   if (sliders.hasChildNodes()) live.after(sliders);
+  separateThousands(sliders);
   if (chart.classList.contains('watched')) live.after(replayOf(live, () => view.scale('x')));
+}
+
+/** Keeps the numbers beside sliders as the course writes numbers: 1,000,000. Vega writes 1000000, and anew whenever they change. */
+function separateThousands(sliders) {
+  const write = () => {
+    for (const shown of sliders.querySelectorAll('[type=range] + span')) {
+      const text = Number(shown.textContent).toLocaleString('en', { maximumFractionDigits: 20 });
+      if (text !== 'NaN' && text !== shown.textContent) shown.textContent = text;
+    }
+  };
+  write();
+  new MutationObserver(write).observe(sliders, { childList: true, subtree: true });
 }
 
 /**

@@ -35,9 +35,10 @@ export async function look(browser: Browser, file: string): Promise<string[]> {
     await enliven(page);
     for (const what of await page.evaluate(overflowing, width)) say(what);
     for (const what of await page.evaluate(unfitting)) say(what);
+    for (const what of await page.evaluate(hollow)) say(what);
     for (const what of await accessibility(page)) say(what);
     if (colorScheme === 'light') {
-      for (const what of await idleSliders(page)) say(what);
+      for (const what of await wrongSliders(page)) say(what);
       await page.emulateMedia({ media: 'print' });
       await page.setViewportSize({ width: PAPER, height: 900 });
       for (const what of await page.evaluate(overflowing, PAPER)) problems.push(`paper: ${what}`);
@@ -55,9 +56,9 @@ async function enliven(page: Page): Promise<void> {
   }
 }
 
-/** Sliders that a key moves, while nothing of their plot does. */
-async function idleSliders(page: Page): Promise<string[]> {
-  const idle: string[] = [];
+/** What is wrong with sliders: a key moves one and nothing of its plot, or the number beside it has no separators. */
+async function wrongSliders(page: Page): Promise<string[]> {
+  const wrong: string[] = [];
   for (const chart of await page.locator('.chart:has(.vega-bind)').all()) {
     const plot = await chart.locator('svg').elementHandle();
     for (const slider of await chart.locator('.vega-bind input').all()) {
@@ -73,11 +74,13 @@ async function idleSliders(page: Page): Promise<string[]> {
           );
       };
       // A slider may stand at one of its ends.
-      if ((await moves('End')) || (await moves('Home'))) continue;
-      idle.push(`the slider "${await slider.locator('..').innerText()}" moves nothing`);
+      const moved = (await moves('End')) || (await moves('Home'));
+      const said = await slider.locator('..').innerText();
+      if (!moved) wrong.push(`the slider "${said}" moves nothing`);
+      if (/\d{4}$/.test(said.trim())) wrong.push(`the slider "${said}" has a number without separators`);
     }
   }
-  return idle;
+  return wrong;
 }
 
 async function accessibility(page: Page): Promise<string[]> {
@@ -117,6 +120,24 @@ function overflowing(width: number): string[] {
     if (cut && !element.closest('svg')) problems.push(`is cut off: ${text}`);
   }
   return problems;
+}
+
+/** Lines of code that begin with an empty line: their indentation alone. Runs in the page. */
+function hollow(): string[] {
+  return [...document.querySelectorAll('.line')].flatMap((line) => {
+    const words = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+    for (let text = words.nextNode(); text; text = words.nextNode()) {
+      const at = text.textContent!.search(/\S/);
+      if (at < 0) continue;
+      const first = document.createRange();
+      first.setStart(text, at);
+      first.setEnd(text, at + 1);
+      const [letter, all] = [first.getBoundingClientRect(), line.getBoundingClientRect()];
+      // What is in a folded cell has no size.
+      return letter.top - all.top > letter.height ? [`begins with an empty line: ${line.textContent!.trim()}`] : [];
+    }
+    return [];
+  });
 }
 
 /** Plots that do not fill their place, or cut off some of their words. Runs in the page. */
