@@ -59,10 +59,16 @@
       // The button of a chart's menu gets a name for screen readers. The menu closes when the focus leaves it.
       new MutationObserver((changes) => {
         const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
-        const buttons = added.flatMap((node) => [
-          ...(node.querySelectorAll?.('.vega-embed > details > summary') ?? []),
-        ]);
-        for (const button of buttons) button.setAttribute('aria-label', 'Save the chart');
+        const within = (selector) => added.flatMap((node) => [...(node.querySelectorAll?.(selector) ?? [])]);
+        for (const button of within('.vega-embed > details > summary'))
+          button.setAttribute('aria-label', 'Save the chart');
+        // The number beside a slider is written as the course writes numbers, 1,000,000: Vega writes 1000000, and anew when it changes.
+        const NUMBER = '.vega-bind [type=range] + span';
+        const numbers = [...added, ...changes.map(({ target }) => target)].filter((node) => node.matches?.(NUMBER));
+        for (const number of [...within(NUMBER), ...numbers]) {
+          const text = Number(number.textContent).toLocaleString('en', { maximumFractionDigits: 20 });
+          if (text !== 'NaN' && text !== number.textContent) number.textContent = text;
+        }
       }).observe(document.body, { childList: true, subtree: true });
       // Escape closes a chart's menu. On a link or a slider of an output, it moves the focus to the cell: Enter edits, arrow keys select others.
       document.addEventListener(
