@@ -22,6 +22,11 @@ it('keeps text from being read as HTML, and sets numbers to the right', () => {
   expect(html.match(/<tr>/g)).toHaveLength(1 + rows.length);
 });
 
+it('has no header above a column without a name', () => {
+  const html = htmlTable([{ '': 'Kafka', cursor: 'the next record' }]);
+  expect(html).toContain('<tr><td></td><th scope="col" style="text-align:left">cursor</th></tr>');
+});
+
 it('shows an empty table as one', () => {
   expect(textTable([])).toBe('');
   expect(htmlTable([])).toContain('<table>');

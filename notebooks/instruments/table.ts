@@ -19,7 +19,10 @@ export function htmlTable(rows: TableRow[], caption = ''): string {
   const names = Object.keys(rows[0] ?? {});
   const align = (name: string) => (typeof rows[0]?.[name] === 'number' ? 'right' : 'left');
   const style = (name: string) => `style="text-align:${align(name)}"`;
-  const head = names.map((name) => `<th scope="col" ${style(name)}>${escaped(visible(name))}</th>`);
+  // A column without a name has no header: a screen reader would announce an empty one.
+  const head = names.map((name) =>
+    name ? `<th scope="col" ${style(name)}>${escaped(visible(name))}</th>` : '<td></td>',
+  );
   const cells = (row: TableRow) => names.map((name) => `<td ${style(name)}>${escaped(shown(row[name]))}</td>`);
   const body = rows.map((row) => `<tr>${cells(row).join('')}</tr>`);
   const title = caption && `<caption style="caption-side:top;text-align:left">${escaped(visible(caption))}</caption>`;
