@@ -33,13 +33,17 @@
     .vega-embed { width: 100%; }
     .jp-OutputArea-output.jp-RenderedVegaCommon5 { margin-left: 0; }
     .vega-embed svg { max-width: 100%; height: auto; }
+    /* The button of a chart's menu. JupyterLab hides it all but wholly until the pointer is above the chart (WCAG 1.4.11 asks for 3:1). */
+    .vega-embed summary { opacity: 0.7 !important; }
+    .vega-embed:is(:hover, :focus-within) summary { opacity: 1 !important; }
     /* A chart's menu ends where its button does, at which the menu's arrow points: further to the right, the menu would be cut off. */
     .vega-embed .vega-actions { right: 0 !important; }
     .vega-embed .vega-actions::before { right: 5px !important; }
     .vega-embed .vega-actions::after { right: 6px !important; }
-    .vega-bind label { display: flex; align-items: center; gap: 0.7em; }
-    .vega-bind-name { min-width: 20em; }
-    .vega-bind input { width: 20em; max-width: none !important; }
+    /* A slider stands beside its name, or below it where there is no room: its number is never cut off. */
+    .vega-bind label { display: flex; flex-wrap: wrap; align-items: center; column-gap: 0.7em; }
+    .vega-bind-name { width: 20em; }
+    .vega-bind input { width: min(20em, 100% - 6em); max-width: none !important; }
   `;
 
   const plugin = ({ Widget }, { ICommandPalette }, { INotebookTracker }) => ({
