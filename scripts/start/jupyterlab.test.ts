@@ -148,6 +148,15 @@ test('leaves a notebook room beside its panels, also at a zoom of 200 %', LONG, 
   await lab.open(firstUrl);
   const width = (id: string) => page.locator(id).evaluate((panel) => (panel as HTMLElement).offsetWidth);
   const atLeast = (id: string, pixels: number) => expect.poll(() => width(id), PATIENCE).toBeGreaterThanOrEqual(pixels);
+  const drawn = await lab.insertBelow(
+    lab.cells.last(),
+    `import { compared, draw, table } from './instruments/index.js';
+const measured = [1, 2].map((x) => ({ x, y: x }));
+const drag = { formula: 'x', says: "'here'", sliders: {} };
+await draw(compared({ title: 'T', x: 'x', y: 'y', technique: 'short-poll', predict: (x) => x, measured, drag }));
+table([Object.fromEntries([1, 2, 3, 4].map((i) => ['requests_of_client_' + i, i]))]);`,
+  );
+  await lab.run(drawn);
   // Somebody wants to read a long heading.
   const border = await page.locator('#jp-main-split-panel > .lm-SplitPanel-handle:visible').first().boundingBox();
   await page.mouse.move(border!.x, border!.y + 400);
@@ -158,6 +167,19 @@ test('leaves a notebook room beside its panels, also at a zoom of 200 %', LONG, 
   await page.setViewportSize({ width: 720, height: 450 });
   await atLeast('#jp-main-dock-panel', 320);
   await atLeast('#jp-left-stack', 200); // it was made narrower, and not closed
+  // A slider moves below its name, so that its number is seen. A wide table scrolls, by the keyboard too, and Escape leaves it.
+  await drawn.locator('.vega-bind input').waitFor(PATIENCE);
+  const scrolls = (output: Element) => output.scrollWidth > output.clientWidth;
+  expect(await drawn.locator('.jp-RenderedVegaCommon5').evaluate(scrolls)).toBe(false);
+  const tableOutput = drawn.getByRole('region', { name: 'Table, scrolls sideways' });
+  expect(await tableOutput.evaluate(scrolls)).toBe(true);
+  await drawn.getByLabel('Save the chart').focus();
+  await page.keyboard.press('Tab');
+  expect(await tableOutput.evaluate((table) => table === document.activeElement)).toBe(true);
+  await page.keyboard.press('ArrowRight');
+  await expect.poll(() => tableOutput.evaluate(({ scrollLeft }) => scrollLeft), PATIENCE).toBeGreaterThan(0);
+  await page.keyboard.press('Escape');
+  expect(await page.evaluate(() => document.activeElement?.matches('.jp-CodeCell'))).toBe(true);
   await page.keyboard.press('ControlOrMeta+Shift+C');
   await page.locator('.lm-CommandPalette-input').fill('Polling Lab Traffic');
   await page.locator('.lm-CommandPalette-item', { hasText: 'Traffic' }).first().click(PATIENCE);

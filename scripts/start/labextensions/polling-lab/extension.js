@@ -55,10 +55,22 @@
       const style = document.createElement('style');
       style.textContent = STYLE;
       document.head.append(style);
-      // The keys of a chart's slider are its own: the notebook would go to another cell, or fold a section.
+      // The keys of a chart's slider, and of a table that scrolls, are its own: the notebook would go to another cell, or fold a section.
       // https://lumino.readthedocs.io/en/latest/api/classes/commands.CommandRegistry.html
       document.addEventListener('focusin', ({ target }) => {
-        if (target.closest('.vega-bindings')) target.dataset.lmSuppressShortcuts = 'true';
+        if (target.closest('.vega-bindings') || target.matches('.jp-OutputArea-output[tabindex]'))
+          target.dataset.lmSuppressShortcuts = 'true';
+      });
+      // A table that is too wide scrolls, also by the keyboard: not every browser lets the focus go to what scrolls (WCAG 2.1.1).
+      const letFocus = new ResizeObserver((outputs) => {
+        for (const { target } of outputs) {
+          const attributes = { tabindex: '0', role: 'region', 'aria-label': 'Table, scrolls sideways' };
+          const scrolls = target.scrollWidth > target.clientWidth;
+          for (const [name, value] of Object.entries(attributes)) {
+            if (scrolls) target.setAttribute(name, value);
+            else target.removeAttribute(name);
+          }
+        }
       });
       // The button of a chart's menu gets a name for screen readers. The menu closes when the focus leaves it.
       new MutationObserver((changes) => {
@@ -73,6 +85,10 @@
           const text = Number(number.textContent).toLocaleString('en', { maximumFractionDigits: 20 });
           if (text !== 'NaN' && text !== number.textContent) number.textContent = text;
         }
+        for (const table of [...within('table'), ...added.filter((node) => node.matches?.('table'))]) {
+          const output = table.closest('.jp-OutputArea-output');
+          if (output) letFocus.observe(output);
+        }
       }).observe(document.body, { childList: true, subtree: true });
       // Escape closes a chart's menu. On a link or a slider of an output, it moves the focus to the cell: Enter edits, arrow keys select others.
       document.addEventListener(
@@ -80,7 +96,9 @@
         (event) => {
           if (
             event.key !== 'Escape' ||
-            !event.target.matches('.jp-OutputArea-output :is(a, summary, button, [type=range])')
+            !event.target.matches(
+              '.jp-OutputArea-output :is(a, summary, button, [type=range]), .jp-OutputArea-output[tabindex]',
+            )
           )
             return;
           const menu = event.target.closest('.vega-embed > details[open]');
