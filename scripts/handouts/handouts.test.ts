@@ -369,12 +369,16 @@ describe.runIf(browserPath)('the PDFs', () => {
           expect(words(text)).toContain(`Polling Lab`);
           expect(words(text)).toMatch(new RegExp(`${at + 1} ?${edition}|${edition} ?${at + 1}`));
         }
+        const listable = bookmarks.filter(({ title }) => !UNLISTED.includes(title));
+        // The book's contents are the pages between its cover and the first chapter.
+        const firstChapter = Math.min(...listable.map(({ page }) => page));
+        const front = isBook ? pages.slice(1, firstChapter - 1) : pages.slice(0, 1);
         // Of a chapter's first page, what follows the goals: "Run" is a section, and a word of theirs.
-        const contents = words(pages[isBook ? 1 : 0]!.text)
+        const contents = words(front.map(({ text }) => text).join(' '))
           .split('In this chapter')
           .at(-1)!;
         // A title may be in several chapters, or a word of the text: what has a number after it is in the contents.
-        const titles = new Set(bookmarks.map(({ title }) => title).filter((title) => !UNLISTED.includes(title)));
+        const titles = new Set(listable.map(({ title }) => title));
         const listed = [...titles].flatMap((title) => {
           const pages = bookmarks.filter((one) => one.title === title).map(({ page }) => String(page));
           const numbers = contents.split(`${title} `).flatMap((rest, i) => (i && /^\d+/.exec(rest)) || []);
