@@ -6,10 +6,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * scheduler counts it in nanoseconds (Linux, Documentation/scheduler/sched-stats.rst). Other programs on the machine
  * make a run longer, and hardly change this time.
  */
-export async function cpuUs(pids: number[]): Promise<number> {
+export const cpuUs = (pids: number[]): Promise<number> => threadsUs(pids, async () => true);
+
+/** The same without the thread that runs JavaScript, which is the first, and without V8's profiler. */
+export const otherThreadsUs = (pids: number[]): Promise<number> =>
+  threadsUs(pids, async (pid, thread) => {
+    if (thread === String(pid)) return false;
+    return !(await readFile(`/proc/${pid}/task/${thread}/comm`, 'utf8').catch(() => '')).startsWith('v8:Prof');
+  });
+
+async function threadsUs(pids: number[], counts: (pid: number, thread: string) => Promise<boolean>): Promise<number> {
   let ns = 0;
   for (const pid of pids) {
     for (const thread of await readdir(`/proc/${pid}/task`)) {
+      if (!(await counts(pid, thread))) continue;
       // A thread may end while we look.
       const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
       ns += Number(text.split(' ')[0]);

@@ -84,8 +84,8 @@ async function heapOf(name: Name, signal: AbortSignal): Promise<Heap> {
 export async function heap(signal: AbortSignal): Promise<string> {
   const of = (name: Name) => inTime(heapOf(name, signal), `the heap of ${name}`, signal);
   const [ours, floor] = [await of('ours'), await of('floor')];
-  const cell = ([objects, bytes]: [number, number]) =>
-    `${Math.round(bytes).toLocaleString('en')} B, ${objects.toFixed(0)}`;
+  const whole = (value: number) => (Math.round(value) + 0).toLocaleString('en'); // plus 0: no "-0"
+  const cell = ([objects, bytes]: [number, number]) => `${whole(bytes)} B, ${whole(objects)}`;
   const sum = (parts: [number, number][]) =>
     parts.reduce<[number, number]>(([objects, bytes], [o, b]) => [objects + o, bytes + b], [0, 0]);
   const row = (what: string, of: (parts: [number, number][]) => [number, number]) => [

@@ -446,6 +446,7 @@ async function pollsFor(server: Server, clients: number): Promise<number> {
     ),
   );
   for (const connection of open) connection.close();
+  await server.tell(server.finish(job));
   return us;
 }
 
@@ -511,6 +512,7 @@ async function resuming(server: Server, readers: number, events: number): Promis
     // A reader that has lost an event would wait forever.
     await Promise.race([reading, sleep(LOST_MS, undefined, { ref: false })]);
   });
+  await server.tell(server.finish(job)); // this server takes only so many jobs that are unfinished
   const order = seen.reduce((longest, ids) => (ids.length > longest.length ? ids : longest), []);
   const known = new Set(order);
   let [lost, repeated] = [0, 0];
