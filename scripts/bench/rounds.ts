@@ -1,7 +1,8 @@
 import { Problem } from '../shared/problem.mjs';
 import { type Name, type Server, startServer } from './measured-servers.js';
 import { median } from './median.js';
-import type { Figures, Row, Workload } from './workloads.js';
+import type { Figures } from './workloads/figures.js';
+import type { Row, Workload } from './workloads.js';
 
 /** What was measured of a workload: for each server the figures of each round. */
 export type Measured = Partial<Record<Name, Figures[]>>;
