@@ -13,7 +13,7 @@ import { linesOf, type Measured, measure } from './bench/rounds.js';
 import { billTable, ownTable, peerTable } from './bench/tables.js';
 import { type Workload, workloads } from './bench/workloads.js';
 import { draw, writeProfile, writeTables } from './bench/write-readme.js';
-import { commands, otherBenches } from './commands.mjs';
+import { commands, otherBenches, partsOfBill } from './commands.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { runCommand } from './shared/command.mjs';
 import { readFlags } from './shared/flags.mjs';
@@ -71,7 +71,11 @@ await runCommand(async (signal) => {
   if (flags.write && missing.length > 0)
     throw new Problem(`--write is for all servers, and ${missing.join(', ')} cannot be measured: see above.`);
   const left = (name: Name) => !missing.includes(name) && isWanted(name, beside);
-  const all = await measureAll(load, left, { rounds, clients, signal });
+  const all = await measureAll(
+    load.map((workload) => withParts(workload, beside)),
+    left,
+    { rounds, clients, signal },
+  );
   const lines = load.flatMap((workload) => linesOf(workload, all[workload.name]!));
   const date = new Date().toISOString();
   const result = { date, machine, rounds, clients, pinned, lines, measured: all };
@@ -112,6 +116,13 @@ async function profileAll(
 /** This server is always measured, and the floor, which the others are compared with. */
 function isWanted(name: Name, beside: string[]): boolean {
   return beside.length === 0 || !['fastify', 'hono', 'nchan'].includes(name) || beside.includes(name);
+}
+
+/** The same workload, measured also with those in `beside` that are this server without a part. */
+function withParts(workload: Workload, beside: string[]): Workload {
+  const parts = partsOfBill.filter((name) => beside.includes(name));
+  const { rows, servers } = workload;
+  return rows.length > 0 && servers.includes('floor') ? { ...workload, servers: [...servers, ...parts] } : workload;
 }
 
 /** Installs what is missing to measure a workload; says what is missing still, and how to get it. */

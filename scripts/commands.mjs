@@ -50,6 +50,15 @@ export const workloadNames = /** @type {const} */ ({
   resume: '{tenth} streams that drop and resume while events flow',
   bill: 'this server without its ledger, store, limits, turns or headers, one by one and all, beside the floor',
 });
+/** What the bill leaves out of this server, and --beside may name. */
+export const partsOfBill = /** @type {const} */ ([
+  'no-ledger',
+  'no-store',
+  'no-limits',
+  'no-turns',
+  'two-headers',
+  'none-of-these',
+]);
 /** What it measures besides, each beside what it replaces. */
 export const otherBenches = /** @type {const} */ ({
   start: 'npm start, against bare jupyter lab',
@@ -160,8 +169,8 @@ scripts/bench/README.md has what was measured last.`,
       beside: {
         value: 'NAME',
         multiple: true,
-        oneOf: ['floor', 'fastify', 'hono', 'nchan'],
-        about: 'of the others, the floor and this one alone (may be repeated)',
+        oneOf: ['floor', 'fastify', 'hono', 'nchan', ...partsOfBill],
+        about: 'of the others, the floor and this one alone (may be repeated); "no-…": this server without that part',
       },
       profile: { about: 'instead, where the processor time of each operation goes, and what a client holds in memory' },
       gate: {

@@ -37,19 +37,19 @@ test('a ratio is the median of the ratios of the rounds, so that a bad minute fa
 
 test('the tables have a column for each server that was measured, and mark a figure beyond its aim', () => {
   const ours = [{ us: 24, perSecond: 500, lost: 1 }];
-  const lines = linesOf(workload, { ours, floor: rounds(10), fastify: rounds(11) });
+  const lines = linesOf(workload, { ours, floor: rounds(10), 'no-turns': rounds(12), fastify: rounds(11) });
   const [head, , cost, speed] = peerTable(lines).split('\n');
-  expect(head).toBe('| | | bare node:http | Fastify 5 | ours | in each round | aim |');
-  expect(cost).toBe('| a workload | cost | 1 (10.0 µs) | 1.10 | **2.40** ✗ | 2.40 to 2.40 | ≤ 1.1 |');
-  expect(speed).toBe('| | speed | 1 (100/s) | 0.91 | **5.00** | 5.00 to 5.00 | ≥ 0.7 |');
+  expect(head).toBe('| | | bare node:http | Fastify 5 | no turns | ours | in each round | aim |');
+  expect(cost).toBe('| a workload | cost | 1 (10.0 µs) | 1.10 | 1.20 | **2.40** ✗ | 2.40 to 2.40 | ≤ 1.1 |');
+  expect(speed).toBe('| | speed | 1 (100/s) | 0.91 | 0.83 | **5.00** | 5.00 to 5.00 | ≥ 0.7 |');
   expect(ownTable(lines)).toContain('| a workload | lost | 1.00 | | 1.00 ✗ | ≤ 0 |');
 });
 
 test('the bill has the ratio to the bare server of this server as it is, and without each of its parts', () => {
   const figures = (n: number) => [Object.fromEntries(BILL.map(({ figure }) => [figure, n]))];
   const text = billTable({
-    ...{ floor: figures(10), ours: figures(20), 'no ledger': figures(15), 'no store': figures(18) },
-    ...{ 'no limits': figures(19), 'no turns': figures(20), 'two headers': figures(17), 'none of these': figures(11) },
+    ...{ floor: figures(10), ours: figures(20), 'no-ledger': figures(15), 'no-store': figures(18) },
+    ...{ 'no-limits': figures(19), 'no-turns': figures(20), 'two-headers': figures(17), 'none-of-these': figures(11) },
   });
   expect(text).toContain('| short poll | 1 (10.0 µs) | 2.00 | 1.50 | 1.80 | 1.90 | 2.00 | 1.70 | 1.10 |');
 });
@@ -155,7 +155,7 @@ test.each(['ours', 'floor', ...peers] as const)(
 );
 
 test.skipIf(!accounts)('the server without its ledger and its store keeps no rows and opens no database', async () => {
-  const seen = async (name: 'ours' | 'none of these') => {
+  const seen = async (name: 'ours' | 'none-of-these') => {
     const server = await startServer(name);
     try {
       const job = await server.submit();
@@ -175,5 +175,5 @@ test.skipIf(!accounts)('the server without its ledger and its store keeps no row
     }
   };
   expect(await seen('ours')).toEqual({ result: { answer: 42 }, rows: true, database: true });
-  expect(await seen('none of these')).toEqual({ result: { answer: 42 }, rows: false, database: false });
+  expect(await seen('none-of-these')).toEqual({ result: { answer: 42 }, rows: false, database: false });
 });

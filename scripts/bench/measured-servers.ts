@@ -4,6 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { partsOfBill } from '../commands.mjs';
 import { type Running, start } from '../shared/child.mjs';
 import { findNginx } from '../shared/find-program.mjs';
 import { launchServer, serverCommand, typescript } from '../shared/launch-server.js';
@@ -14,13 +15,13 @@ import { type TemporaryFolder, temporaryFolder } from '../shared/temporary-folde
 import { Connection, post, type Response } from './load-client.js';
 
 /** What this server is measured without, to tell what that costs: see `bill/without.mjs`. */
-export const WITHOUT = {
-  'no ledger': ['ledger'],
-  'no store': ['store'],
-  'no limits': ['limits'],
-  'no turns': ['turns'],
-  'two headers': ['headers'],
-  'none of these': ['ledger', 'store', 'limits', 'turns', 'headers'],
+const WITHOUT: Record<(typeof partsOfBill)[number], string[]> = {
+  'no-ledger': ['ledger'],
+  'no-store': ['store'],
+  'no-limits': ['limits'],
+  'no-turns': ['turns'],
+  'two-headers': ['headers'],
+  'none-of-these': ['ledger', 'store', 'limits', 'turns', 'headers'],
 };
 
 /** What is measured: this server; bare node:http; Fastify; Hono; nginx with nchan; this server without some of itself. */

@@ -28,7 +28,7 @@ const PARTS: [part: string, fits: (name: string, url: string) => boolean][] = [
 /** Who is profiled: the bare server, this one without all parts of the bill, and as it is. */
 const SERVERS: [name: Name, column: string][] = [
   ['floor', 'bare node:http'],
-  ['none of these', 'without these'],
+  ['none-of-these', 'without these'],
   ['ours', 'ours'],
 ];
 

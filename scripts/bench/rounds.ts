@@ -128,9 +128,6 @@ export function inTime<T>(work: Promise<T>, what: string, signal: AbortSignal): 
   });
 }
 
-/** Who is measured beside the floor and ours, in the order of the columns. */
-const OTHERS = ['fastify', 'hono', 'nchan'] as const;
-
 /** `over` makes one number of those of the rounds. Default: their median. */
 export function linesOf(
   { name, about, rows }: Workload,
@@ -148,13 +145,14 @@ export function linesOf(
     const ratio = against && ratioOf('ours');
     const ratios = ratiosOf('ours');
     const spread: Line['spread'] = against && [Math.min(...ratios), Math.max(...ratios)];
-    const beside = against?.server === 'floor' ? OTHERS.filter((server) => measured[server]) : [];
+    const isOther = (server: Name) => against?.server === 'floor' && !['floor', 'ours'].includes(server);
+    const others = (Object.keys(measured) as Name[]).filter(isOther);
     return {
       workload: name,
       ...{ about, what, unit, ours, aim, more, ratio, spread },
       against: against && { name: against.name ?? against.server, value: median(other) },
       met: more ? (ratio ?? ours) >= aim : (ratio ?? ours) <= aim,
-      others: Object.fromEntries(beside.map((server) => [server, ratioOf(server)])),
+      others: Object.fromEntries(others.map((server) => [server, ratioOf(server)])),
     };
   });
 }

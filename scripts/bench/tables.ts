@@ -23,24 +23,33 @@ export function markdown(head: string[], texts: number, rows: string[][]): strin
 const aimOf = ({ aim, more }: Line) => `${more ? '≥' : '≤'} ${aim}`;
 const marked = (text: string, { met }: Line) => (met ? text : `${text} ✗`);
 
-const COLUMNS = { fastify: 'Fastify 5', hono: 'Hono 4', nchan: 'nginx + nchan' };
+/** What this server is measured without, as the tables name it. */
+const PARTS: [Name, string][] = [
+  ['no-ledger', 'no ledger'],
+  ['no-store', 'no durable store'],
+  ['no-limits', 'no limits'],
+  ['no-turns', 'no turns'],
+  ['two-headers', 'two headers'],
+  ['none-of-these', 'none of these'],
+];
+
+/** Who may be measured beside the floor and ours, and the columns' names. */
+const COLUMNS: [Name, string][] = [['fastify', 'Fastify 5'], ['hono', 'Hono 4'], ['nchan', 'nginx + nchan'], ...PARTS];
 
 /** Everything that is measured beside the floor: the floor's own value, and the ratio to it of each other server. */
 export function peerTable(lines: Line[]): string {
   const beside = lines.filter(({ against }) => against?.name === 'floor');
-  const servers = (Object.keys(COLUMNS) as (keyof typeof COLUMNS)[]).filter((server) =>
-    beside.some(({ others }) => others[server] !== undefined),
-  );
+  const columns = COLUMNS.filter(([server]) => beside.some(({ others }) => others[server] !== undefined));
   const rows = beside.map((line) => [
     line.about,
     line.what,
     `1 (${withUnit(line.against!.value, line.unit)})`,
-    ...servers.map((server) => line.others[server]?.toFixed(2) ?? ''),
+    ...columns.map(([server]) => line.others[server]?.toFixed(2) ?? ''),
     marked(`**${line.ratio!.toFixed(2)}**`, line),
     line.spread!.map((ratio) => ratio.toFixed(2)).join(' to '),
     aimOf(line),
   ]);
-  const others = servers.map((server) => COLUMNS[server]);
+  const others = columns.map(([, column]) => column);
   return markdown(['', '', 'bare node:http', ...others, 'ours', 'in each round', 'aim'], 2, rows);
 }
 
@@ -73,23 +82,13 @@ export const BILL = [
   { what: 'the 99th of 100 deliveries', unit: 'ms', figure: 'p99' },
 ];
 
-const PARTS: [Name, string][] = [
-  ['ours', 'as it is'],
-  ['no ledger', 'no ledger'],
-  ['no store', 'no durable store'],
-  ['no limits', 'no limits'],
-  ['no turns', 'no turns'],
-  ['two headers', 'two headers'],
-  ['none of these', 'none of these'],
-];
-
 /** What each promise costs: the ratio to the bare server, of this server as it is, without one part of it, and without all of them. */
 export function billTable(measured: Measured): string {
   const of = (server: Name, figure: string) => measured[server]!.map((figures) => figures[figure] as number);
   const rows = BILL.map(({ what, unit, figure }) => {
     const floor = of('floor', figure);
     const ratio = (server: Name) => median(of(server, figure).map((value, round) => value / floor[round]!)).toFixed(2);
-    return [what, `1 (${withUnit(median(floor), unit)})`, ...PARTS.map(([server]) => ratio(server))];
+    return [what, `1 (${withUnit(median(floor), unit)})`, ratio('ours'), ...PARTS.map(([server]) => ratio(server))];
   });
-  return markdown(['', 'bare node:http', ...PARTS.map(([, name]) => name)], 1, rows);
+  return markdown(['', 'bare node:http', 'as it is', ...PARTS.map(([, name]) => name)], 1, rows);
 }

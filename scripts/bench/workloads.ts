@@ -1,5 +1,5 @@
-import { withClients, workloadNames } from '../commands.mjs';
-import { type Name, type Server, WITHOUT } from './measured-servers.js';
+import { partsOfBill, withClients, workloadNames } from '../commands.mjs';
+import type { Name, Server } from './measured-servers.js';
 import { type Figures, meansOf, WARM_TIMES, whenWarm } from './workloads/figures.js';
 import { longPolls, longPollsEach } from './workloads/long-polls.js';
 import { resuming } from './workloads/resuming.js';
@@ -182,7 +182,7 @@ export const workloads = (clients: number): Workload[] => [
   },
   {
     ...named('bill', clients),
-    servers: ['ours', 'floor', ...(Object.keys(WITHOUT) as Name[])],
+    servers: ['ours', 'floor', ...partsOfBill],
     rows: [],
     steps: Object.values<Step>(STEPS).map((step) => repeated(step, clients)),
     measure: () => Promise.reject(new Error('the bill is measured in steps')),
