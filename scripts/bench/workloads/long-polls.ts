@@ -15,7 +15,8 @@ export async function longPolls(
   const before = await used(server, weigh);
   const open: Connection[] = [];
   const answers: Promise<unknown>[] = [];
-  const arriving = await spent(server, 'to open a long poll', clients, async () => {
+  const opening = jobs.length > 1 ? 'to open a long poll on a job of its own' : 'to open a long poll';
+  const arriving = await spent(server, opening, clients, async () => {
     open.push(...(await inTurns(clients, () => Connection.open(server.port))));
     for (const [n, connection] of open.entries()) {
       const job = jobs[n % jobs.length] as string;
