@@ -180,7 +180,7 @@ async function script(
   signal: AbortSignal,
 ): Promise<void> {
   say(`\n${name}: ${otherBenches[name]}`);
-  // What it makes goes into a folder of this process, which removes it also when a second Ctrl-C kills both.
+  // The script's temporary files go into this process's folder, which is removed even if a second Ctrl-C kills both processes.
   const folder = temporaryFolder('polling-lab-bench-');
   const options = { cwd: checkout, env: { TMPDIR: folder.path }, shown: true, signal };
   const { exitCode } = await run(typescript(join(checkout, file), args), options).finally(folder.remove);

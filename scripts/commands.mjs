@@ -136,7 +136,7 @@ be tried.`,
 notebooks without outputs, whose links, goals and map are what their metadata say, whose sources are told,
 and which have a cell for every line of the syllabus. A notebook may take 30 minutes to read and run, the first
 one 15, the main course 180; the time is computed from words, visible lines of code and "runMinutes" of the
-metadata. A last run that took longer than that is told of, and fails nothing.`,
+metadata. If the last run took over two minutes longer than "runMinutes", the check prints a note and does not fail.`,
     flags: {
       fix: { about: 'format, fix what can be fixed safely, strip outputs, write times, links, goals and map anew' },
       syllabus: { about: 'only the table: each line of the syllabus, the cells that stand for it, and how' },
@@ -170,7 +170,8 @@ scripts/bench/README.md has what was measured last.`,
         value: 'NAME',
         multiple: true,
         oneOf: ['floor', 'fastify', 'hono', 'nchan', ...partsOfBill],
-        about: 'of the others, the floor and this one alone (may be repeated); "no-…": this server without that part',
+        about:
+          'measure only this server, the floor and NAME (may be repeated); "no-…", "two-headers", "none-of-these": this server without those parts',
       },
       profile: { about: 'instead, where the processor time of each operation goes, and what a client holds in memory' },
       gate: {

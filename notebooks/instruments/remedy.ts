@@ -5,7 +5,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 /** The servers that connect() found, by their origins, each with what helps when it is gone. */
 const remedies = new Map<string, string>();
 
-/** Where the request went that failed with an error. Of node:http and undici; the errors themselves rarely say it. */
+/** For each error of a failed request of node:http or undici, the origin that it asked. The errors themselves rarely contain it. */
 const origins = new WeakMap<object, string>();
 
 /** The key of the symbol under which the course's kernel looks for a remedy; scripts/kernel-settings.json has it. */
@@ -55,7 +55,7 @@ function partsOf(error: unknown, parts = new Set<Error>()): Set<Error> {
   return parts;
 }
 
-/** Where the request went: as it was noted, or as node-fetch writes it into the message, whose errors are its own. */
+/** The origin that a failed request asked: as noted in `origins`, or from the error's message. node-fetch creates its own errors, and puts the URL into their message. */
 function originOf(error: Error): string | undefined {
   const url = /\bhttps?:\/\/[^\s,]+/.exec(error.message)?.[0];
   return origins.get(error) ?? (url && URL.canParse(url) ? new URL(url).origin : undefined);

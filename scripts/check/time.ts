@@ -31,7 +31,7 @@ export async function checkTime(root: string, fix: boolean, tell: (line: string)
       writeNotebookFile(notebook.path, notebook.content);
     } else if (ran > notebook.runMinutes + ROOM_MINUTES) {
       const says = `"runMinutes" in its metadata says ${notebook.runMinutes}`;
-      const remedy = 'If that was not the machine, set "runMinutes" to it.';
+      const remedy = `If the machine was not slow then, set "runMinutes" to ${ran}.`;
       tell(`notebooks/${notebook.name}: its last run took ${ran} minutes, and ${says}. ${remedy}`);
     }
   };

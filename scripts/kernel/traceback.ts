@@ -153,7 +153,7 @@ export function toErrorContent(value: unknown): ErrorContent {
   }
 }
 
-/** What a helper of the project says helps against `error`, below all else. Nothing if it knows none, or fails itself. */
+/** Lines with the project's advice for `error`, to show below the stack. Empty if its helper has no advice, or throws. */
 function remedyFor(error: Error): string[] {
   try {
     const helper = (globalThis as Record<symbol, unknown>)[Symbol.for(settings.remedySymbol)];

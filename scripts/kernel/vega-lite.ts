@@ -1,5 +1,5 @@
-// What is wrong with a Vega-Lite plot that a reader has made by hand. Vega-Lite itself says "Cannot read properties of undefined" of a
-// mark that it does not know, and draws an empty plot of a field that no row has.
+// Finds mistakes in a Vega-Lite plot that a reader wrote. Vega-Lite's own message is "Cannot read properties of undefined" for an unknown
+// mark, and it draws an empty plot if no row has the field.
 
 /** The part of https://vega.github.io/vega-lite/docs/spec.html that is looked at. */
 interface Spec {
@@ -28,7 +28,7 @@ const MARKS =
 const TYPES = ['quantitative', 'temporal', 'ordinal', 'nominal', 'geojson'];
 
 /**
- * Looks for a mark or a type that Vega-Lite does not have, for fields that no row has, and for numbers that are none. Fields are
+ * Looks for a mark or a type that Vega-Lite does not have, for fields that no row has, and for quantitative fields without numbers. Fields are
  * looked up where the rows stand in the plot itself and no transform has changed them.
  *
  * @throws TypeError that says what was expected, what was found, and what to do

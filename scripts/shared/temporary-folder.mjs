@@ -41,7 +41,7 @@ process.on('exit', () => {
     try {
       remove(folder);
     } catch {
-      // nobody is left to be told
+      // The process is exiting, so it can't report the error.
     }
   }
 });

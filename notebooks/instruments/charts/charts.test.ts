@@ -408,7 +408,7 @@ describe.each(charts)('%s', (_name, chart, rows, mark) => {
     warned.mockRestore();
   });
 
-  it('says of every mark, as rounded as a person reads it, what it is', async () => {
+  it('gives every mark a tooltip with rounded numbers', async () => {
     const drawn = await pointable(chart);
     expect(drawn.filter(({ tooltip }) => !tooltip).map(({ datum }) => datum)).toEqual([]);
     const said = drawn.map(({ tooltip }) => (typeof tooltip === 'string' ? tooltip : JSON.stringify(tooltip)));

@@ -79,7 +79,7 @@ export function cumulative(runs: Counted[], { title, subtitle, x, y }: Cumulativ
         {
           data: { values: [{ seconds: 0 }] },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule },
-          encoding: { x: encoding.x, tooltip: { value: 'where the time counts from' } },
+          encoding: { x: encoding.x, tooltip: { value: 'time is counted from here' } },
         },
       ],
     },

@@ -76,7 +76,7 @@ export function guessed(guesses: RememberedGuess[], { title }: { title: string }
         {
           data: { values: [{ ratio: 1 }] },
           mark: { type: 'rule', color: INK.text, opacity: FAINT.rule },
-          encoding: { y, tooltip: { value: 'predicted as it was measured' } },
+          encoding: { y, tooltip: { value: 'on this line, the prediction equals the measurement' } },
         },
         {
           mark: { type: 'point', filled: true, size: 80, opacity: 1, color: INK.text },

@@ -109,7 +109,7 @@ export function race(racers: Racer[], { title, durationMs, beganAt, endedAt, ste
           encoding: {
             x: x('at'),
             y,
-            tooltip: [{ field: 'lane', title: 'client' }, rounded('at', 'told of the job at (s)')],
+            tooltip: [{ field: 'lane', title: 'client' }, rounded('at', 'heard about the job at (s)')],
           },
         },
         {

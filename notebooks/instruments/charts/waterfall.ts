@@ -272,7 +272,7 @@ interface Span {
   isHttp: boolean;
 }
 
-/** How a request ended in a protocol that has no status of HTTP's: what a proxy counted as 200, or from 400 on, if it was refused. */
+/** Words for how a request ended, for a protocol without HTTP statuses. The proxy that records it writes 200 for an answer, and 400 or more for an error. */
 function inWords(method: string, status: Span['status']): { status: string; label: string } {
   if (typeof status !== 'number') return { status, label: status };
   return status < 400 ? { status: 'answered', label: method } : { status: 'error', label: `${method}: error` };

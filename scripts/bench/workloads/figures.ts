@@ -25,7 +25,7 @@ export type Weigh = 'memory' | 'no memory';
 
 /**
  * Memory in use, in KiB; without 'memory', waits only until the server is idle, and returns NaN. A forced garbage collection also
- * discards compiled code, which makes what follows dearer: a run is measured for its time or for its memory.
+ * discards compiled code, so the next operations take longer. That is why a run measures either time or memory.
  */
 export async function used(server: Server, weigh: Weigh): Promise<number> {
   await idle(server.pids);
@@ -41,7 +41,7 @@ const TIMES = 6;
 
 /**
  * Repeats a workload on one server, and returns the means of the last {@link TIMES} runs: a garbage collection of the whole heap
- * happens during only some of them, but collects the garbage of all. The first runs cost up to twice as much, on any server, because V8 compiles only
+ * happens during only some of them, but collects the garbage of all. The first runs cost up to twice as much on a server that runs on Node, because V8 compiles only
  * code that has run often. Memory is that of the first run: later runs reuse memory that earlier ones freed.
  */
 export async function whenWarm(run: (weigh: Weigh) => Promise<Figures>): Promise<Figures> {

@@ -91,7 +91,7 @@ export async function opened(audience: Audience, readers: number, weigh: Weigh =
 export async function deliveries(audience: Audience, events: number, burst: number): Promise<Figures> {
   const { server, streams } = audience;
   const readers = streams.length;
-  await idle(server.pids); // what came before they did has been received
+  await idle(server.pids); // by now, the readers have received the events that were sent before they joined
   const warmUp = Math.max(burst, Math.ceil(events / 10 / burst) * burst);
   const all = warmUp + events;
   for (let at = 0; at < warmUp; at += burst) await audience.told(at, burst, all);

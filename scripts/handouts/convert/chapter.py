@@ -41,7 +41,7 @@ def listing(code: str, language: str = "typescript", kind: str = "code") -> str:
 
 
 def indented(line: str) -> str:
-    """A line in HTML whose first spaces stay with what follows: a long word would leave them in a line of their own."""
+    """Keeps a line's indentation beside its first word. Without this, a long first word wraps and leaves an empty line above it."""
     return re.sub(r"^((?:<[^>]*>)*)( +)", r'\1<span class="indent">\2</span>', line)
 
 

@@ -54,7 +54,7 @@ class Output(KernelCase):
         self.assertEqual(text["data"], {"text/plain": "{ mark: bar }"})
 
     def test_display_of_a_plot_by_hand(self):
-        """What is wrong with it is an error in plain words; a right one is shown, in every form."""
+        """A mistake in a plot raises an error in plain words. A correct plot is shown, in every form."""
         raw = "import { display } from 'tslab';\ndisplay.raw('application/vnd.vegalite.v5+json', JSON.stringify({ data: %s, %s }))"
         rows = "{ values: [{ a: 'x', b: 3 }, { a: 'y' }] }"
         x = "x: { field: 'a', type: 'nominal' }"

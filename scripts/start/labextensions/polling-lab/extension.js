@@ -33,7 +33,7 @@
     .vega-embed { width: 100%; }
     .jp-OutputArea-output.jp-RenderedVegaCommon5 { margin-left: 0; }
     .vega-embed svg { max-width: 100%; height: auto; }
-    /* The button of a chart's menu. JupyterLab hides it all but wholly until the pointer is above the chart (WCAG 1.4.11 asks for 3:1). */
+    /* The button of a chart's menu. JupyterLab makes it almost invisible unless the pointer is over the chart. WCAG 1.4.11 requires a contrast of 3:1. */
     .vega-embed summary { opacity: 0.7 !important; }
     .vega-embed:is(:hover, :focus-within) summary { opacity: 1 !important; }
     /* A chart's menu ends where its button does, at which the menu's arrow points: further to the right, the menu would be cut off. */
