@@ -178,6 +178,12 @@ const charts: [name: string, chart: Chart, rows: number, mark: string][] = [
     'bar',
   ],
   [
+    'event streams without a connection',
+    streams([{ lane: 'a', connections: [], arrived: [{ at: start, what: 'event' }] }], { title: 'T' }),
+    1,
+    'point',
+  ],
+  [
     'a trade-off of one family',
     tradeoff({ title: 'T', x: 'x', y: 'y', points: [1, 2].map((x) => ({ label: `p${x}`, family: 'a', x, y: x })) }),
     2,
@@ -404,6 +410,13 @@ describe.each(charts)('%s', (_name, chart, rows, mark) => {
   it('draws without a warning', async () => {
     const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
     await toSvg(chart);
+    expect(warned.mock.calls).toEqual([]);
+    if (rows === 0) return warned.mockRestore(); // without any data, no axis has an extent
+    const [{ compile }, { parse, View, Warn }] = [require('vega-lite'), require('vega')];
+    const view = new View(parse(compile(chart.spec).spec), { renderer: 'none' });
+    view.logLevel(Warn); // as in JupyterLab: below it, Vega does not say that a layer has no data
+    for (const width of [1_000, 400, 1_001]) await view.signal('room', width).signal('width', width).runAsync();
+    view.finalize();
     expect(warned.mock.calls).toEqual([]);
     warned.mockRestore();
   });

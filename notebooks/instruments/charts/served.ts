@@ -56,6 +56,8 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
     status: status === null ? 'cut' : String(status),
     nameDx: moments.some(({ at }) => Math.abs(at - from) < NEAR * (last - zero)) ? NAME_DX.atMoment : NAME_DX.else,
   }));
+  // Only the offsets in use: a layer without data makes Vega warn.
+  const offsets = Object.values(NAME_DX).filter((dx) => data.some(({ nameDx }) => nameDx === dx));
   const refused = data.filter(({ status }) => Number(status) >= 400);
   const scale = { nice: false, padding: 8 };
   const x = (field: string) => ({ field, type: 'quantitative', title: 'time (s)', scale });
@@ -95,7 +97,7 @@ export function served(requests: Served[], { title, subtitle, heard = [], moment
           },
         },
         ...(data.length < LABELLED
-          ? Object.values(NAME_DX).map((dx) => ({
+          ? offsets.map((dx) => ({
               transform: [{ filter: { field: 'nameDx', equal: dx } }],
               mark: { type: 'text', align: 'left', dy: -17, dx, fontSize: 11, color: INK.text },
               encoding: { x: x('from'), y, ...named },

@@ -92,6 +92,32 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
       encoding: { x, text: { field: 'what' } },
     },
   ];
+  const connections = {
+    data: { values: bars },
+    mark: {
+      type: 'bar',
+      height: 16,
+      cornerRadius: 2,
+      ...ofTechnique('event-stream'),
+      fillOpacity: FAINT.wait,
+    },
+    encoding: {
+      x: { field: 'from', type: 'quantitative', title: 'time (s)', scale },
+      x2: { field: 'to' },
+      y,
+      tooltip: [{ field: 'lane' }, rounded('from', 'connected from (s)'), rounded('to', 'to (s)')],
+    },
+  };
+  const marks = {
+    mark: { type: 'point', filled: true, size: 60, opacity: 1, strokeWidth: 1.5 },
+    encoding: {
+      x,
+      y,
+      tooltip: [{ field: 'lane' }, { field: 'arrived' }, rounded('seconds', 'time (s)')],
+      shape: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].shape) } },
+      color: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].color) } },
+    },
+  };
   return chart({
     title,
     subtitle: [subtitle, 'a bar is a connection'].filter(Boolean).join('; '),
@@ -106,34 +132,11 @@ export function streams(runs: StreamRun[], { title, subtitle, moments = [] }: St
     }),
     body: {
       height: 44 * Math.max(1, lanes.length),
+      // A layer without data makes Vega warn. The bars stay in a chart without any data, for its axes.
       layer: [
-        {
-          data: { values: bars },
-          mark: {
-            type: 'bar',
-            height: 16,
-            cornerRadius: 2,
-            ...ofTechnique('event-stream'),
-            fillOpacity: FAINT.wait,
-          },
-          encoding: {
-            x: { field: 'from', type: 'quantitative', title: 'time (s)', scale },
-            x2: { field: 'to' },
-            y,
-            tooltip: [{ field: 'lane' }, rounded('from', 'connected from (s)'), rounded('to', 'to (s)')],
-          },
-        },
-        ...(moments.length > 0 ? momentLayers : []), // of no data, Vega warns
-        {
-          mark: { type: 'point', filled: true, size: 60, opacity: 1, strokeWidth: 1.5 },
-          encoding: {
-            x,
-            y,
-            tooltip: [{ field: 'lane' }, { field: 'arrived' }, rounded('seconds', 'time (s)')],
-            shape: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].shape) } },
-            color: { field: 'arrived', scale: { domain: used, range: used.map((what) => LOOKS[what].color) } },
-          },
-        },
+        ...(bars.length > 0 || data.length === 0 ? [connections] : []),
+        ...(moments.length > 0 ? momentLayers : []),
+        ...(data.length > 0 ? [marks] : []),
       ],
     },
   });
