@@ -669,6 +669,18 @@ it('draws how a job goes on after its request was cut', async () => {
   expect(await toSvg(answered)).not.toContain('>goes on<');
 });
 
+it('keeps room for words to the right of a job only where there are any', () => {
+  const rightOf = ({ spec }: Chart) => (spec.padding as { right: number }).right;
+  const stream = { ...sent(1), technique: 'event-stream' as const, endedAt: Date.parse(job.finishedAt) };
+  const without = rightOf(waterfall([stream], { title: 'T' }));
+  expect(rightOf(waterfall([stream], { title: 'T', job }))).toBe(without);
+  const late = waterfall(rows, { title: 'T', job });
+  expect(late.text).toContain('a poll told of it');
+  expect(rightOf(late)).toBeGreaterThan(without);
+  const cut = { ...sent(0), answeredAt: null, endedAt: start + 1_000, status: null };
+  expect(rightOf(waterfall([cut], { title: 'T', job }))).toBeGreaterThan(without);
+});
+
 it('puts what waits for a connection behind a wall, and then into the first slot that is free', async () => {
   const request = (from: number, answeredAt: number, to: number) => ({
     ...{ ...sent(1), sentAt: start + from, answeredAt: start + answeredAt, endedAt: start + to },

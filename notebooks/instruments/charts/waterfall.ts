@@ -132,7 +132,8 @@ export function waterfall(
         ...(unheardFrom === null ? [] : [`its request was cut at ${number(seconds(unheardFrom))} s, and it went on`]),
       ]),
     ].join('; '),
-    margin: jobs.length > 0 ? 80 : 40,
+    // Most jobs have no words beside them, and a narrow chart needs the room.
+    margin: drawnJobs.some(({ late, unheardFrom }) => late !== null || unheardFrom !== null) ? 80 : 40,
     body: {
       height,
       layer: [...drawnJobs.flatMap((job) => jobLane(job, seconds, whole, y)), bars, ...(isCrowd ? [] : [labels])],
